@@ -1,0 +1,38 @@
+# The two commands are `make run` and `make test`; `make help` lists the rest.
+SHELL := bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | column -t -s "$$(printf '\t')"
+
+.PHONY: run
+run: ## install what is missing, build the demonstration city, start the three desks
+	@scripts/setup run
+	@exec $(BIN)/onegrid up
+
+.PHONY: setup
+setup: ## install what is missing for development and tests
+	@scripts/setup test
+
+.PHONY: check
+check: setup ## lint, types, layer contract, formatting, hygiene
+	@scripts/check
+
+.PHONY: test
+test: setup ## the whole suite, on its own throw-away cluster
+	$(BIN)/python -m pytest
+
+.PHONY: wheel
+wheel: setup ## a wheel that carries the browser assets, for a closed network
+	$(BIN)/python -m hatchling build -t wheel
+
+.PHONY: lock
+lock: setup ## renew the pinned versions (needs the package registries)
+	@scripts/lock
+
+.PHONY: clean
+clean: ## remove environments and build products (the state in .onegrid stays)
+	rm -rf $(VENV) node_modules maps/static/vendor dist .mypy_cache .ruff_cache .pytest_cache

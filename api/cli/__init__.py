@@ -1,0 +1,3 @@
+"""The ``onegrid`` command line."""
+def main() -> None:
+    """Run."""
