@@ -1,3 +1,5 @@
 """The ``onegrid`` command line."""
+
+
 def main() -> None:
     """Run."""

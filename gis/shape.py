@@ -1,0 +1,32 @@
+"""Shape measures of polygons in a projected system."""
+
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+__all__ = ["polsby_popper"]
+
+
+def polsby_popper(polygons: Any) -> NDArray[np.float64]:
+    """Compactness by Polsby and Popper (1991): 4π·area / perimeter², 1 for a disc.
+
+    Parameters
+    ----------
+    polygons : array of shapely polygons, shape (n,), projected, metres
+
+    Returns
+    -------
+    ndarray of float64, shape (n,), in [0, 1]; 0 for an empty polygon
+
+    Examples
+    --------
+    >>> float(polsby_popper([shapely.box(0, 0, 1, 1)])[0].round(3))
+    0.785
+    """
+    area = np.asarray(shapely.area(polygons), float)
+    perimeter = np.asarray(shapely.length(polygons), float)
+    out = np.zeros_like(area)
+    np.divide(4 * np.pi * area, perimeter**2, out=out, where=perimeter > 0)
+    return out
