@@ -1,0 +1,297 @@
+"""The private PostGIS cluster: made, started, stopped and found again by the program itself.
+
+It listens on a Unix socket in the state folder, trusts only the operating system's own word
+for who connects (peer authentication), and never runs as root.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
+from data.errors import ClusterError
+
+__all__ = ["EXTENSIONS", "Cluster"]
+
+EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
+_ROLE = "onegrid"
+_DATABASE = "onegrid"
+_SOCKET_LIMIT = 90  # sun_path holds 107 bytes; the socket's file name takes the rest
+_NEEDED_BYTES = 200 * 2**20
+_START_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostGIS cluster under a state folder.
+
+    Parameters
+    ----------
+    home : Path
+        State folder; made where absent.
+    port : int or None
+        TCP port on 127.0.0.1 (scram, password in ``home/password``); None for no TCP.
+    durable : bool
+        False switches fsync off: for throw-away test clusters only.
+    """
+
+    home: Path
+    port: int | None = None
+    durable: bool = True
+
+    @cached_property
+    def run_as(self) -> RunAs:
+        """The system user that the server runs as."""
+        return unprivileged_user()
+
+    @cached_property
+    def root(self) -> Path:
+        """Folder of the cluster: in `home`, or where the server's user cannot go there, beside."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        if self.run_as.can_enter(self.home):
+            return self.home
+        return Path("/var/lib/onegrid") / self._digest
+
+    @property
+    def data_dir(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.root / "cluster"
+
+    @property
+    def log_file(self) -> Path:
+        """The server's log."""
+        return self.root / "cluster.log"
+
+    @cached_property
+    def socket_dir(self) -> Path:
+        """Folder of the Unix socket; a short one where the state folder's path is too long."""
+        inside = self.root / "socket"
+        if len(os.fsencode(inside)) <= _SOCKET_LIMIT:
+            return inside
+        return Path("/tmp") / f"onegrid-{self._digest}"  # noqa: S108 - owned, mode 0711
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy address of the cluster's database."""
+        return self.url_of(_DATABASE)
+
+    def url_of(self, database: str) -> str:
+        """SQLAlchemy address of a database of this cluster."""
+        port = f"&port={self.port}" if self.port else ""
+        return f"postgresql+psycopg://{_ROLE}@/{database}?host={quote(str(self.socket_dir))}{port}"
+
+    def is_running(self) -> bool:
+        """Whether the server answers on its socket."""
+        try:
+            with self._connect("postgres"):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def ensure_running(self) -> bool:
+        """Make and start the cluster where needed; True if this call started it.
+
+        Two programs that call this at once are told apart by a file lock: one starts the
+        server, both use it.
+
+        Raises
+        ------
+        ClusterError
+            If PostgreSQL or PostGIS is missing, the disk is full, or the server will not start.
+        """
+        if self._is_made() and self.is_running():
+            return False
+        with self._locked():
+            if self._is_made() and self.is_running():
+                return False
+            self._check_disk()
+            if not self._is_made():
+                self._make()
+            self._start()
+            self._prepare()
+        return True
+
+    def stop(self) -> bool:
+        """Stop the server; True if it was running."""
+        if not self._is_made():
+            return False
+        with self._locked():
+            if self._postmaster() is None:
+                return False
+            done = self._pg_ctl("stop", "-m", "fast", "-w", "-t", "60")
+            if done.returncode:
+                raise ClusterError(f"the cluster does not stop: {done.stderr.strip()}")
+        return True
+
+    def destroy(self) -> None:
+        """Stop the server and delete the cluster with all its data."""
+        self.stop()
+        for folder in (self.data_dir, self.socket_dir):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @cached_property
+    def postgres(self) -> Postgres:
+        """The PostgreSQL that this cluster was made with, or the newest one for a new cluster."""
+        version = self.data_dir / "PG_VERSION"
+        return find_postgres(int(version.read_text()) if version.exists() else None)
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+
+    def _is_made(self) -> bool:
+        return (self.data_dir / "PG_VERSION").exists() and (self.data_dir / "onegrid.ok").exists()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "cluster.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self.root).free
+        if free < _NEEDED_BYTES:
+            raise ClusterError(
+                f"the disk under {self.root} is full: {free // 2**20} MiB free, the cluster needs "
+                f"{_NEEDED_BYTES // 2**20} MiB; make room or set ONEGRID_HOME to another disk"
+            )
+
+    def _own(self, folder: Path, mode: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
+        if self.run_as.uid is not None and self.run_as.gid is not None:
+            os.chown(folder, self.run_as.uid, self.run_as.gid)
+
+    def _make(self) -> None:
+        if self.data_dir.exists():  # an initdb that was killed half-way
+            shutil.rmtree(self.data_dir)
+        self._own(self.data_dir, 0o700)
+        command: list[str | Path] = [
+            self.postgres / "initdb",
+            "--pgdata",
+            self.data_dir,
+            "--username",
+            _ROLE,
+        ]
+        command += ["--auth-local=peer", "--auth-host=scram-sha-256", "--encoding=UTF8"]
+        command += ["--locale=C.UTF-8", "--no-instructions"]
+        done = self.run_as.run([*command, *([] if self.durable else ["--no-sync"])])
+        if done.returncode:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+            raise ClusterError(f"the cluster cannot be made: {done.stderr.strip()}")
+        self._write_authentication()
+        (self.data_dir / "onegrid.ok").touch()
+
+    def _write_authentication(self) -> None:
+        users = sorted({self.run_as.name, pwd.getpwuid(os.geteuid()).pw_name})
+        (self.data_dir / "pg_ident.conf").write_text(
+            "".join(f"onegrid {user} {_ROLE}\n" for user in users)
+        )
+        (self.data_dir / "pg_hba.conf").write_text(
+            "local all all peer map=onegrid\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        )
+
+    def _options(self) -> str:
+        settings = {
+            "unix_socket_directories": f"'{self.socket_dir}'",
+            "unix_socket_permissions": "0777",  # who may connect is decided by peer authentication
+            "listen_addresses": "'127.0.0.1'" if self.port else "''",
+            "port": "5432" if self.port is None else str(self.port),
+            "shared_buffers": "256MB",
+            "work_mem": "32MB",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+    def _start(self) -> None:
+        self._own(self.socket_dir, 0o711)
+        self.log_file.touch()
+        if self.run_as.uid is not None and self.run_as.gid is not None:
+            os.chown(self.log_file, self.run_as.uid, self.run_as.gid)
+        if self._postmaster() is None:
+            self._clear_stale_files()
+        for _ in range(_START_TRIES):
+            done = self._pg_ctl(
+                "start", "-w", "-t", "60", "-l", self.log_file, "-o", self._options()
+            )
+            if done.returncode == 0:
+                return
+            # After kill -9 the old server's children hold its memory for a moment.
+            if "pre-existing shared memory" not in self._log_tail():
+                break
+            time.sleep(0.5)
+        raise ClusterError(
+            f"the cluster does not start; its log {self.log_file} ends:\n{self._log_tail()}"
+        )
+
+    def _prepare(self) -> None:
+        with self._connect("postgres") as connection:
+            if not connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)
+            ).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+            if self.port is not None:
+                connection.execute(
+                    sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                        sql.Identifier(_ROLE), sql.Literal(self._password())
+                    )
+                )
+
+    def _password(self) -> str:
+        path = self.home / "password"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(24))
+        return path.read_text()
+
+    def _connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(
+            user=_ROLE,
+            dbname=database,
+            host=str(self.socket_dir),
+            port=self.port or 5432,
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+    def _pg_ctl(self, action: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return self.run_as.run([self.postgres / "pg_ctl", action, "-D", self.data_dir, *arguments])
+
+    def _postmaster(self) -> int | None:
+        """Process id of the live server of *this* data directory, by its command line."""
+        try:
+            pid = int((self.data_dir / "postmaster.pid").read_text().split()[0])
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if os.fsencode(self.data_dir) in command else None
+
+    def _clear_stale_files(self) -> None:
+        """Remove what a killed server left: its process id may belong to another by now."""
+        for stale in (self.data_dir / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
+
+    def _log_tail(self) -> str:
+        try:
+            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-8:])
+        except OSError as error:
+            return f"(unreadable: {errno.errorcode.get(error.errno or 0, error)})"

@@ -1,0 +1,81 @@
+"""One database: its engine, its sessions, and opening it by the settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from data.cluster import EXTENSIONS, Cluster
+from data.errors import DatabaseError
+from data.settings import Settings
+
+__all__ = ["Database", "open_database"]
+
+_POSTGIS_MINIMUM = (3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A connected database."""
+
+    engine: Engine
+
+    @classmethod
+    def at(cls, url: str) -> "Database":
+        """Connect lazily to ``postgresql://…``; the driver is psycopg 3."""
+        address = make_url(url)
+        if address.drivername in {"postgres", "postgresql"}:
+            address = address.set(drivername="postgresql+psycopg")
+        return cls(create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=15))
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session that commits once at the end, or rolls back on any error."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @property
+    def conninfo(self) -> str:
+        """Connection string of libpq, for programs beside SQLAlchemy."""
+        address = self.engine.url.set(drivername="postgresql")
+        return address.render_as_string(hide_password=False)
+
+    def prepare(self) -> None:
+        """Check that PostGIS is there and new enough, creating the extensions where allowed.
+
+        Raises
+        ------
+        DatabaseError
+            If the server does not answer, or lacks an extension.
+        """
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(text("SELECT pg_advisory_xact_lock(20189)"))
+                for name in EXTENSIONS:
+                    connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {name}"))
+                version = connection.execute(text("SELECT postgis_lib_version()")).scalar_one()
+        except OperationalError as error:
+            raise DatabaseError(
+                f"the database does not answer: {str(error.orig).strip()}; "
+                "check ONEGRID_DATABASE_URL or run: onegrid db start"
+            ) from error
+        if tuple(int(part) for part in version.split(".")[:2]) < _POSTGIS_MINIMUM:
+            raise DatabaseError(f"PostGIS {version} is too old: 3.1 or newer is needed")
+
+    def is_empty(self) -> bool:
+        """Whether the schema has not been made yet."""
+        with self.engine.connect() as connection:
+            return connection.execute(text("SELECT to_regclass('division')")).scalar() is None
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the configured database; starts the private cluster where no address is given."""
+    if settings.database_url is not None:
+        return Database.at(settings.database_url)
+    cluster = Cluster(settings.home, settings.cluster_port)
+    cluster.ensure_running()
+    return Database.at(cluster.url)

@@ -1,0 +1,25 @@
+"""What can go wrong with storage and files."""
+
+from gis.errors import OneGridError
+
+__all__ = ["ClusterError", "DatabaseError", "NotFoundError", "SourceError", "StateError"]
+
+
+class ClusterError(OneGridError):
+    """The private PostGIS cluster cannot be made, started or stopped."""
+
+
+class DatabaseError(OneGridError):
+    """The database is unreachable or lacks something (an extension, a migration)."""
+
+
+class SourceError(OneGridError):
+    """A file that cannot be read at all: missing, unknown format, unusable columns."""
+
+
+class NotFoundError(OneGridError):
+    """Something asked for by id, code or name that is not held."""
+
+
+class StateError(OneGridError):
+    """An operation that the present state does not allow (no plan published, already closed)."""

@@ -1,0 +1,1 @@
+"""Alembic migrations; `data.migrate` runs them."""

@@ -1,0 +1,139 @@
+"""Ground: streets, water, railways, buildings, addresses, household units, blocks."""
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.models.base import Base, BigId, Place, SourceRef, geometry_column
+
+__all__ = ["Address", "Block", "Building", "HouseholdUnit", "Railway", "Street", "Water"]
+
+
+class Street(Base):
+    """A street's centre line."""
+
+    __tablename__ = "street"
+    __table_args__ = (UniqueConstraint("county", "source_ref"),)
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    kind: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str | None] = mapped_column(String(200))
+    oneway: Mapped[bool]
+    bridge: Mapped[bool]
+    tunnel: Mapped[bool]
+    geom: Mapped[Place] = geometry_column("LINESTRING")
+
+
+class Railway(Base):
+    """A railway's centre line."""
+
+    __tablename__ = "railway"
+    __table_args__ = (UniqueConstraint("county", "source_ref"),)
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    kind: Mapped[str] = mapped_column(String(40))
+    bridge: Mapped[bool]
+    tunnel: Mapped[bool]
+    geom: Mapped[Place] = geometry_column("LINESTRING")
+
+
+class Water(Base):
+    """A body of water or a watercourse."""
+
+    __tablename__ = "water"
+    __table_args__ = (UniqueConstraint("county", "source_ref"),)
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    kind: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str | None] = mapped_column(String(200))
+    geom: Mapped[Place] = geometry_column("GEOMETRY")
+
+
+class Building(Base):
+    """A building with its households and where that number comes from."""
+
+    __tablename__ = "building"
+    __table_args__ = (
+        UniqueConstraint("county", "source_ref"),
+        CheckConstraint("households >= 0", name="households"),
+        CheckConstraint(
+            "(households IS NULL) = (households_source IS NULL)"
+            " AND households_source IN ('counted', 'spread', 'estimated')",
+            name="households_source",
+        ),
+    )
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    use: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str | None] = mapped_column(String(200))
+    levels: Mapped[int | None]
+    units: Mapped[int | None]
+    households: Mapped[int | None]
+    households_source: Mapped[str | None] = mapped_column(String(10))
+    geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
+
+
+class HouseholdUnit(Base):
+    """A statistical unit with counted households; null counts are unknown, not zero."""
+
+    __tablename__ = "household_unit"
+    __table_args__ = (UniqueConstraint("county", "source_ref"),)
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    households: Mapped[int | None]
+    population: Mapped[int | None]
+    community_ref: Mapped[str | None] = mapped_column(String(200))
+    town_ref: Mapped[str | None] = mapped_column(String(200))
+    geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
+
+
+class Address(Base):
+    """A standard address and its point; the coordinates as given are kept beside."""
+
+    __tablename__ = "address"
+    __table_args__ = (
+        UniqueConstraint("county", "source_ref"),
+        Index(
+            "ix_address_text_trgm",
+            "text",
+            postgresql_using="gist",
+            postgresql_ops={"text": "gist_trgm_ops"},
+        ),
+        Index("ix_address_building", "building_id"),
+    )
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    text: Mapped[str] = mapped_column(String(400))
+    road: Mapped[str | None] = mapped_column(String(200))
+    door: Mapped[str | None] = mapped_column(String(40))
+    estate: Mapped[str | None] = mapped_column(String(200))
+    building_no: Mapped[str | None] = mapped_column(String(40))
+    building_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("building.id", ondelete="SET NULL")
+    )
+    raw_x: Mapped[float]
+    raw_y: Mapped[float]
+    raw_crs: Mapped[str] = mapped_column(String(40))
+    geom: Mapped[Place] = geometry_column("POINT")
+
+
+class Block(Base):
+    """A block 地块, the smallest piece of ground; the blocks of a community are a coverage."""
+
+    __tablename__ = "block"
+    __table_args__ = (
+        CheckConstraint("households >= 0", name="households"),
+        Index("ix_block_community", "community"),
+    )
+
+    id: Mapped[BigId]
+    community: Mapped[str] = mapped_column(ForeignKey("division.code"))
+    zone_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("zone.id"))
+    households: Mapped[int]
+    parent_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("block.id"))
+    geom: Mapped[Place] = geometry_column("POLYGON")

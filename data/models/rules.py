@@ -1,0 +1,36 @@
+"""Rules as data: grid profiles and incident classes, each with its source."""
+
+from sqlalchemy import String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.models.base import Base
+
+__all__ = ["IncidentClass", "Profile"]
+
+
+class Profile(Base):
+    """Thresholds of a grid profile; `county` 000000 marks a preset for every county."""
+
+    __tablename__ = "profile"
+
+    code: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    urban_households: Mapped[int]
+    urban_max: Mapped[int | None]
+    rural_households: Mapped[int]
+    rural_max: Mapped[int | None]
+    source: Mapped[str] = mapped_column(Text)
+    verified: Mapped[bool]
+
+
+class IncidentClass(Base):
+    """A class of incident, with the role that goes and the table it comes from."""
+
+    __tablename__ = "incident_class"
+
+    code: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    name_en: Mapped[str] = mapped_column(String(100))
+    group: Mapped[str] = mapped_column(String(30))
+    responder_role: Mapped[str] = mapped_column(String(30))
+    source: Mapped[str] = mapped_column(Text)

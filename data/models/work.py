@@ -1,0 +1,113 @@
+"""Work: incidents with their append-only course, assignments, dispatches, latest positions."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.models.base import Base, BigId, Json, Now, Place, SourceRef, geometry_column
+
+__all__ = ["Assignment", "Dispatch", "Incident", "IncidentEvent", "Position"]
+
+
+class Incident(Base):
+    """An incident 事件, its place as given, and the grid that it was in at the time."""
+
+    __tablename__ = "incident"
+    __table_args__ = (
+        UniqueConstraint("county", "source_ref"),
+        CheckConstraint("state IN ('accepted', 'dispatched', 'closed', 'void')", name="state"),
+        CheckConstraint("severity IN ('general', 'difficult', 'major')", name="severity"),
+        Index("ix_incident_county_state", "county", "state", "reported_at"),
+        Index("ix_incident_grid", "grid_id"),
+    )
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    class_code: Mapped[str] = mapped_column(ForeignKey("incident_class.code"))
+    severity: Mapped[str] = mapped_column(String(10), server_default="general")
+    state: Mapped[str] = mapped_column(String(12), server_default="accepted")
+    reported_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    description: Mapped[str] = mapped_column(Text, server_default="")
+    raw_x: Mapped[float]
+    raw_y: Mapped[float]
+    raw_crs: Mapped[str] = mapped_column(String(40))
+    geom: Mapped[Place] = geometry_column("POINT")
+    grid_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("grid.id"))
+    # How many grids cover the place: more than one on a shared edge, none outside the city.
+    grid_count: Mapped[int | None]
+    cell: Mapped[int] = mapped_column(BigInteger)
+
+
+class IncidentEvent(Base):
+    """One step of an incident's course; a trigger refuses change and deletion."""
+
+    __tablename__ = "incident_event"
+    __table_args__ = (Index("ix_incident_event_incident", "incident_id"),)
+
+    id: Mapped[BigId]
+    incident_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("incident.id"))
+    at: Mapped[Now]
+    kind: Mapped[str] = mapped_column(String(30))
+    actor: Mapped[str] = mapped_column(String(100))
+    detail: Mapped[Json]
+
+
+class Assignment(Base):
+    """Who is responsible for an incident, by role, and the responsibility that says so."""
+
+    __tablename__ = "assignment"
+
+    incident_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True
+    )
+    role: Mapped[str] = mapped_column(String(30), primary_key=True)
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    responsibility_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("responsibility.id"))
+
+
+class Dispatch(Base):
+    """A person sent to an incident; one person has at most one open dispatch."""
+
+    __tablename__ = "dispatch"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
+        Index(
+            "uq_dispatch_open_person",
+            "person_id",
+            unique=True,
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("ix_dispatch_incident", "incident_id"),
+    )
+
+    id: Mapped[BigId]
+    incident_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("incident.id"))
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    state: Mapped[str] = mapped_column(String(10), server_default="open")
+    travel_time_s: Mapped[float | None]
+    distance_m: Mapped[float | None]
+    actor: Mapped[str] = mapped_column(String(100))
+    at: Mapped[Now]
+
+
+class Position(Base):
+    """A responder's latest position, only while on duty; there is no history."""
+
+    __tablename__ = "position"
+
+    person_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("person.id", ondelete="CASCADE"), primary_key=True
+    )
+    at: Mapped[Now]
+    geom: Mapped[Place] = geometry_column("POINT")
