@@ -1,0 +1,80 @@
+"""Bulk upsert: rows to a table by COPY through a staging table, unchanged rows untouched."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import shapely
+from psycopg import sql
+from sqlalchemy.orm import Session
+
+__all__ = ["upsert"]
+
+
+def upsert(
+    session: Session,
+    table: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: Iterable[str] = ("county", "source_ref"),
+) -> int:
+    """Insert rows, or update those whose key is held and whose values differ.
+
+    Parameters
+    ----------
+    session : Session
+        Its transaction holds all or nothing of it.
+    table : str
+    rows : sequence of mapping
+        All with the same columns; shapely geometries are stored in EPSG:4326.
+    key : iterable of str
+        Columns that tell rows apart.
+
+    Returns
+    -------
+    int
+        How many rows were new or changed.
+    """
+    if not rows:
+        return 0
+    columns = list(rows[0])
+    keys = list(key)
+    names = {
+        "table": sql.Identifier(table),
+        "stage": sql.Identifier(f"stage_{table}"),
+        "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
+        "keys": sql.SQL(", ").join(map(sql.Identifier, keys)),
+    }
+    connection = session.connection().connection.driver_connection
+    assert connection is not None  # noqa: S101 - a session in use has a connection
+    with connection.cursor() as cursor:
+        cursor.execute(_STAGE.format(**names))
+        with cursor.copy(_COPY.format(**names)) as copy:
+            for row in rows:
+                copy.write_row([_cell(row[name]) for name in columns])
+        cursor.execute(_MERGE.format(action=_action(table, columns, keys), **names))
+        changed: int = cursor.rowcount
+        cursor.execute(sql.SQL("DROP TABLE {stage}").format(**names))
+    return changed
+
+
+_STAGE = sql.SQL("CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0")
+_COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN")
+_MERGE = sql.SQL(
+    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) {action}"
+)
+
+
+def _action(table: str, columns: list[str], keys: list[str]) -> sql.Composable:
+    rest = [sql.Identifier(name) for name in columns if name not in keys]
+    if not rest:
+        return sql.SQL("DO NOTHING")
+    held = sql.SQL(", ").join(sql.Identifier(table) + sql.SQL(".") + name for name in rest)
+    new = sql.SQL(", ").join(sql.SQL("excluded.") + name for name in rest)
+    sets = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in rest)
+    return sql.SQL("DO UPDATE SET {} WHERE ROW({}) IS DISTINCT FROM ROW({})").format(sets, held, new)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, shapely.Geometry):
+        return shapely.to_wkb(shapely.set_srid(value, 4326), hex=True, include_srid=True)
+    return value
