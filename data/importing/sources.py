@@ -1,0 +1,276 @@
+"""Importers of areas, divisions, household units, addresses, people and incidents."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, text as sql_text
+from sqlalchemy.orm import Session
+
+from data.communities import allocate_codes, communities_from_units
+from data.errors import SourceError
+from data.households import spread_households
+from data.importing.columns import CellError, moment, text, whole
+from data.importing.report import ImportReport
+from data.importing.rows import (
+    Row,
+    check_rows,
+    county_bounds,
+    located,
+    place_text,
+    polygon_of,
+    stated_crs,
+)
+from data.models import IncidentClass
+from data.readers import SourceTable, read_table, read_vector
+from data.roles import MODES, ROLES
+from data.store import upsert
+from gis.cells import cells_of_points
+
+__all__ = [
+    "import_addresses",
+    "import_areas",
+    "import_divisions",
+    "import_households",
+    "import_incidents",
+    "import_people",
+]
+
+INCIDENT_RESOLUTION = 10
+_RANKS = {"1": "province", "2": "city", "3": "county", "4": "town", "5": "village"}
+_SEVERITIES = {"一般": "general", "疑难复杂": "difficult", "重大": "major", "": "general"}
+Columns = dict[str, str] | None
+
+
+def read_any(path: Path, columns: Columns = None) -> SourceTable:
+    """Read a table or vector file by its suffix."""
+    if path.name.lower().removesuffix(".gz").endswith((".csv", ".xlsx")):
+        return read_table(path, columns)
+    return read_vector(path, columns)
+
+
+def import_areas(
+    session: Session,
+    path: Path,
+    *,
+    county: str,
+    kind: str,
+    crs: str | None = None,
+    columns: Columns = None,
+) -> ImportReport:
+    """Import polygons as communities, zones or service areas.
+
+    Parameters
+    ----------
+    kind : str
+        ``community``, ``zone``, ``police_beat`` or ``mediation_area``.
+    """
+    if kind not in {"community", "zone", "police_beat", "mediation_area"}:
+        raise SourceError(f"unknown kind of area {kind!r}")
+    table = read_vector(path, columns)
+    system = stated_crs(table, crs)
+    report = ImportReport(path.name)
+
+    def check(row: Row, cols: dict[str, str], geometry: Any, line: int) -> Row:
+        ref = text(row, cols.get("id")) or text(row, cols.get("name"), f"id or name of row {line}")
+        stored: Row = {"county": county, "source_ref": ref, "geom": polygon_of(geometry, system)}
+        stored["name"] = text(row, cols.get("name")) or ref
+        if kind == "community":
+            return stored | {"ur_code": place_text(row, cols, "ur_code")}
+        return stored | {"kind": place_text(row, cols, "kind") or kind}
+
+    rows = check_rows(report, table, ("id", "name", "ur_code", "kind"), check)
+    if kind == "community":
+        report.changed = allocate_codes(session, county, rows)
+    else:
+        report.changed = upsert(session, "zone" if kind == "zone" else "service_area", rows)
+    return report
+
+
+def import_divisions(
+    session: Session, path: Path, *, county: str, columns: Columns = None
+) -> ImportReport:
+    """Import division codes 统计用区划代码 with their names, levels and 城乡分类."""
+    table = _with_headings(path, columns)
+    report = ImportReport(path.name)
+
+    def check(row: Row, cols: dict[str, str], _geometry: Any, _line: int) -> Row:
+        code = text(row, cols.get("id"), "code")
+        if len(code) != 12 or not code.isdigit():
+            raise CellError(f"code {code!r} is not 12 digits")
+        level = text(row, cols.get("level"), "level")
+        if (level := _RANKS.get(level, level)) not in _RANKS.values():
+            raise CellError(f"level {level!r} is unknown")
+        return {
+            "county": county,
+            "code": code,
+            "parent": place_text(row, cols, "parent"),
+            "name": text(row, cols.get("name"), "name"),
+            "level": level,
+            "ur_code": place_text(row, cols, "ur_code"),
+            "source_ref": code,
+        }
+
+    rows = check_rows(report, table, ("id", "parent", "name", "level", "ur_code"), check)
+    report.changed = upsert(session, "division", rows, key=("code",))
+    return report
+
+
+def _with_headings(path: Path, columns: Columns) -> SourceTable:
+    """Give the well-known headerless division file its headings."""
+    table = read_table(path, columns)
+    if not table.rows or not next(iter(table.rows[0]), "").isdigit():
+        return table
+    names = ("code", "parent", "name", "level", "rank", "adcode", "post_code", "area_code", "ur_code")
+    lines = [list(table.rows[0]), *(list(row.values()) for row in table.rows)]
+    return SourceTable([dict(zip(names, line, strict=False)) for line in lines])
+
+
+def import_households(
+    session: Session,
+    path: Path,
+    *,
+    county: str,
+    crs: str | None = None,
+    columns: Columns = None,
+) -> ImportReport:
+    """Import household units, make communities of their groups where there are none, and spread."""
+    table = read_vector(path, columns)
+    system = stated_crs(table, crs)
+    report = ImportReport(path.name)
+
+    def check(row: Row, cols: dict[str, str], geometry: Any, _line: int) -> Row:
+        return {
+            "county": county,
+            "source_ref": text(row, cols.get("id"), "id"),
+            "households": whole(row, cols.get("households"), "households"),
+            "population": whole(row, cols.get("population"), "population"),
+            "community_ref": place_text(row, cols, "community"),
+            "town_ref": place_text(row, cols, "town"),
+            "geom": polygon_of(geometry, system),
+        }
+
+    wanted = ("id", "households", "population", "community", "town")
+    rows = check_rows(report, table, wanted, check)
+    report.changed = upsert(session, "household_unit", rows)
+    if made := communities_from_units(session, county):
+        report.notes.append(f"{made} communities made from the groups of the units")
+    report.notes.append(spread_households(session, county).summary())
+    return report
+
+
+def import_addresses(
+    session: Session,
+    path: Path,
+    *,
+    county: str,
+    crs: str | None = None,
+    columns: Columns = None,
+) -> ImportReport:
+    """Import standard addresses with their points, joined to the buildings they stand in."""
+    table = read_any(path, columns)
+    system = stated_crs(table, crs)
+    bounds = county_bounds(session, county)
+    report = ImportReport(path.name)
+
+    def check(row: Row, cols: dict[str, str], geometry: Any, line: int) -> Row:
+        place = located(row, cols, geometry, system, bounds)
+        address = text(row, cols.get("address"), "address")
+        ref = text(row, cols.get("id")) or f"{path.stem}:{line}"
+        return {"county": county, "source_ref": ref, "text": address, **place.columns()}
+
+    rows = check_rows(report, table, ("id", "address", "lon", "lat"), check)
+    report.changed = upsert(session, "address", rows)
+    join_addresses(session, county)
+    return report
+
+
+def join_addresses(session: Session, county: str) -> None:
+    """Join addresses to the building that covers their point (the smallest id on a tie)."""
+    session.execute(
+        sql_text(
+            "UPDATE address SET building_id = found.id FROM ("
+            "  SELECT address.id AS address, min(building.id) AS id FROM address"
+            "  JOIN building ON building.county = address.county"
+            "    AND ST_Covers(building.geom, address.geom)"
+            "  WHERE address.county = :county GROUP BY address.id) AS found "
+            "WHERE address.id = found.address AND address.building_id IS DISTINCT FROM found.id"
+        ),
+        {"county": county},
+    )
+
+
+def import_people(
+    session: Session, path: Path, *, county: str, columns: Columns = None
+) -> ImportReport:
+    """Import staff: name, role, duty phone, way of moving, area and unit."""
+    table = read_table(path, columns)
+    report = ImportReport(path.name)
+
+    def check(row: Row, cols: dict[str, str], _geometry: Any, _line: int) -> Row:
+        role = text(row, cols.get("role"), "role")
+        if (role := ROLES.get(role, role)) not in ROLES.values():
+            raise CellError(f"role {role!r} is unknown")
+        mode = text(row, cols.get("mode")) or "foot"
+        if (mode := MODES.get(mode, mode)) not in MODES.values():
+            raise CellError(f"way of moving {mode!r} is unknown")
+        name = text(row, cols.get("name"), "name")
+        return {
+            "county": county,
+            "source_ref": text(row, cols.get("id")) or f"{role}:{name}",
+            "name": name,
+            "role": role,
+            "mode": mode,
+            "duty_phone": place_text(row, cols, "duty_phone"),
+            "area_ref": place_text(row, cols, "area"),
+        }
+
+    wanted = ("id", "name", "role", "duty_phone", "mode", "area")
+    rows = check_rows(report, table, wanted, check)
+    report.changed = upsert(session, "person", rows)
+    return report
+
+
+def import_incidents(
+    session: Session,
+    path: Path,
+    *,
+    county: str,
+    crs: str | None = None,
+    columns: Columns = None,
+) -> ImportReport:
+    """Import incidents; a class that is not in the class table is refused."""
+    table = read_any(path, columns)
+    system = stated_crs(table, crs)
+    bounds = county_bounds(session, county)
+    classes: dict[str, str] = {}
+    for known in session.scalars(select(IncidentClass)):
+        classes |= dict.fromkeys((known.code, known.name, known.name_en), known.code)
+    report = ImportReport(path.name)
+
+    def check(row: Row, cols: dict[str, str], geometry: Any, line: int) -> Row:
+        place = located(row, cols, geometry, system, bounds)
+        name = text(row, cols.get("class"), "class")
+        if name not in classes:
+            raise CellError(f"class {name!r} is not in the class table")
+        severity = text(row, cols.get("severity"))
+        if (severity := _SEVERITIES.get(severity, severity)) not in _SEVERITIES.values():
+            raise CellError(f"severity {severity!r} is unknown")
+        return {
+            "county": county,
+            "source_ref": text(row, cols.get("id")) or f"{path.stem}:{line}",
+            "class_code": classes[name],
+            "severity": severity,
+            "reported_at": moment(row, cols.get("time"), "time"),
+            "description": text(row, cols.get("description"))[:2000],
+            **place.columns(),
+        }
+
+    wanted = ("id", "class", "severity", "time", "description", "lon", "lat")
+    rows = check_rows(report, table, wanted, check)
+    if rows:
+        points = [row["geom"] for row in rows]
+        lons, lats = [p.x for p in points], [p.y for p in points]
+        cells = cells_of_points(lons, lats, INCIDENT_RESOLUTION).tolist()
+        rows = [row | {"cell": cell} for row, cell in zip(rows, cells, strict=True)]
+    report.changed = upsert(session, "incident", rows)
+    return report
