@@ -11,9 +11,11 @@ ROLE_NAMES_ZH = {
     "doctor": "医生",
     "electrician": "水电工",
 }
-ROLES = {zh: role for role, zh in ROLE_NAMES_ZH.items()} | {
-    role: role for role in ROLE_NAMES_ZH
-} | {"专职网格员": "gridworker", "民警": "police", "人民调解员": "mediator"}
+ROLES = (
+    {zh: role for role, zh in ROLE_NAMES_ZH.items()}
+    | {role: role for role in ROLE_NAMES_ZH}
+    | {"专职网格员": "gridworker", "民警": "police", "人民调解员": "mediator"}
+)
 MODES = {"car": "car", "moped": "moped", "foot": "foot"} | {
     "汽车": "car",
     "警车": "car",

@@ -57,7 +57,9 @@ def upsert(
     return changed
 
 
-_STAGE = sql.SQL("CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0")
+_STAGE = sql.SQL(
+    "CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0"
+)
 _COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN")
 _MERGE = sql.SQL(
     "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) {action}"
@@ -71,7 +73,9 @@ def _action(table: str, columns: list[str], keys: list[str]) -> sql.Composable:
     held = sql.SQL(", ").join(sql.Identifier(table) + sql.SQL(".") + name for name in rest)
     new = sql.SQL(", ").join(sql.SQL("excluded.") + name for name in rest)
     sets = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in rest)
-    return sql.SQL("DO UPDATE SET {} WHERE ROW({}) IS DISTINCT FROM ROW({})").format(sets, held, new)
+    return sql.SQL("DO UPDATE SET {} WHERE ROW({}) IS DISTINCT FROM ROW({})").format(
+        sets, held, new
+    )
 
 
 def _cell(value: Any) -> Any:

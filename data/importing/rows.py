@@ -15,7 +15,15 @@ from data.readers.table import SourceTable
 from gis.crs import SourceCrs, geometries_to_wgs84, parse_crs, to_wgs84
 from gis.errors import CrsError
 
-__all__ = ["Located", "check_rows", "county_bounds", "located", "place_text", "polygon_of", "stated_crs"]
+__all__ = [
+    "Located",
+    "check_rows",
+    "county_bounds",
+    "located",
+    "place_text",
+    "polygon_of",
+    "stated_crs",
+]
 
 _FAR_DEG = 0.2
 
@@ -82,7 +90,9 @@ def county_bounds(session: Session, county: str) -> tuple[float, float, float, f
     found = session.execute(
         sql_text(
             "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM "
-            "(SELECT ST_Extent(geom) AS e FROM division WHERE county = :county) AS extent"
+            "(SELECT ST_Extent(geom) AS e FROM ("
+            "SELECT geom FROM division WHERE county = :county AND geom IS NOT NULL "
+            "UNION ALL SELECT geom FROM building WHERE county = :county) AS ground) AS extent"
         ),
         {"county": county},
     ).one()

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text as sql_text
+from sqlalchemy import select
+from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Session
 
 from data.communities import allocate_codes, communities_from_units
@@ -120,7 +121,17 @@ def _with_headings(path: Path, columns: Columns) -> SourceTable:
     table = read_table(path, columns)
     if not table.rows or not next(iter(table.rows[0]), "").isdigit():
         return table
-    names = ("code", "parent", "name", "level", "rank", "adcode", "post_code", "area_code", "ur_code")
+    names = (
+        "code",
+        "parent",
+        "name",
+        "level",
+        "rank",
+        "adcode",
+        "post_code",
+        "area_code",
+        "ur_code",
+    )
     lines = [list(table.rows[0]), *(list(row.values()) for row in table.rows)]
     return SourceTable([dict(zip(names, line, strict=False)) for line in lines])
 

@@ -80,7 +80,10 @@ def _read_xlsx(path: Path) -> list[dict[str, Any]]:
     if not any(headings):
         raise SourceError(f"{path} has no heading row")
     return [
-        {name: "" if cell is None else str(cell) for name, cell in zip(headings, line, strict=False)}
+        {
+            name: "" if cell is None else str(cell)
+            for name, cell in zip(headings, line, strict=False)
+        }
         for line in lines
         if any(cell is not None for cell in line)
     ]

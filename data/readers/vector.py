@@ -39,12 +39,15 @@ def read_vector(path: Path, columns: Mapping[str, str] | None = None) -> SourceT
     renames = columns or {}
     names = [renames.get(name, name) for name in meta["fields"]]
     cells = [[_plain(value) for value in column] for column in values]
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+    rows: list[dict[str, Any]] = [
+        dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)
+    ]
     if wkb is None:
-        return SourceTable(rows or [{}] * 0)
+        return SourceTable(rows)
     geometries = list(shapely.from_wkb(wkb, on_invalid="ignore"))
     crs = parse_crs(meta["crs"]) if meta["crs"] else None
-    return SourceTable(rows or [{} for _ in geometries], geometries, crs)
+    rows = rows or [{} for _ in geometries]
+    return SourceTable(rows, geometries, crs)
 
 
 def _plain(value: Any) -> Any:
