@@ -27,7 +27,7 @@ def upsert(
     rows : sequence of mapping
         All with the same columns; shapely geometries are stored in EPSG:4326.
     key : iterable of str
-        Columns that tell rows apart.
+        Columns that tell rows apart; none for rows that are new by nature.
 
     Returns
     -------
@@ -42,7 +42,6 @@ def upsert(
         "table": sql.Identifier(table),
         "stage": sql.Identifier(f"stage_{table}"),
         "columns": sql.SQL(", ").join(map(sql.Identifier, columns)),
-        "keys": sql.SQL(", ").join(map(sql.Identifier, keys)),
     }
     connection = session.connection().connection.driver_connection
     assert connection is not None  # noqa: S101 - a session in use has a connection
@@ -61,15 +60,16 @@ _STAGE = sql.SQL(
     "CREATE TEMP TABLE {stage} ON COMMIT DROP AS SELECT {columns} FROM {table} LIMIT 0"
 )
 _COPY = sql.SQL("COPY {stage} ({columns}) FROM STDIN")
-_MERGE = sql.SQL(
-    "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT ({keys}) {action}"
-)
+_MERGE = sql.SQL("INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} {action}")
 
 
 def _action(table: str, columns: list[str], keys: list[str]) -> sql.Composable:
+    if not keys:
+        return sql.SQL("")
+    conflict = sql.SQL("ON CONFLICT ({}) ").format(sql.SQL(", ").join(map(sql.Identifier, keys)))
     rest = [sql.Identifier(name) for name in columns if name not in keys]
     if not rest:
-        return sql.SQL("DO NOTHING")
+        return conflict + sql.SQL("DO NOTHING")
     held = sql.SQL(", ").join(sql.Identifier(table) + sql.SQL(".") + name for name in rest)
     new = sql.SQL(", ").join(sql.SQL("excluded.") + name for name in rest)
     sets = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in rest)

@@ -1,0 +1,65 @@
+"""Grid codes: 12 digits of the community and a sequence of 3, never used twice."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from data.errors import StateError
+
+__all__ = ["LAST_SEQUENCE", "new_codes", "reading_order"]
+
+LAST_SEQUENCE = 999
+
+
+def reading_order(x: ArrayLike, y: ArrayLike, row_height: float) -> NDArray[np.int64]:
+    """Order places west→east in rows that go north→south, as a page is read.
+
+    Parameters
+    ----------
+    x, y : array_like of float, shape (n,)
+        Easting and northing of a point inside each grid.
+    row_height : float
+        Height of a row, in the unit of `y`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Positions in order.
+
+    Examples
+    --------
+    >>> reading_order([9.0, 1.0, 5.0], [9.5, 9.0, 1.0], 5.0).tolist()
+    [1, 0, 2]
+    """
+    east, north = np.asarray(x, float), np.asarray(y, float)
+    if not east.size:
+        return np.zeros(0, np.int64)
+    row = np.floor((north.max() - north) / row_height)
+    return np.lexsort((-north, east, row)).astype(np.int64)
+
+
+def new_codes(community: str, count: int, used: set[str]) -> list[str]:
+    """Return the next free codes of a community.
+
+    Parameters
+    ----------
+    community : str
+        12-digit code.
+    count : int
+    used : set of str
+        Every code ever given, retired ones too.
+
+    Raises
+    ------
+    StateError
+        If the three digits are used up.
+
+    Examples
+    --------
+    >>> new_codes("990100001001", 2, {"990100001001001"})
+    ['990100001001002', '990100001001003']
+    """
+    mine = [int(code[12:]) for code in used if code.startswith(community)]
+    first = max(mine, default=0) + 1
+    if first + count - 1 > LAST_SEQUENCE:
+        raise StateError(f"community {community} has no {count} grid codes left after {first - 1}")
+    return [f"{community}{number:03d}" for number in range(first, first + count)]

@@ -1,0 +1,185 @@
+"""Loading a county's ground from the database, in metres, and storing its blocks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from data.communities import ensure_communities
+from data.store import upsert
+from gis.crs import LocalProjection
+from grids.blocks import count_households, draw_blocks, share_by_area
+from grids.partition import Rules
+
+__all__ = ["Ground", "StoredBlocks", "load_blocks"]
+
+# Footways and tracks run through estates and fields: they are no boundary that people see.
+BARRIER_STREETS = (
+    "motorway",
+    "trunk",
+    "primary",
+    "secondary",
+    "tertiary",
+    "unclassified",
+    "residential",
+    "living_street",
+    "pedestrian",
+    "road",
+)
+
+_COMMUNITIES = text(
+    "SELECT code, coalesce(ur_code, '111') AS ur, ST_AsBinary(geom) AS geom FROM division "
+    "WHERE county = :county AND level = 'village' AND geom IS NOT NULL ORDER BY code"
+)
+_BARRIERS = text(
+    "SELECT ST_AsBinary(geom) FROM street WHERE county = :county AND kind = ANY(:kinds) "
+    "AND NOT bridge AND NOT tunnel "
+    "UNION ALL SELECT ST_AsBinary(geom) FROM railway WHERE county = :county "
+    "AND NOT bridge AND NOT tunnel "
+    "UNION ALL SELECT ST_AsBinary(CASE WHEN ST_Dimension(geom) = 2 THEN ST_Boundary(geom) "
+    "ELSE geom END) FROM water WHERE county = :county AND kind NOT IN ('drain', 'pool')"
+)
+_ZONES = text(
+    "SELECT id, kind, ST_AsBinary(geom) AS geom FROM zone WHERE county = :county "
+    "AND kind = ANY(:kinds) AND ST_Area(geom::geography) >= :area ORDER BY id"
+)
+_DWELLINGS = text(
+    "SELECT ST_AsBinary(ST_PointOnSurface(geom)) AS geom, households FROM building "
+    "WHERE county = :county AND households > 0 ORDER BY id"
+)
+_IDLE_UNITS = text(
+    "SELECT ST_AsBinary(unit.geom) AS geom, unit.households FROM household_unit AS unit "
+    "WHERE unit.county = :county AND unit.households > 0 AND NOT EXISTS ("
+    "  SELECT 1 FROM building WHERE building.county = unit.county AND households > 0"
+    "  AND ST_Covers(unit.geom, ST_PointOnSurface(building.geom))) ORDER BY unit.id"
+)
+_BLOCKS = text(
+    "SELECT id, community, coalesce(zone_id, -1) AS zone, households, ST_AsBinary(geom) AS geom "
+    "FROM block WHERE county = :county ORDER BY id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A county's communities and the projection that its plan is drawn in."""
+
+    local: LocalProjection
+    codes: list[str]
+    urban: NDArray[np.bool_]
+    polygons: NDArray[np.object_]
+
+    @classmethod
+    def load(cls, session: Session, county: str) -> "Ground":
+        """Load the communities, making them first where the county has none."""
+        ensure_communities(session, county)
+        rows = session.execute(_COMMUNITIES, {"county": county}).all()
+        shapes = _shapes([row.geom for row in rows])
+        local = LocalProjection.around(shapes)
+        urban = np.array([row.ur.startswith("1") for row in rows])
+        return cls(local, [row.code for row in rows], urban, local.forward(shapes))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlocks:
+    """Blocks as held: polygons in EPSG:4326 and the same in metres."""
+
+    ids: NDArray[np.int64]
+    community: NDArray[np.int64]
+    zone: NDArray[np.int64]
+    households: NDArray[np.int64]
+    polygons_wgs84: NDArray[np.object_]
+    polygons_m: NDArray[np.object_]
+
+
+def load_blocks(session: Session, county: str, ground: Ground, rules: Rules) -> StoredBlocks:
+    """Load a county's blocks, drawing them where there are none; households are counted anew."""
+    if not session.execute(_BLOCKS, {"county": county}).first():
+        _draw(session, county, ground, rules)
+    rows = session.execute(_BLOCKS, {"county": county}).all()
+    shapes = _shapes([row.geom for row in rows])
+    metres = ground.local.forward(shapes)
+    households = _count(session, county, ground, metres)
+    ids = np.array([row.id for row in rows], np.int64)
+    session.execute(
+        text("UPDATE block SET households = :households WHERE id = :id"),
+        [
+            {"id": i, "households": n}
+            for i, n in zip(ids.tolist(), households.tolist(), strict=True)
+        ],
+    )
+    position = {code: index for index, code in enumerate(ground.codes)}
+    return StoredBlocks(
+        ids,
+        np.array([position[row.community] for row in rows], np.int64),
+        np.array([row.zone for row in rows], np.int64),
+        households,
+        shapes,
+        metres,
+    )
+
+
+def _draw(session: Session, county: str, ground: Ground, rules: Rules) -> None:
+    local = ground.local
+    barriers = session.scalars(
+        _BARRIERS, {"county": county, "kinds": [*BARRIER_STREETS, *_links()]}
+    ).all()
+    zones = session.execute(
+        _ZONES, {"county": county, "kinds": sorted(rules.zone_kinds), "area": rules.zone_area_m2}
+    ).all()
+    points, households = _dwellings(session, county, ground)
+    blocks = draw_blocks(
+        ground.polygons,
+        local.forward(_shapes(list(barriers))),
+        local.forward(_shapes([zone.geom for zone in zones])),
+        points,
+        households,
+    )
+    zone_ids = [zone.id for zone in zones]
+    shapes = local.inverse(blocks.polygons)
+    upsert(
+        session,
+        "block",
+        [
+            {
+                "county": county,
+                "community": ground.codes[blocks.community[i]],
+                "zone_id": zone_ids[blocks.zone[i]] if blocks.zone[i] >= 0 else None,
+                "households": int(blocks.households[i]),
+                "geom": shapes[i],
+            }
+            for i in range(len(shapes))
+        ],
+        key=(),
+    )
+
+
+def _links() -> list[str]:
+    return [f"{kind}_link" for kind in BARRIER_STREETS[:5]]
+
+
+def _dwellings(
+    session: Session, county: str, ground: Ground
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    rows = session.execute(_DWELLINGS, {"county": county}).all()
+    points = ground.local.forward(_shapes([row.geom for row in rows]))
+    return points, np.array([row.households for row in rows], np.int64)
+
+
+def _count(
+    session: Session, county: str, ground: Ground, blocks: NDArray[np.object_]
+) -> NDArray[np.int64]:
+    points, households = _dwellings(session, county, ground)
+    idle = session.execute(_IDLE_UNITS, {"county": county}).all()
+    counts = np.array([row.households for row in idle], np.int64)
+    units = ground.local.forward(_shapes([row.geom for row in idle]))
+    total = count_households(blocks, points, households)
+    return total if not len(units) else total + share_by_area(units, counts, blocks)
+
+
+def _shapes(wkb: list[bytes | memoryview]) -> NDArray[np.object_]:
+    shapes = np.empty(len(wkb), dtype=object)
+    shapes[:] = shapely.from_wkb([bytes(item) for item in wkb])
+    return shapes
