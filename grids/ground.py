@@ -40,7 +40,9 @@ _BARRIERS = text(
     "UNION ALL SELECT ST_AsBinary(geom) FROM railway WHERE county = :county "
     "AND NOT bridge AND NOT tunnel "
     "UNION ALL SELECT ST_AsBinary(CASE WHEN ST_Dimension(geom) = 2 THEN ST_Boundary(geom) "
-    "ELSE geom END) FROM water WHERE county = :county AND kind NOT IN ('drain', 'pool')"
+    "ELSE geom END) FROM water WHERE county = :county AND kind NOT IN ('drain', 'pool') "
+    # Statistical units are drawn along streets and lanes that the extract may lack.
+    "UNION ALL SELECT ST_AsBinary(ST_Boundary(geom)) FROM household_unit WHERE county = :county"
 )
 _ZONES = text(
     "SELECT id, kind, ST_AsBinary(geom) AS geom FROM zone WHERE county = :county "

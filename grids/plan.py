@@ -1,0 +1,365 @@
+"""Plans: draw a draft, check it, publish it as a generation in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import shapely
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session
+
+from data.errors import NotFoundError, StateError
+from data.models import Edit, Generation, Grid, GridBlock, Lineage, Profile
+from data.store import upsert
+from gis.cells import cover_polygons
+from gis.coverage import adjacency, dissolve
+from grids.checks import Fault, check_plan
+from grids.codes import new_codes, reading_order
+from grids.ground import Ground, StoredBlocks, load_blocks
+from grids.partition import Rules, partition
+
+__all__ = [
+    "GRID_RESOLUTION",
+    "DraftGrid",
+    "check_draft",
+    "current_generation",
+    "draw_draft",
+    "publish",
+    "rules_of",
+]
+
+# About 66 m to a cell's edge: a 300-household urban grid holds a handful of whole cells.
+GRID_RESOLUTION = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DraftGrid:
+    """One grid of a draft: its community, kind, zone and the ids of its blocks."""
+
+    community: str
+    kind: str
+    zone_id: int | None
+    blocks: tuple[int, ...]
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "DraftGrid":
+        """Read it back from an edit's arguments."""
+        blocks = tuple(value["blocks"])
+        return cls(value["community"], value["kind"], value["zone_id"], blocks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Arguments of an edit."""
+        return {
+            "community": self.community,
+            "kind": self.kind,
+            "zone_id": self.zone_id,
+            "blocks": list(self.blocks),
+        }
+
+
+def rules_of(session: Session, profile: str) -> Rules:
+    """Rules of a stored profile.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such profile; names those there are.
+    """
+    found = session.get(Profile, profile)
+    if found is None:
+        names = ", ".join(session.scalars(select(Profile.code).order_by(Profile.code)))
+        raise NotFoundError(f"no profile {profile!r}; there are: {names}")
+    return Rules(found.urban_households, found.rural_households)
+
+
+def draw_draft(
+    session: Session,
+    county: str,
+    *,
+    profile: str = "tongliao",
+    seed: int = 0,
+    author: str = "system",
+) -> int:
+    """Partition a county's blocks into grids and keep the result as a draft; return its id."""
+    rules = rules_of(session, profile)
+    ground = Ground.load(session, county)
+    blocks = load_blocks(session, county, ground, rules)
+    target = np.where(ground.urban, rules.urban_households, rules.rural_households)
+    graph = adjacency(blocks.polygons_m)
+    parts = partition(
+        blocks.households, blocks.community, blocks.zone, graph, target=target, seed=seed
+    )
+    order = np.argsort(parts.label, kind="stable")
+    members = np.split(blocks.ids[order], np.cumsum(np.bincount(parts.label))[:-1])
+    grids = []
+    for index, ids in enumerate(members):
+        place, zone = int(parts.community[index]), int(parts.zone[index])
+        kind = "dedicated" if zone >= 0 else ("urban" if ground.urban[place] else "rural")
+        block_ids = tuple(ids.tolist())
+        grids.append(DraftGrid(ground.codes[place], kind, zone if zone >= 0 else None, block_ids))
+    base = current_generation(session, county)
+    draft = Generation(county=county, author=author, base_id=base.id if base else None)
+    draft.note = f"{profile}, seed {seed}"
+    session.add(draft)
+    session.flush()
+    arguments = {"profile": profile, "seed": seed, "grids": [grid.to_json() for grid in grids]}
+    session.add(
+        Edit(
+            county=county,
+            generation_id=draft.id,
+            position=1,
+            operation="partition",
+            arguments=arguments,
+            author=author,
+        )
+    )
+    session.flush()
+    return draft.id
+
+
+def current_generation(
+    session: Session, county: str, at: datetime | None = None
+) -> Generation | None:
+    """The generation that is valid now, or at a time."""
+    moment = at or func.now()
+    return session.scalars(
+        select(Generation).where(Generation.county == county, Generation.valid.contains(moment))
+    ).one_or_none()
+
+
+def draft_grids(session: Session, draft: Generation) -> list[DraftGrid]:
+    """Replay a draft's edits to its grids."""
+    edits = session.scalars(
+        select(Edit).where(Edit.generation_id == draft.id).order_by(Edit.position)
+    ).all()
+    grids: list[DraftGrid] = []
+    for edit in edits:
+        if edit.operation != "partition":
+            raise StateError(f"draft {draft.id} has an unknown edit {edit.operation!r}")
+        grids = [DraftGrid.from_json(value) for value in edit.arguments["grids"]]
+    return grids
+
+
+def require_draft(session: Session, county: str, draft_id: int) -> Generation:
+    """Load and lock a draft.
+
+    Raises
+    ------
+    NotFoundError, StateError
+        If there is none of that number in the county, or it is no draft any more.
+    """
+    draft = session.get(Generation, draft_id, with_for_update=True)
+    if draft is None or draft.county != county:
+        raise NotFoundError(f"county {county} has no draft {draft_id}")
+    if draft.state != "draft":
+        raise StateError(f"generation {draft_id} is {draft.state}, not a draft")
+    return draft
+
+
+def check_draft(session: Session, county: str, draft_id: int) -> list[Fault]:
+    """Check the hard rules of a draft; an empty list means that it may be published."""
+    draft = require_draft(session, county, draft_id)
+    ground = Ground.load(session, county)
+    blocks = load_blocks(session, county, ground, Rules())
+    return check_plan(
+        blocks.polygons_m, blocks.community, _labels(blocks, draft_grids(session, draft))
+    )
+
+
+def _labels(
+    blocks: StoredBlocks, grids: Sequence[DraftGrid]
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    position = {block: index for index, block in enumerate(blocks.ids.tolist())}
+    label = np.full(len(blocks.ids), -1, np.int64)
+    for number, grid in enumerate(grids):
+        label[[position[block] for block in grid.blocks]] = number
+    if (label < 0).any():
+        missing = blocks.ids[np.flatnonzero(label < 0)[0]]
+        raise StateError(f"block {missing} is in no grid of the draft: draw the draft again")
+    return label
+
+
+def publish(
+    session: Session, county: str, draft_id: int, *, at: datetime | None = None
+) -> Generation:
+    """Publish a draft: unchanged grids stay, replaced ones end, new ones begin, at one instant.
+
+    Raises
+    ------
+    StateError
+        If the draft breaks a hard rule, its base is no longer the published plan, or the
+        time is not after the base's.
+    """
+    moment = at or datetime.now(UTC)
+    session.execute(text("SELECT pg_advisory_xact_lock(20191, :county)"), {"county": int(county)})
+    draft = require_draft(session, county, draft_id)
+    base = current_generation(session, county, moment)
+    if draft.base_id != (base.id if base else None):
+        raise StateError(f"draft {draft_id} was drawn on another plan: draw it again")
+    ground = Ground.load(session, county)
+    blocks = load_blocks(session, county, ground, Rules())
+    grids = draft_grids(session, draft)
+    label = _labels(blocks, grids)
+    if faults := check_plan(blocks.polygons_m, blocks.community, label):
+        first = faults[0]
+        raise StateError(
+            f"draft {draft_id} breaks {len(faults)} rules, first {first.rule}: {first.where}"
+        )
+    if base is not None and base.valid is not None:
+        base.valid = Range(base.valid.lower, moment)
+        session.flush()
+    draft.state, draft.valid = "published", Range(moment, None)
+    _replace_grids(session, draft, grids, label, blocks, moment)
+    session.execute(text("SELECT pg_notify('plan_published', :county)"), {"county": county})
+    return draft
+
+
+def _replace_grids(
+    session: Session,
+    draft: Generation,
+    grids: list[DraftGrid],
+    label: np.ndarray[Any, np.dtype[np.int64]],
+    blocks: StoredBlocks,
+    moment: datetime,
+) -> None:
+    county = draft.county
+    held: dict[tuple[int, ...], Grid] = {}
+    for grid in session.scalars(
+        select(Grid).where(Grid.county == county, func.upper_inf(Grid.valid))
+    ):
+        members = session.scalars(
+            select(GridBlock.block_id)
+            .where(GridBlock.grid_id == grid.id)
+            .order_by(GridBlock.block_id)
+        )
+        held[tuple(members)] = grid
+    keys = [tuple(sorted(grid.blocks)) for grid in grids]
+    fresh = [i for i, key in enumerate(keys) if key not in held or held[key].kind != grids[i].kind]
+    kept = {keys[i] for i in range(len(keys))} - {keys[i] for i in fresh}
+    ended = [grid for key, grid in held.items() if key not in kept]
+    for grid in ended:
+        grid.valid = Range(grid.valid.lower, moment)
+    session.flush()
+    new = _insert_grids(session, draft, grids, fresh, label, blocks, moment)
+    _trace_lineage(session, county, new, ended, blocks)
+
+
+def _insert_grids(
+    session: Session,
+    draft: Generation,
+    grids: list[DraftGrid],
+    fresh: list[int],
+    label: np.ndarray[Any, np.dtype[np.int64]],
+    blocks: StoredBlocks,
+    moment: datetime,
+) -> list[Grid]:
+    county = draft.county
+    shapes = dissolve(blocks.polygons_wgs84, label)
+    households = np.bincount(label, weights=blocks.households).astype(np.int64)
+    codes = _codes(session, grids, fresh, shapes)
+    names = dict(
+        session.execute(text("SELECT code, name FROM division WHERE county = :c"), {"c": county})
+        .tuples()
+        .all()
+    )
+    zones = dict(
+        session.execute(text("SELECT id, name FROM zone WHERE county = :c"), {"c": county})
+        .tuples()
+        .all()
+    )
+    rows = []
+    for i in fresh:
+        grid, code = grids[i], codes[i]
+        name = f"{names[grid.community]}第{int(code[12:])}网格"
+        if grid.zone_id is not None and zones.get(grid.zone_id):
+            name = f"{zones[grid.zone_id]}专属网格"
+        rows.append(
+            {
+                "county": county,
+                "generation_id": draft.id,
+                "code": code,
+                "name": name[:200],
+                "kind": grid.kind,
+                "community": grid.community,
+                "zone_id": grid.zone_id,
+                "households": int(households[i]),
+                "valid": f"[{moment.isoformat()},)",
+                "geom": _multi(shapes[i]),
+            }
+        )
+    upsert(session, "grid", rows, key=())
+    new = list(session.scalars(select(Grid).where(Grid.generation_id == draft.id)))
+    by_code = {grid.code: grid.id for grid in new}
+    links = [
+        {"county": county, "grid_id": by_code[codes[i]], "block_id": block}
+        for i in fresh
+        for block in grids[i].blocks
+    ]
+    upsert(session, "grid_block", links, key=())
+    _index_cells(session, county, [by_code[codes[i]] for i in fresh], shapes[fresh])
+    return new
+
+
+def _multi(shape: Any) -> Any:
+    return shapely.MultiPolygon(list(shapely.get_parts(shape)))
+
+
+def _codes(
+    session: Session, grids: list[DraftGrid], fresh: list[int], shapes: Any
+) -> dict[int, str]:
+    """New codes of the fresh grids, community by community in reading order."""
+    used = set(session.scalars(select(Grid.code)))
+    codes: dict[int, str] = {}
+    for community in sorted({grids[i].community for i in fresh}):
+        mine = [i for i in fresh if grids[i].community == community]
+        places = shapely.point_on_surface(shapes[mine])
+        bounds = shapely.bounds(shapes[mine])
+        height = float(np.median(bounds[:, 3] - bounds[:, 1]))
+        order = reading_order(shapely.get_x(places), shapely.get_y(places), height)
+        for position, code in zip(order, new_codes(community, len(mine), used), strict=True):
+            codes[mine[int(position)]] = code
+    return codes
+
+
+def _index_cells(session: Session, county: str, grid_ids: list[int], shapes: Any) -> None:
+    session.execute(
+        text(
+            "DELETE FROM grid_cell USING grid WHERE grid_cell.grid_id = grid.id "
+            "AND grid.county = :county AND NOT upper_inf(grid.valid)"
+        ),
+        {"county": county},
+    )
+    index = cover_polygons(shapes, GRID_RESOLUTION)
+    rows = [
+        {"county": county, "cell": cell, "grid_id": grid_ids[area], "whole": whole}
+        for cell, area, whole in zip(
+            index.cell.tolist(), index.area.tolist(), index.whole.tolist(), strict=True
+        )
+    ]
+    upsert(session, "grid_cell", rows, key=())
+
+
+def _trace_lineage(
+    session: Session, county: str, new: list[Grid], ended: list[Grid], blocks: StoredBlocks
+) -> None:
+    """Record for each new grid the share of its households that came from each ended one."""
+    households = dict(zip(blocks.ids.tolist(), blocks.households.tolist(), strict=True))
+    ids = [grid.id for grid in [*new, *ended]]
+    of_block: dict[int, dict[str, int]] = {}
+    ended_ids = {grid.id for grid in ended}
+    for link in session.scalars(select(GridBlock).where(GridBlock.grid_id.in_(ids))):
+        side = "parent" if link.grid_id in ended_ids else "child"
+        of_block.setdefault(link.block_id, {})[side] = link.grid_id
+    shares: dict[tuple[int, int], float] = {}
+    for block, sides in of_block.items():
+        if len(sides) == 2:
+            pair = (sides["child"], sides["parent"])
+            shares[pair] = shares.get(pair, 0) + households.get(block, 0)
+    total = {grid.id: max(grid.households, 1) for grid in new}
+    session.add_all(
+        Lineage(county=county, child_id=c, parent_id=p, household_share=n / total[c])
+        for (c, p), n in shares.items()
+    )
