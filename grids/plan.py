@@ -260,12 +260,12 @@ def _insert_grids(
     shapes = dissolve(blocks.polygons_wgs84, label)
     households = np.bincount(label, weights=blocks.households).astype(np.int64)
     codes = _codes(session, grids, fresh, shapes)
-    names = dict(
+    names: dict[str, str] = dict(
         session.execute(text("SELECT code, name FROM division WHERE county = :c"), {"c": county})
         .tuples()
         .all()
     )
-    zones = dict(
+    zones: dict[int, str | None] = dict(
         session.execute(text("SELECT id, name FROM zone WHERE county = :c"), {"c": county})
         .tuples()
         .all()

@@ -56,7 +56,9 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
         elif area is None and division is None:
             lost.append(person.name)
         elif (person.id, None if area else division, area) not in held:
-            chosen = {"service_area_id": area} if area else {"division": division}
+            chosen: dict[str, int | str | None] = (
+                {"service_area_id": area} if area else {"division": division}
+            )
             session.add(_responsibility(person, moment, chosen))
             begun += 1
     begun += _deal_grids(session, county, workers, open_rows, moment)
