@@ -65,8 +65,8 @@ def assign_table(
     """Add grid, tie count, H3 cell and the responsible people to every row of a table.
 
     Rows that cannot be placed are in the report with the reason; the others are written to
-    `target` as CSV with the columns ``grid_code``, ``grid_count``, ``by``, ``h3_cell`` and a name and duty phone
-    for each role. The place columns keep what they held.
+    `target` as CSV with the columns ``grid_code``, ``grid_count``, ``by``, ``h3_cell`` and a
+    name and duty phone for each role. The place columns keep what they held.
     """
     table = read_any(source, columns)
     system = stated_crs(table, crs)
