@@ -73,9 +73,8 @@ def _action(table: str, columns: list[str], keys: list[str]) -> sql.Composable:
     held = sql.SQL(", ").join(sql.Identifier(table) + sql.SQL(".") + name for name in rest)
     new = sql.SQL(", ").join(sql.SQL("excluded.") + name for name in rest)
     sets = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in rest)
-    return sql.SQL("DO UPDATE SET {} WHERE ROW({}) IS DISTINCT FROM ROW({})").format(
-        sets, held, new
-    )
+    update = sql.SQL("DO UPDATE SET {} WHERE ROW({}) IS DISTINCT FROM ROW({})")
+    return conflict + update.format(sets, held, new)
 
 
 def _cell(value: Any) -> Any:

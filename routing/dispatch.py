@@ -91,7 +91,7 @@ def recommend(
     journeys = nearest_responders(
         network, place, [r.lon for r in free], [r.lat for r in free], [r.mode for r in free], k=k
     )
-    candidates = []
+    candidates: list[Candidate] = []
     for journey in journeys:
         row = free[journey.responder]
         if journey.reason:
