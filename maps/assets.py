@@ -1,0 +1,72 @@
+"""The browser assets of a map: linked from this host, or inlined so that a file needs none."""
+
+import base64
+import mimetypes
+import re
+from functools import cache
+from pathlib import Path
+
+from data.errors import StateError
+from maps.vendor import VENDOR_DIR
+
+__all__ = ["header_html"]
+
+_STYLES = (
+    "leaflet/dist/leaflet.css",
+    "leaflet.markercluster/dist/MarkerCluster.css",
+    "leaflet.markercluster/dist/MarkerCluster.Default.css",
+    "leaflet-search/dist/leaflet-search.min.css",
+)
+_SCRIPTS = (
+    "leaflet/dist/leaflet.js",
+    "leaflet.markercluster/dist/leaflet.markercluster.js",
+    "leaflet-search/dist/leaflet-search.min.js",
+)
+_STATIC = Path(__file__).parent / "static"
+_URL = re.compile(r"url\(\s*['\"]?(?!data:)([^'\")]+?)['\"]?\s*\)")
+
+
+def header_html(*, inline: bool) -> str:
+    """Head elements that load the assets.
+
+    Parameters
+    ----------
+    inline : bool
+        True puts everything into the page itself: it opens with no network at all.
+
+    Raises
+    ------
+    StateError
+        If the assets were not installed.
+    """
+    if not (VENDOR_DIR / _SCRIPTS[0]).exists():
+        raise StateError("the browser assets are not installed: run make setup")
+    if inline:
+        return _inlined()
+    links = [f'<link rel="stylesheet" href="/static/vendor/{path}"/>' for path in _STYLES]
+    links.append('<link rel="stylesheet" href="/static/map.css"/>')
+    links += [f'<script src="/static/vendor/{path}"></script>' for path in _SCRIPTS]
+    links.append('<script src="/static/map.js"></script>')
+    return "\n".join(links)
+
+
+@cache
+def _inlined() -> str:
+    parts = [f"<style>{_style(VENDOR_DIR / path)}</style>" for path in _STYLES]
+    parts.append(f"<style>{_style(_STATIC / 'map.css')}</style>")
+    for path in (*(VENDOR_DIR / name for name in _SCRIPTS), _STATIC / "map.js"):
+        script = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+        script = re.sub(r"//# sourceMappingURL=\S+", "", script)
+        parts.append(f"<script>{script}</script>")
+    return "\n".join(parts)
+
+
+def _style(path: Path) -> str:
+    def embed(match: "re.Match[str]") -> str:
+        image = (path.parent / match.group(1).split("#")[0]).resolve()
+        if not image.is_file():  # e.g. behaviours of old browsers
+            return "none"
+        kind = mimetypes.guess_type(image.name)[0] or "application/octet-stream"
+        return f"url(data:{kind};base64,{base64.b64encode(image.read_bytes()).decode()})"
+
+    return _URL.sub(embed, path.read_text(encoding="utf-8"))
