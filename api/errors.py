@@ -1,0 +1,93 @@
+"""Errors to HTTP: one table of statuses, problem+json for programs, a page for people."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from api.pages import render
+from data.errors import ClusterError, DatabaseError, NotFoundError, SourceError, StateError
+from gis.errors import CrsError, GeometryError, OneGridError
+from routing.errors import NetworkError
+
+__all__ = ["LoginRequiredError", "RefusedError", "install"]
+
+
+class LoginRequiredError(OneGridError):
+    """Nobody is signed in."""
+
+
+class RefusedError(OneGridError):
+    """The one who is signed in may not do this, or the form's token is missing."""
+
+
+_STATUS: dict[type[OneGridError], int] = {
+    LoginRequiredError: 401,
+    RefusedError: 403,
+    NotFoundError: 404,
+    StateError: 409,
+    CrsError: 422,
+    GeometryError: 422,
+    SourceError: 422,
+    NetworkError: 422,
+    DatabaseError: 503,
+    ClusterError: 503,
+}
+
+
+def install(app: FastAPI) -> None:
+    """Handle every error of the application."""
+    app.add_exception_handler(OneGridError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    if isinstance(error, LoginRequiredError) and not _is_api(request):
+        return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
+    return _answer(request, _STATUS.get(type(error), 400), str(error))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    detail = "the request does not fit"
+    if isinstance(error, RequestValidationError):
+        parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        detail = "; ".join(parts)[:500]
+    return _answer(request, 422, detail)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return _answer(request, status, str(getattr(error, "detail", "")))
+
+
+def _unexpected(request: Request, _error: Exception) -> Response:
+    # The text of an unforeseen error may hold anything: it goes to the log, not to the client.
+    return _answer(request, 500, "an unexpected error; the log has the details")
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+def _answer(request: Request, status: int, detail: str) -> Response:
+    if _is_api(request):
+        body = {"type": "about:blank", "status": status, "title": _TITLES.get(status, "Error")}
+        return JSONResponse(
+            body | {"detail": detail}, status, media_type="application/problem+json"
+        )
+    page = render(request, "error.html", status=status, detail=detail)
+    return HTMLResponse(page, status)
+
+
+_TITLES = {
+    400: "Bad Request",
+    401: "Login required",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Conflict",
+    422: "Not usable",
+    500: "Internal error",
+    503: "Unavailable",
+}

@@ -1,0 +1,55 @@
+"""Rendering pages in the reader's language."""
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request
+
+import maps
+from data.roles import ROLE_NAMES_ZH
+from data.settings import DEMO_COUNTY
+from maps.texts import LANGUAGES, Texts, texts
+
+__all__ = ["language_of", "render", "texts_of"]
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(maps.__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def language_of(request: Request) -> str:
+    """The language asked for by the address, else by the cookie, else Chinese."""
+    asked = request.query_params.get("lang") or request.cookies.get("lang")
+    return asked if asked in LANGUAGES else "zh"
+
+
+def texts_of(request: Request) -> Texts:
+    """Texts in the reader's language."""
+    return texts(language_of(request))
+
+
+def render(request: Request, template: str, **values: Any) -> str:
+    """Render a template with the texts, the language switch and the notice that all pages carry."""
+    language = language_of(request)
+    other = "en" if language == "zh" else "zh"
+    settings = request.app.state.settings
+    words = texts(language)
+
+    def role_name(role: str) -> str:
+        return ROLE_NAMES_ZH.get(role, role) if language == "zh" else words(role)
+
+    return _ENVIRONMENT.get_template(template).render(
+        _=words,
+        lang=language,
+        switch=str(request.url.include_query_params(lang=other)),
+        fictional=settings.county == DEMO_COUNTY,
+        review_number=settings.review_number,
+        role_name=role_name,
+        who=getattr(request.state, "who", None),
+        **values,
+    )
