@@ -46,7 +46,8 @@ def install(app: FastAPI) -> None:
 def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, LoginRequiredError) and not _is_api(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
-    return _answer(request, _STATUS.get(type(error), 400), str(error))
+    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    return _answer(request, status, str(error))
 
 
 def _invalid(request: Request, error: Exception) -> Response:

@@ -41,7 +41,7 @@ def render(request: Request, template: str, **values: Any) -> str:
     words = texts(language)
 
     def role_name(role: str) -> str:
-        return ROLE_NAMES_ZH.get(role, role) if language == "zh" else words(role)
+        return ROLE_NAMES_ZH.get(role, role) if language == "zh" else role.replace("_", " ")
 
     return _ENVIRONMENT.get_template(template).render(
         _=words,

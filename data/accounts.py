@@ -43,7 +43,7 @@ def add_account(
         If the login is taken, a role unknown, or the password shorter than 8.
     """
     if unknown := set(roles) - set(DESK_ROLES):
-        raise StateError(f"unknown role {sorted(unknown)[0]!r}; there are: {', '.join(DESK_ROLES)}")
+        raise StateError(f"unknown role {min(unknown)!r}; there are: {', '.join(DESK_ROLES)}")
     if len(password) < 8:
         raise StateError("the password needs 8 characters or more")
     if session.scalar(select(Account).where(Account.login == login)):

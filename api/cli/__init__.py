@@ -1,5 +1,31 @@
-"""The ``onegrid`` command line."""
+"""The ``onegrid`` command line.
+
+Exit codes: 0 done; 1 refused or failed, with the reason; 2 wrong usage, or something that
+the machine lacks (PostgreSQL, PostGIS, disk); 3 done, but rows were refused.
+"""
+
+import sys
+
+from rich.console import Console
+
+from api.cli import cluster, imports, plans, serving, work
+from api.cli.context import app
+from data.errors import ClusterError, DatabaseError
+from gis.errors import OneGridError
+
+__all__ = ["app", "main"]
+
+app.add_typer(cluster.app, name="db")
+app.add_typer(imports.app, name="import")
+app.add_typer(plans.app, name="plan")
+work.register(app)
+serving.register(app)
 
 
 def main() -> None:
-    """Run."""
+    """Run the command line; our own errors become one line and an exit code."""
+    try:
+        app()
+    except OneGridError as error:
+        Console(stderr=True, highlight=False).print(f"✗ {error}", style="red", markup=False)
+        sys.exit(2 if isinstance(error, ClusterError | DatabaseError) else 1)

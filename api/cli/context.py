@@ -1,0 +1,58 @@
+"""What every command shares: settings, the database made ready, printing for people or programs."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from data import migrate
+from data.database import Database, open_database
+from data.presets import seed_presets
+from data.settings import Settings
+
+__all__ = ["AsJson", "County", "app", "console", "county_or_default", "emit", "ready_database"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="OneGrid 一张网: grid management and spatial dispatch. Start with `onegrid up`.",
+)
+console = Console(highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+County = Annotated[str | None, typer.Option(help="Six-digit county code; ONEGRID_COUNTY by default.")]
+
+
+def county_or_default(settings: Settings, county: str | None) -> str:
+    """The county that the option names, else the settings' one."""
+    if county is None:
+        return settings.county
+    if len(county) != 6 or not county.isdigit():
+        raise typer.BadParameter(f"{county!r} is not six digits", param_hint="--county")
+    return county
+
+
+def ready_database(settings: Settings) -> Database:
+    """Open the database, with extensions, newest schema and presets."""
+    database = open_database(settings)
+    database.prepare()
+    if database.is_empty() or migrate.current_revision(database.engine) != migrate.head_revision():
+        migrate.upgrade(database.engine)
+        with database.session() as session:
+            seed_presets(session)
+    return database
+
+
+def emit(value: Any, text: str, *, as_json: bool) -> None:
+    """Print a result as JSON or as text."""
+    if as_json:
+        typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+    else:
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,132 @@
+"""``onegrid import``: files in, refused rows out."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.context import AsJson, County, county_or_default, emit, ready_database
+from data import importing
+from data.importing.report import ImportReport
+from data.settings import Settings
+from routing.build import build_network
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Import files. Refused rows come back beside the file as NAME.refused.csv with the "
+    "reason; exit code 3 says that there are some. Importing a file twice changes nothing.",
+)
+File = Annotated[Path, typer.Argument(help="File to import.")]
+Crs = Annotated[str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09, where the file does not say.")]
+Columns = Annotated[
+    list[str] | None, typer.Option("--column", help="wanted=heading; may be given again.")
+]
+Refused = Annotated[Path | None, typer.Option(help="Where refused rows are written.")]
+
+
+def _columns(pairs: list[str] | None) -> dict[str, str]:
+    found = {}
+    for pair in pairs or []:
+        wanted, separator, heading = pair.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{pair!r} is not wanted=heading", param_hint="--column")
+        found[heading] = wanted
+    return found
+
+
+def _run(
+    name: str, path: Path, county: str | None, refused: Path | None, *, as_json: bool, **options: Any
+) -> None:
+    settings = Settings()
+    database = ready_database(settings)
+    chosen = county_or_default(settings, county)
+    with database.session() as session:
+        report: ImportReport = getattr(importing, name)(session, path, county=chosen, **options)
+    if report.refused:
+        target = refused or Path(f"{path.name}.refused.csv")
+        report.write_refused(target)
+        report.notes.append(f"refused rows: {target}")
+    text = "\n".join([report.summary(), *(f"  {note}" for note in report.notes)])
+    emit(json.loads(report.as_json()), text, as_json=as_json)
+    if report.refused:
+        raise typer.Exit(3)
+
+
+@app.command()
+def osm(
+    file: File,
+    *,
+    county: County = None,
+    community_level: Annotated[
+        list[str] | None, typer.Option(help="admin_level of communities; 9 and 10 by default.")
+    ] = None,
+    network: Annotated[bool, typer.Option(help="Also build the road network.")] = True,
+    refused: Refused = None,
+    as_json: AsJson = False,
+) -> None:
+    """Streets, water, railways, buildings, zones, boundaries of an OSM file; its road network."""
+    settings = Settings()
+    levels = tuple(community_level or ("9", "10"))
+    if network:
+        chosen = county_or_default(settings, county)
+        build_network(file).save(settings.networks_dir / f"{chosen}.npz")
+    _run("import_osm", file, county, refused, as_json=as_json, community_levels=levels)
+
+
+@app.command()
+def areas(
+    file: File,
+    *,
+    kind: Annotated[str, typer.Option(help="community, zone, police_beat or mediation_area.")],
+    county: County = None,
+    crs: Crs = None,
+    column: Columns = None,
+    refused: Refused = None,
+    as_json: AsJson = False,
+) -> None:
+    """Polygons of communities, dedicated zones or service areas."""
+    options = {"kind": kind, "crs": crs, "columns": _columns(column)}
+    _run("import_areas", file, county, refused, as_json=as_json, **options)
+
+
+@app.command()
+def divisions(
+    file: File, *, county: County = None, column: Columns = None, refused: Refused = None, as_json: AsJson = False
+) -> None:
+    """Division codes 统计用区划代码 with 城乡分类."""
+    _run("import_divisions", file, county, refused, as_json=as_json, columns=_columns(column))
+
+
+def _with_crs(name: str) -> Any:
+    def command(
+        file: File,
+        *,
+        county: County = None,
+        crs: Crs = None,
+        column: Columns = None,
+        refused: Refused = None,
+        as_json: AsJson = False,
+    ) -> None:
+        options = {"crs": crs, "columns": _columns(column)}
+        _run(name, file, county, refused, as_json=as_json, **options)
+
+    return command
+
+
+for _name, _help in {
+    "households": "Household units with counts, spread over the buildings inside.",
+    "addresses": "Standard addresses with their points.",
+    "incidents": "Incidents with class, time and place.",
+}.items():
+    app.command(_name, help=_help)(_with_crs(f"import_{_name}"))
+
+
+@app.command()
+def people(
+    file: File, *, county: County = None, column: Columns = None, refused: Refused = None, as_json: AsJson = False
+) -> None:
+    """Staff: name, role, duty phone, way of moving, area."""
+    _run("import_people", file, county, refused, as_json=as_json, columns=_columns(column))

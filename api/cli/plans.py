@@ -1,0 +1,107 @@
+"""``onegrid plan``: draw, check, publish and export the grids."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import geopandas
+import typer
+from sqlalchemy import text
+
+from api.cli.context import AsJson, County, county_or_default, emit, ready_database
+from data.errors import NotFoundError
+from data.settings import Settings
+from grids.assign import assign_incidents
+from grids.figures import drafts
+from grids.plan import check_draft, draw_draft
+from grids.plan import publish as publish_draft
+from grids.staffing import join_staff
+from maps.mapdata import collection
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Draw, check, publish and export grids.")
+Draft = Annotated[int | None, typer.Option(help="Number of the draft; the newest by default.")]
+
+
+@app.command("partition")
+def draw(
+    *,
+    county: County = None,
+    profile: Annotated[str, typer.Option(help="Rules: tongliao, zhejiang, …")] = "tongliao",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Partition a county's blocks into grids, kept as a draft."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        number = draw_draft(session, chosen, profile=profile, seed=seed)
+        grids = next(row.grids for row in drafts(session, chosen) if row.id == number)
+    emit({"draft": number, "grids": grids}, f"draft {number}: {grids} grids", as_json=as_json)
+
+
+@app.command()
+def check(*, county: County = None, draft: Draft = None, as_json: AsJson = False) -> None:
+    """Check a draft's hard rules; exit code 1 where one is broken."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        number = _newest(draft, [row.id for row in drafts(session, chosen)])
+        faults = check_draft(session, chosen, number)
+    lines = [f"{fault.rule}: {fault.where}" for fault in faults] or [f"draft {number}: no fault"]
+    emit({"draft": number, "faults": len(faults)}, "\n".join(lines), as_json=as_json)
+    raise typer.Exit(1 if faults else 0)
+
+
+@app.command()
+def publish(*, county: County = None, draft: Draft = None, as_json: AsJson = False) -> None:
+    """Publish a draft, join the staff to its grids, and assign waiting incidents."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        number = _newest(draft, [row.id for row in drafts(session, chosen)])
+        generation = publish_draft(session, chosen, number)
+        staff = join_staff(session, chosen)
+        work = assign_incidents(session, chosen)
+    facts = {
+        "generation": generation.id,
+        "responsibilities": staff.begun,
+        "incidents": work.assigned,
+        "on_boundary": work.on_boundary,
+        "outside": work.outside,
+    }
+    emit(facts, "published: " + ", ".join(f"{k} {v}" for k, v in facts.items()), as_json=as_json)
+
+
+def _newest(draft: int | None, known: list[int]) -> int:
+    if draft is not None:
+        return draft
+    if not known:
+        raise NotFoundError("there is no draft: run onegrid plan partition")
+    return known[0]
+
+
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help=".gpkg, .geojson, .shp or .csv")],
+    *,
+    county: County = None,
+) -> None:
+    """Export the published grids (EPSG:4326)."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        session.execute(text("SET LOCAL transaction_read_only = on"))
+        features = collection(session, chosen, "grid")
+    if not features["features"]:
+        raise NotFoundError(f"county {chosen} has no published plan")
+    if target.suffix == ".geojson":
+        target.write_text(json.dumps(features, ensure_ascii=False), encoding="utf-8")
+    else:
+        frame = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326")
+        if target.suffix == ".csv":
+            frame.drop(columns="geometry").to_csv(target, index=False, encoding="utf-8-sig")
+        else:
+            frame.to_file(target)
+    emit({}, f"{len(features['features'])} grids: {target}", as_json=False)

@@ -1,0 +1,155 @@
+"""``onegrid who``, ``assign``, ``dispatch``, ``map``, ``user``, ``classes``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import shapely
+import typer
+from geoalchemy2.shape import to_shape
+from sqlalchemy import select
+
+from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from data.accounts import add_account
+from data.models import IncidentClass
+from data.settings import DEMO_COUNTY, Settings
+from grids.assign import assign_table
+from grids.who import load_directory
+from maps.city_map import MapRequest, city_map
+from maps.texts import texts
+from routing.dispatch import Recommendation, incidents_waiting, recommend
+from routing.network import RoadNetwork
+
+__all__ = ["register"]
+
+Lon = Annotated[float, typer.Argument(help="Longitude, EPSG:4326.", min=-180, max=180)]
+Lat = Annotated[float, typer.Argument(help="Latitude, EPSG:4326.", min=-90, max=90)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (who, assign, dispatch, classes, user):
+        app.command()(command)
+    app.command("map")(draw_map)
+
+
+def who(lon: Lon, lat: Lat, *, county: County = None, as_json: AsJson = False) -> None:
+    """Say which grid a place lies in and who is responsible."""
+    settings = Settings()
+    with ready_database(settings).session() as session:
+        answer = load_directory(session, county_or_default(settings, county)).answer(lon, lat)
+    lines = [f"{answer.grid.name} {answer.grid.code}" if answer.grid else "no grid", answer.reason]
+    lines += [f"  {p.role}: {p.name} {p.duty_phone or ''} ({p.by} {p.area})" for p in answer.people]
+    emit(asdict(answer), "\n".join(lines), as_json=as_json)
+    raise typer.Exit(0 if answer.grid else 1)
+
+
+def assign(
+    source: Annotated[Path, typer.Argument(help="CSV, XLSX or vector file with places.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write.")],
+    county: County = None,
+    crs: Annotated[str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add grid, people and H3 cell to every row; rows that cannot be placed come back."""
+    settings = Settings()
+    with ready_database(settings).session() as session:
+        directory = load_directory(session, county_or_default(settings, county))
+    report = assign_table(directory, source, output, crs=crs)
+    if report.refused:
+        report.write_refused(output.with_name(f"{output.name}.refused.csv"))
+    emit(json.loads(report.as_json()), report.summary(), as_json=as_json)
+    raise typer.Exit(3 if report.refused else 0)
+
+
+def dispatch(
+    *,
+    at: Annotated[tuple[float, float], typer.Option(metavar="LON LAT", help="Place, EPSG:4326.")],
+    class_code: Annotated[str, typer.Option("--class", help="Incident class; see onegrid classes.")],
+    county: County = None,
+    k: Annotated[int, typer.Option(help="How many candidates.", min=1)] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Rank who gets there first by road; exit code 1 where nobody can."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    network = RoadNetwork.load(settings.networks_dir / f"{chosen}.npz")
+    with ready_database(settings).session() as session:
+        advice = recommend(session, network, chosen, at, class_code, k=k)
+    emit(_plain(advice), _told(advice), as_json=as_json)
+    raise typer.Exit(0 if advice.candidates else 1)
+
+
+def _plain(advice: Recommendation) -> dict[str, Any]:
+    facts = asdict(advice)
+    for candidate in facts["candidates"]:
+        candidate["route"] = json.loads(shapely.to_geojson(candidate["route"]))
+    return facts | {"crs": "EPSG:4326"}
+
+
+def _told(advice: Recommendation) -> str:
+    lines = [
+        f"{i}. {c.name} ({c.mode}) {c.time_s:.0f} s, {c.distance_m:.0f} m: {c.reason}"
+        f"{' · ' + ' → '.join(c.streets) if c.streets else ''}"
+        for i, c in enumerate(advice.candidates, 1)
+    ]
+    lines += [f"not {w.name}: {w.reason}" for w in advice.left_out]
+    return "\n".join(lines) or f"nobody has the role {advice.role}"
+
+
+def draw_map(
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
+    county: County = None,
+    lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
+) -> None:
+    """Draw the city on one HTML page that opens with no network at all."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        route, place = None, None
+        path = settings.networks_dir / f"{chosen}.npz"
+        waiting = incidents_waiting(session, chosen, limit=1)
+        if waiting and path.exists():
+            point: Any = to_shape(waiting[0].geom)
+            place = (point.x, point.y)
+            network = RoadNetwork.load(path)
+            advice = recommend(session, network, chosen, place, waiting[0].class_code)
+            route = advice.candidates[0].route if advice.candidates else None
+        words = texts(lang)
+        note = words("Demonstration city: places, people and incidents are fictional.")
+        drawn = MapRequest(
+            words,
+            inline=True,
+            route=route,
+            place=place if route is not None else None,
+            note=note if chosen == DEMO_COUNTY else settings.review_number,
+        )
+        page = city_map(session, chosen, drawn)
+    output.write_text(page, encoding="utf-8")
+    console.print(f"written: {output} ({len(page) / 2**20:.1f} MiB)", markup=False)
+
+
+def classes(*, as_json: AsJson = False) -> None:
+    """List the incident classes and which role goes."""
+    with ready_database(Settings()).session() as session:
+        rows = session.scalars(select(IncidentClass).order_by(IncidentClass.code)).all()
+    facts = [{"code": r.code, "name": r.name, "role": r.responder_role} for r in rows]
+    lines = "\n".join(f"{r['code']}  {r['name']}  {r['role']}" for r in facts)
+    emit(facts, lines, as_json=as_json)
+
+
+def user(
+    login: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    *,
+    role: Annotated[list[str], typer.Option(help="planner, dispatcher or administrator.")],
+    county: County = None,
+) -> None:
+    """Add an account; the password is asked for, or read from standard input."""
+    settings = Settings()
+    password = typer.prompt("password", hide_input=True)
+    with ready_database(settings).session() as session:
+        add_account(session, county_or_default(settings, county), login, login, password, tuple(role))
+    console.print(f"added: {login}", markup=False)

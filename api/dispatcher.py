@@ -1,0 +1,83 @@
+"""The dispatcher's desk: waiting incidents, who is responsible, who is there first, assign."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from geoalchemy2.shape import to_shape
+
+from api.pages import render, texts_of
+from api.session import Db, checked_form, county_of, desk, engines
+from data.accounts import SignedIn
+from data.errors import NotFoundError
+from data.models import Incident, IncidentClass
+from maps.city_map import MapRequest, city_map
+from routing.dispatch import Recommendation, incidents_waiting, recommend, send
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+Dispatcher = Annotated[SignedIn, Depends(desk("dispatcher"))]
+Chosen = Annotated[int, Query(ge=0)]
+
+
+def _incident(db: Db, county: str, number: int) -> tuple[Incident, tuple[float, float]]:
+    incident = db.get(Incident, number)
+    if incident is None or incident.county != county:
+        raise NotFoundError(f"no incident {number}")
+    point: Any = to_shape(incident.geom)
+    return incident, (point.x, point.y)
+
+
+def _recommend(request: Request, db: Db, number: int) -> Recommendation:
+    county = county_of(request)
+    incident, place = _incident(db, county, number)
+    return recommend(db, engines(request).network(county), county, place, incident.class_code)
+
+
+@router.get("/dispatch")
+def page(request: Request, db: Db, _who: Dispatcher, incident: Chosen = 0) -> str:
+    """Waiting incidents, and for the chosen one who is responsible and who can go."""
+    county = county_of(request)
+    values: dict[str, Any] = {"incident": None, "answer": None, "advice": None, "place": None}
+    if incident:
+        found, place = _incident(db, county, incident)
+        answer = engines(request).directory(db, county).answer(*place)
+        values = {"incident": found, "answer": answer, "place": place}
+        values["advice"] = _recommend(request, db, incident) if found.state == "accepted" else None
+    classes = {row.code: row for row in db.query(IncidentClass)}
+    waiting = incidents_waiting(db, county)
+    return render(request, "dispatch.html", waiting=waiting, classes=classes, **values)
+
+
+@router.get("/maps/dispatch")
+def dispatch_map(request: Request, db: Db, _who: Dispatcher, incident: Chosen = 0) -> str:
+    """The dispatcher's map, with the nearest responder's route to the chosen incident."""
+    county, route, place = county_of(request), None, None
+    if incident:
+        found, place = _incident(db, county, incident)
+        advice = _recommend(request, db, incident) if found.state == "accepted" else None
+        route = advice.candidates[0].route if advice and advice.candidates else None
+    layers = frozenset({"grids", "incidents", "responders"})
+    drawn = MapRequest(texts_of(request), layers=layers, route=route, place=place)
+    return city_map(db, county, drawn)
+
+
+@router.post("/dispatch/{incident}/send")
+def assign(
+    request: Request,
+    db: Db,
+    who: Dispatcher,
+    incident: int,
+    person: Annotated[int, Form()],
+    csrf: Annotated[str, Form()],
+) -> RedirectResponse:
+    """Send a person; time and distance are computed anew, not believed from the form."""
+    checked_form(who, csrf)
+    advice = _recommend(request, db, incident)
+    chosen = next((one for one in advice.candidates if one.person_id == person), None)
+    if chosen is None:
+        raise NotFoundError(f"person {person} is not among the candidates any more")
+    figures = {"time_s": chosen.time_s, "distance_m": chosen.distance_m}
+    send(db, county_of(request), incident, person, actor=who.login, **figures)
+    return RedirectResponse(f"/dispatch?incident={incident}", 303)

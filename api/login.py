@@ -1,0 +1,57 @@
+"""Signing in and out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api.pages import render
+from api.session import COOKIE, Db
+from data.accounts import SESSION_HOURS, log_in, log_out
+from data.errors import NotFoundError
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/login")
+def form(request: Request, next: str = "/planner") -> str:  # noqa: A002 - the parameter's public name
+    """Show the form."""
+    return render(request, "login.html", next=_own_path(next), failed=False)
+
+
+@router.post("/login", response_model=None)
+def sign_in(
+    request: Request,
+    db: Db,
+    login: Annotated[str, Form(max_length=60)],
+    password: Annotated[str, Form(max_length=200)],
+    next: Annotated[str, Form()] = "/planner",  # noqa: A002 - same
+) -> HTMLResponse | RedirectResponse:
+    """Open a session and go where the visitor was going."""
+    try:
+        token = log_in(db, login, password)
+    except NotFoundError:
+        page = render(request, "login.html", next=_own_path(next), failed=True)
+        return HTMLResponse(page, 401)
+    response = RedirectResponse(_own_path(next), 303)
+    secure = request.app.state.settings.secure_cookies
+    response.set_cookie(
+        COOKIE, token, max_age=SESSION_HOURS * 3600, httponly=True, samesite="strict", secure=secure
+    )
+    return response
+
+
+@router.post("/logout")
+def sign_out(request: Request, db: Db) -> RedirectResponse:
+    """Close the session."""
+    log_out(db, request.cookies.get(COOKIE, ""))
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def _own_path(path: str) -> str:
+    """A path of this host: never an address that leads elsewhere."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/planner"

@@ -1,0 +1,72 @@
+"""The planner's desk: grids, blocks and figures; draw a draft, check it, publish it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from api.pages import render, texts_of
+from api.session import Db, checked_form, county_of, desk
+from data.accounts import SignedIn
+from grids.figures import community_figures, drafts, grid_figures, profiles
+from grids.plan import check_draft, draw_draft, publish
+from grids.staffing import join_staff
+from maps.city_map import MapRequest, city_map
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+Planner = Annotated[SignedIn, Depends(desk("planner"))]
+
+
+@router.get("/planner")
+def page(
+    request: Request, db: Db, _who: Planner, grid: Annotated[str, Query(max_length=20)] = ""
+) -> str:
+    """Figures per community and grid, drafts, and the map."""
+    county = county_of(request)
+    return render(
+        request,
+        "planner.html",
+        communities=community_figures(db, county),
+        grids=grid_figures(db, county),
+        chosen=grid,
+        drafts=drafts(db, county),
+        profiles=profiles(db),
+    )
+
+
+@router.get("/maps/planner")
+def plan_map(request: Request, db: Db, _who: Planner) -> str:
+    """The planner's map."""
+    layers = frozenset({"grids", "communities", "responsibilities"})
+    return city_map(
+        db, county_of(request), MapRequest(texts_of(request), layers=layers, link="/planner?grid=")
+    )
+
+
+@router.post("/planner/drafts")
+def draw(
+    request: Request,
+    db: Db,
+    who: Planner,
+    csrf: Annotated[str, Form()],
+    profile: Annotated[str, Form(max_length=30)],
+    seed: Annotated[int, Form(ge=0, le=2**31)] = 0,
+) -> RedirectResponse:
+    """Draw a draft by the profile's rules and check it."""
+    checked_form(who, csrf)
+    draft = draw_draft(db, county_of(request), profile=profile, seed=seed, author=who.login)
+    check_draft(db, county_of(request), draft)
+    return RedirectResponse("/planner#drafts", 303)
+
+
+@router.post("/planner/drafts/{draft}/publish")
+def publish_draft(
+    request: Request, db: Db, who: Planner, draft: int, csrf: Annotated[str, Form()]
+) -> RedirectResponse:
+    """Publish a draft as the county's plan."""
+    checked_form(who, csrf)
+    publish(db, county_of(request), draft)
+    join_staff(db, county_of(request))
+    return RedirectResponse("/planner", 303)

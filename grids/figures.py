@@ -1,0 +1,69 @@
+"""Figures of a published plan: per community and per grid; drafts and profiles to choose from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+__all__ = ["community_figures", "drafts", "grid_figures", "profiles"]
+
+Rows = Sequence[Row[Any]]
+
+
+def community_figures(session: Session, county: str) -> Rows:
+    """Per community: code, name, grids, households, smallest and largest grid."""
+    return session.execute(
+        text(
+            "SELECT division.code, division.name, count(*) AS grids, "
+            "sum(grid.households) AS households, min(grid.households) AS least, "
+            "max(grid.households) AS most FROM grid "
+            "JOIN division ON division.code = grid.community "
+            "WHERE grid.county = :county AND grid.valid @> now() "
+            "GROUP BY division.code ORDER BY division.code"
+        ),
+        {"county": county},
+    ).all()
+
+
+def grid_figures(session: Session, county: str) -> Rows:
+    """Per grid: code, name, kind, households, area, compactness, blocks, gridworkers."""
+    return session.execute(
+        text(
+            "SELECT grid.code, grid.name, grid.kind, grid.households, "
+            "ST_Area(grid.geom::geography) / 10000 AS area_ha, "
+            "4 * pi() * ST_Area(grid.geom::geography) "
+            "/ nullif(ST_Perimeter(grid.geom::geography) ^ 2, 0) AS compactness, "
+            "(SELECT count(*) FROM grid_block WHERE grid_id = grid.id) AS blocks, "
+            "(SELECT string_agg(person.name, '、' ORDER BY person.id) FROM responsibility "
+            " JOIN person ON person.id = person_id WHERE responsibility.grid_id = grid.id "
+            " AND responsibility.valid @> now()) AS workers "
+            "FROM grid WHERE grid.county = :county AND grid.valid @> now() ORDER BY grid.code"
+        ),
+        {"county": county},
+    ).all()
+
+
+def drafts(session: Session, county: str) -> Rows:
+    """Drafts, newest first: id, author, note, when, how many grids."""
+    return session.execute(
+        text(
+            "SELECT generation.id, author, note, created_at, (SELECT "
+            " json_array_length((arguments -> 'grids')::json) FROM edit "
+            " WHERE generation_id = generation.id ORDER BY position DESC LIMIT 1) AS grids, "
+            "base_id IS NOT DISTINCT FROM (SELECT id FROM generation AS now "
+            " WHERE now.county = generation.county AND now.valid @> now()) AS fits "
+            "FROM generation WHERE county = :county AND state = 'draft' ORDER BY id DESC LIMIT 20"
+        ),
+        {"county": county},
+    ).all()
+
+
+def profiles(session: Session) -> Rows:
+    """Profiles: code, name, targets, source, whether checked."""
+    return session.execute(
+        text(
+            "SELECT code, name, urban_households, rural_households, source, verified "
+            "FROM profile ORDER BY code <> 'tongliao', code"
+        )
+    ).all()
