@@ -35,7 +35,7 @@ def allocate_codes(session: Session, county: str, rows: list[Row]) -> int:
     int
         How many divisions were new or changed.
     """
-    held: dict[str, str] = dict(session.execute(_VILLAGE_CODE, {"county": county}).tuples().all())
+    held: dict[str, str] = dict(session.execute(_VILLAGE_CODE, {"county": county}).all())
     used = set(held.values())
     divisions, towns = [], {}
     for row in rows:

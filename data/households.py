@@ -70,7 +70,7 @@ def spread_households(session: Session, county: str) -> SpreadReport:
     """
     found = session.execute(_BUILDINGS, {"county": county, "uses": list(RESIDENTIAL_USES)})
     buildings = pd.DataFrame(found.all(), columns=list(found.keys()))
-    units: dict[int, int | None] = dict(session.execute(_UNITS, {"county": county}).tuples().all())
+    units: dict[int, int | None] = dict(session.execute(_UNITS, {"county": county}).all())
     free = buildings[buildings["households_source"].ne("counted") & buildings["residential"]]
     values: list[dict[str, object]] = []
     spread = 0

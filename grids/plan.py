@@ -261,14 +261,12 @@ def _insert_grids(
     households = np.bincount(label, weights=blocks.households).astype(np.int64)
     codes = _codes(session, grids, fresh, shapes)
     names: dict[str, str] = dict(
-        session.execute(text("SELECT code, name FROM division WHERE county = :c"), {"c": county})
-        .tuples()
-        .all()
+        session.execute(
+            text("SELECT code, name FROM division WHERE county = :c"), {"c": county}
+        ).all()
     )
     zones: dict[int, str | None] = dict(
-        session.execute(text("SELECT id, name FROM zone WHERE county = :c"), {"c": county})
-        .tuples()
-        .all()
+        session.execute(text("SELECT id, name FROM zone WHERE county = :c"), {"c": county}).all()
     )
     rows = []
     for i in fresh:

@@ -23,7 +23,9 @@ app = typer.Typer(
 console = Console(highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-County = Annotated[str | None, typer.Option(help="Six-digit county code; ONEGRID_COUNTY by default.")]
+County = Annotated[
+    str | None, typer.Option(help="Six-digit county code; ONEGRID_COUNTY by default.")
+]
 
 
 def county_or_default(settings: Settings, county: str | None) -> str:

@@ -20,7 +20,9 @@ app = typer.Typer(
     "reason; exit code 3 says that there are some. Importing a file twice changes nothing.",
 )
 File = Annotated[Path, typer.Argument(help="File to import.")]
-Crs = Annotated[str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09, where the file does not say.")]
+Crs = Annotated[
+    str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09, where the file does not say.")
+]
 Columns = Annotated[
     list[str] | None, typer.Option("--column", help="wanted=heading; may be given again.")
 ]
@@ -38,7 +40,13 @@ def _columns(pairs: list[str] | None) -> dict[str, str]:
 
 
 def _run(
-    name: str, path: Path, county: str | None, refused: Path | None, *, as_json: bool, **options: Any
+    name: str,
+    path: Path,
+    county: str | None,
+    refused: Path | None,
+    *,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     settings = Settings()
     database = ready_database(settings)
@@ -94,7 +102,12 @@ def areas(
 
 @app.command()
 def divisions(
-    file: File, *, county: County = None, column: Columns = None, refused: Refused = None, as_json: AsJson = False
+    file: File,
+    *,
+    county: County = None,
+    column: Columns = None,
+    refused: Refused = None,
+    as_json: AsJson = False,
 ) -> None:
     """Division codes 统计用区划代码 with 城乡分类."""
     _run("import_divisions", file, county, refused, as_json=as_json, columns=_columns(column))
@@ -126,7 +139,12 @@ for _name, _help in {
 
 @app.command()
 def people(
-    file: File, *, county: County = None, column: Columns = None, refused: Refused = None, as_json: AsJson = False
+    file: File,
+    *,
+    county: County = None,
+    column: Columns = None,
+    refused: Refused = None,
+    as_json: AsJson = False,
 ) -> None:
     """Staff: name, role, duty phone, way of moving, area."""
     _run("import_people", file, county, refused, as_json=as_json, columns=_columns(column))

@@ -67,7 +67,9 @@ def assign(
 def dispatch(
     *,
     at: Annotated[tuple[float, float], typer.Option(metavar="LON LAT", help="Place, EPSG:4326.")],
-    class_code: Annotated[str, typer.Option("--class", help="Incident class; see onegrid classes.")],
+    class_code: Annotated[
+        str, typer.Option("--class", help="Incident class; see onegrid classes.")
+    ],
     county: County = None,
     k: Annotated[int, typer.Option(help="How many candidates.", min=1)] = 5,
     as_json: AsJson = False,
@@ -151,5 +153,7 @@ def user(
     settings = Settings()
     password = typer.prompt("password", hide_input=True)
     with ready_database(settings).session() as session:
-        add_account(session, county_or_default(settings, county), login, login, password, tuple(role))
+        add_account(
+            session, county_or_default(settings, county), login, login, password, tuple(role)
+        )
     console.print(f"added: {login}", markup=False)

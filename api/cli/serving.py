@@ -1,0 +1,152 @@
+"""``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Annotated
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import typer
+import uvicorn
+
+from api.app import create_app
+from api.cli.context import console, ready_database
+from api.demo import DEMO_LOGIN, DEMO_PASSWORD, furnish
+from api.worker import make_worker
+from data.cluster import Cluster
+from data.database import open_database
+from data.errors import StateError
+from data.settings import DEMO_COUNTY, Settings
+
+__all__ = ["register"]
+
+Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, serve, worker):
+        app.command()(command)
+
+
+def serve(*, port: Port = None) -> None:
+    """Run the web server alone."""
+    settings = Settings()
+    application = create_app(settings, ready_database(settings))
+    chosen = settings.port if port is None else port
+    uvicorn.run(application, host=settings.host, port=chosen, log_level="warning", access_log=False)
+
+
+def worker() -> None:
+    """Run the worker alone."""
+    make_worker(open_database(Settings())).run_worker(delete_jobs="successful")
+
+
+def up(*, port: Port = None) -> None:
+    """Start everything: cluster, demonstration city if there is no data, web server, worker.
+
+    Ctrl-C stops everything that this command started.
+    """
+    settings = Settings()
+    chosen = settings.port if port is None else port
+    _require_free(settings.host, chosen)
+    # A polite kill stops everything as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    cluster = Cluster(settings.home, settings.cluster_port)
+    started = False
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        if settings.database_url is None:
+            _say("starting the private PostGIS cluster")
+            started = cluster.ensure_running()
+        _say("bringing the schema up to date")
+        database = ready_database(settings)
+        _say("looking for data; an empty database gets the demonstration city")
+        furnish(database, settings.home)
+        database.engine.dispose()
+        _say("starting the web server and the worker")
+        commands = (["serve", "--port", str(chosen)], ["worker"])
+        children.extend(_child(arguments) for arguments in commands)
+        _await(f"http://{settings.host}:{chosen}/login", children)
+        _tell(settings, chosen)
+        _watch(children)
+    except KeyboardInterrupt:
+        console.print("\nstopping")
+    finally:
+        _stop(children)
+        if started:
+            cluster.stop()
+
+
+def _say(text: str) -> None:
+    console.print(f"▸ {text}", style="bold")
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StateError(
+                f"port {port} on {host} is taken: stop what listens there or set ONEGRID_PORT"
+            ) from error
+
+
+def _child(arguments: list[str]) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C reaches this process, which stops its children in order.
+    command = [sys.executable, "-c", "from api.cli import main; main()", *arguments]
+    return subprocess.Popen(command, start_new_session=True, env=os.environ.copy())
+
+
+def _await(address: str, children: list[subprocess.Popen[bytes]], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        _require_alive(children)
+        try:
+            with urlopen(address, timeout=2):  # noqa: S310 - our own server
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise StateError(f"the web server does not answer at {address}")
+
+
+def _require_alive(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is not None:
+            raise StateError(f"a part of the program ended with code {child.returncode}")
+
+
+def _tell(settings: Settings, port: int) -> None:
+    base = f"http://{settings.host}:{port}"
+    console.print()
+    for path, name in (
+        ("planner", "规划 planner"),
+        ("dispatch", "调度 dispatch"),
+        ("card", "查询 card"),
+    ):
+        console.print(f"  {name:<14} {base}/{path}", markup=False)
+    if settings.county == DEMO_COUNTY:
+        console.print(f"  login {DEMO_LOGIN}, password {DEMO_PASSWORD} (fictional city)")
+    console.print("  Ctrl-C stops everything\n")
+
+
+def _watch(children: list[subprocess.Popen[bytes]]) -> None:
+    while True:
+        _require_alive(children)
+        time.sleep(0.5)
+
+
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+    for child in children:
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            child.kill()

@@ -1,0 +1,106 @@
+"""Furnishing the demonstration city, each step told as it goes; what is done is skipped."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from data import importing
+from data.accounts import add_account
+from data.database import Database
+from data.demo import DemoFiles, write_demo
+from data.errors import StateError
+from data.models import Account, Division
+from data.positions import place_demo_staff
+from data.settings import DEMO_COUNTY
+from grids.assign import assign_incidents
+from grids.plan import draw_draft, publish
+from grids.staffing import join_staff
+from routing.build import build_network
+
+__all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
+
+DEMO_LOGIN = "demo"
+DEMO_PASSWORD = "onegrid-demo"  # noqa: S105 - printed by the program, for a fictional city
+_SEED = 1
+Step = tuple[str, Callable[[Session], object]]
+
+
+def furnish(database: Database, home: Path) -> bool:
+    """Generate, import, plan and staff the demonstration city; False where data is held already.
+
+    Everything but the road network is one transaction: killed half-way, it leaves nothing.
+    """
+    with database.session() as session:
+        if session.scalar(select(Division).limit(1)) is not None:
+            return False
+    files = write_demo(home / "demo", seed=_SEED, end=datetime.now(UTC))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns) as progress, database.session() as session:
+        steps = _steps(files, home)
+        task = progress.add_task("", total=len(steps))
+        for text, run in steps:
+            progress.update(task, description=text)
+            run(session)
+            session.flush()
+            progress.advance(task)
+        progress.update(task, description="the demonstration city stands")
+    return True
+
+
+def _steps(files: DemoFiles, home: Path) -> list[Step]:
+    county, wgs84 = DEMO_COUNTY, "EPSG:4326"
+    network = home / "networks" / f"{county}.npz"
+    return [
+        ("building the road network", lambda _: build_network(files.osm).save(network)),
+        (
+            "importing streets and buildings",
+            lambda s: _whole(importing.import_osm(s, files.osm, county=county)),
+        ),
+        (
+            "importing police beats",
+            lambda s: _whole(
+                importing.import_areas(s, files.beats, county=county, kind="police_beat")
+            ),
+        ),
+        (
+            "importing addresses",
+            lambda s: _whole(
+                importing.import_addresses(s, files.addresses, county=county, crs=wgs84)
+            ),
+        ),
+        (
+            "importing staff",
+            lambda s: _whole(importing.import_people(s, files.people, county=county)),
+        ),
+        (
+            "importing a month of incidents",
+            lambda s: _whole(
+                importing.import_incidents(s, files.incidents, county=county, crs=wgs84)
+            ),
+        ),
+        ("drawing and publishing the grids", _publish),
+        ("joining the staff to their areas", lambda s: join_staff(s, county)),
+        ("assigning the incidents", lambda s: assign_incidents(s, county)),
+        ("placing the staff on duty", lambda s: place_demo_staff(s, county, seed=_SEED)),
+        ("adding the demonstration login", _add_login),
+    ]
+
+
+def _whole(report: importing.ImportReport) -> None:
+    if report.refused:
+        first = report.refused[0]
+        raise StateError(f"{report.source}: row {first.row} was refused: {first.reason}")
+
+
+def _publish(session: Session) -> None:
+    publish(session, DEMO_COUNTY, draw_draft(session, DEMO_COUNTY, seed=_SEED, author=DEMO_LOGIN))
+
+
+def _add_login(session: Session) -> None:
+    if session.scalar(select(Account).where(Account.login == DEMO_LOGIN)) is None:
+        roles = ("planner", "dispatcher")
+        add_account(session, DEMO_COUNTY, DEMO_LOGIN, "演示账号", DEMO_PASSWORD, roles)

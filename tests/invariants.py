@@ -1,0 +1,64 @@
+"""Domain assertions that every plan must pass, by an oracle of its own: PostGIS and shapely."""
+
+import shapely
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def assert_plan_holds(session: Session, county: str) -> None:
+    rows = session.execute(
+        text(
+            "SELECT grid.id, grid.households, ST_AsBinary(grid.geom) AS geom, "
+            "ST_NumGeometries(grid.geom) AS parts, "
+            "(SELECT count(DISTINCT block.community) FROM grid_block JOIN block "
+            " ON block.id = block_id WHERE grid_id = grid.id) AS communities, "
+            "(SELECT min(block.community) = grid.community FROM grid_block JOIN block "
+            " ON block.id = block_id WHERE grid_id = grid.id) AS home "
+            "FROM grid WHERE county = :c AND upper_inf(valid) ORDER BY code"
+        ),
+        {"c": county},
+    ).all()
+    assert rows
+    shapes = shapely.from_wkb([bytes(row.geom) for row in rows])
+    assert shapely.coverage_is_valid([shapely.get_geometry(s, 0) for s in shapes])
+    assert all(row.parts == 1 for row in rows), "every grid is contiguous"
+    assert all(row.communities == 1 and row.home for row in rows), "one community"
+    loose, double = session.execute(
+        text(
+            "SELECT count(*) FILTER (WHERE n = 0), count(*) FILTER (WHERE n > 1) FROM ("
+            "SELECT (SELECT count(*) FROM grid_block JOIN grid ON grid.id = grid_id "
+            "AND upper_inf(valid) WHERE block_id = block.id) AS n FROM block "
+            "WHERE county = :c) AS membership"
+        ),
+        {"c": county},
+    ).one()
+    assert (loose, double) == (0, 0), "every block lies in exactly one grid"
+    assert sum(row.households for row in rows) == expected_households(session, county)
+
+
+def expected_households(session: Session, county: str) -> int:
+    return session.execute(
+        text(
+            "SELECT (SELECT coalesce(sum(households), 0) FROM building WHERE county = :c) + "
+            "(SELECT coalesce(sum(unit.households), 0) FROM household_unit AS unit "
+            " WHERE unit.county = :c AND NOT EXISTS (SELECT 1 FROM building "
+            " WHERE building.geom && unit.geom AND building.households > 0 "
+            " AND ST_Covers(unit.geom, ST_PointOnSurface(building.geom))))"
+        ),
+        {"c": county},
+    ).scalar_one()
+
+
+def assert_incidents_placed(session: Session, county: str) -> None:
+    wrong = session.execute(
+        text(
+            "SELECT count(*) FROM incident WHERE county = :c AND (grid_count IS NULL OR "
+            "grid_count <> (SELECT count(*) FROM grid WHERE grid.county = :c "
+            " AND upper_inf(valid) AND ST_Covers(grid.geom, incident.geom)) OR "
+            "grid_id IS DISTINCT FROM (SELECT grid.id FROM grid WHERE grid.county = :c "
+            " AND upper_inf(valid) AND ST_Covers(grid.geom, incident.geom) "
+            " ORDER BY code LIMIT 1))"
+        ),
+        {"c": county},
+    ).scalar_one()
+    assert wrong == 0
