@@ -140,4 +140,4 @@ def assert_dispatch_by_road(session: Session, county: str, network: RoadNetwork)
         assert (network.head[arcs[:-1]] == network.tail[arcs[1:]]).all(), "connected arcs"
         assert np.isfinite(mode_times[arcs]).all(), "one-ways and access respected"
         assert journey.time_s <= mode_times[arcs].sum() + 1e-6
-        assert shapely.is_valid(journey.route)
+        assert journey.distance_m == 0 or shapely.is_valid(journey.route)
