@@ -5,7 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from api.pages import render
+from api.pages import render, texts_of
 from data.errors import ClusterError, DatabaseError, NotFoundError, SourceError, StateError
 from gis.errors import CrsError, GeometryError, OneGridError
 from routing.errors import NetworkError
@@ -78,8 +78,21 @@ def _answer(request: Request, status: int, detail: str) -> Response:
         return JSONResponse(
             body | {"detail": detail}, status, media_type="application/problem+json"
         )
-    page = render(request, "error.html", status=status, detail=detail)
+    words = texts_of(request)
+    explanation = words(_EXPLANATIONS.get(status, "This did not work."))
+    page = render(request, "error.html", status=status, explanation=explanation, detail=detail)
     return HTMLResponse(page, status)
+
+
+# Each a key of the catalogues: what a person can do about it, in their own language.
+_EXPLANATIONS = {
+    403: "You may not do this, or the page is too old: load it again.",
+    404: "There is nothing here.",
+    409: "Things have changed meanwhile: load the page again.",
+    422: "What was entered does not fit.",
+    500: "The program failed. It has been recorded; try again later.",
+    503: "The database does not answer; try again later.",
+}
 
 
 _TITLES = {

@@ -1,5 +1,6 @@
 """Communities: their codes, and making them where no polygons are given."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -14,37 +15,45 @@ from gis.crs import LocalProjection
 __all__ = ["allocate_codes", "communities_from_units", "ensure_communities"]
 
 Row = dict[str, Any]
-_VILLAGE_CODE = text(
-    "SELECT source_ref, code FROM division WHERE county = :county AND level = 'village'"
+_VILLAGES = text(
+    "SELECT source_ref, code, name, ur_code FROM division "
+    "WHERE county = :county AND level = 'village' ORDER BY code"
 )
 
 
 def allocate_codes(session: Session, county: str, rows: list[Row]) -> int:
-    """Store communities, giving those without a 12-digit code the next free one.
+    """Store communities, giving those without a 12-digit code theirs.
 
-    The code is county + town + village part; urban villages parts are 001–199, rural ones
-    200–399 (国统字〔2009〕91号). A community that is held keeps its code.
+    In this order: the code that the source itself gives; the one held for the same source;
+    the official one of the only division of that name; the next free one. The code is
+    county + town + village part; urban village parts are 001–199, rural ones 200–399
+    (国统字〔2009〕91号).
 
     Parameters
     ----------
     rows : list of dict
-        ``source_ref``, ``name``, ``ur_code``, ``geom`` and optionally ``town_ref``.
+        ``source_ref``, ``name``, ``geom`` and ``ur_code``, None where the source is silent.
 
     Returns
     -------
     int
         How many divisions were new or changed.
     """
-    held: dict[str, str] = dict(session.execute(_VILLAGE_CODE, {"county": county}).all())
-    used = set(held.values())
-    divisions, towns = [], {}
+    villages = session.execute(_VILLAGES, {"county": county}).all()
+    held = {village.source_ref: village for village in villages}
+    named = {village.name: village for village in villages}
+    for name, times in Counter(village.name for village in villages).items():
+        if times > 1:
+            del named[name]
+    used = {village.code for village in villages}
+    divisions = []
     for row in rows:
         ref = row["source_ref"]
+        known = held.get(ref) or named.get(row["name"])
+        ur_code = row.get("ur_code") or (known.ur_code if known else None) or "111"
         given = ref if len(ref) == 12 and ref.isdigit() else None
-        urban = (row.get("ur_code") or "111")[:1] == "1"
-        code = given or held.get(ref) or _next_code(county, used, urban=urban)
+        code = given or (known.code if known else _next_code(county, used, ur_code))
         used.add(code)
-        towns[code[:9] + "000"] = code[:9]
         divisions.append(
             {
                 "county": county,
@@ -52,17 +61,17 @@ def allocate_codes(session: Session, county: str, rows: list[Row]) -> int:
                 "parent": code[:9] + "000",
                 "name": row["name"],
                 "level": "village",
-                "ur_code": row.get("ur_code") or ("111" if urban else "220"),
+                "ur_code": ur_code,
                 "source_ref": ref,
                 "geom": row["geom"],
             }
         )
-    _store_parents(session, county, sorted(towns))
+    _store_parents(session, county, sorted({row["parent"] for row in divisions}))
     return upsert(session, "division", _without_overlaps(divisions), key=("code",))
 
 
-def _next_code(county: str, used: set[str], *, urban: bool) -> str:
-    first, last = (1, 199) if urban else (200, 399)
+def _next_code(county: str, used: set[str], ur_code: str) -> str:
+    first, last = (1, 199) if ur_code.startswith("1") else (200, 399)
     for town in range(1, 400):
         for village in range(first, last + 1):
             code = f"{county}{town:03d}{village:03d}"
@@ -100,13 +109,21 @@ def _without_overlaps(divisions: list[Row]) -> list[Row]:
     ]
 
 
+def _are_drawn(session: Session, county: str) -> bool:
+    """Whether the county has communities with ground; a list of codes alone has none."""
+    query = (
+        "SELECT 1 FROM division WHERE county = :county AND level = 'village' AND geom IS NOT NULL"
+    )
+    return session.execute(text(query + " LIMIT 1"), {"county": county}).first() is not None
+
+
 def _polygons(shape: Any) -> list[Any]:
     return [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
 
 
 def communities_from_units(session: Session, county: str) -> int:
     """Make communities of the household units' groups, if the county has none; return how many."""
-    if session.execute(_VILLAGE_CODE, {"county": county}).first():
+    if _are_drawn(session, county):
         return 0
     found = session.execute(
         text(
@@ -137,7 +154,7 @@ def ensure_communities(session: Session, county: str) -> int:
     StateError
         If there is neither a household unit nor a building to make one from.
     """
-    if session.execute(_VILLAGE_CODE, {"county": county}).first():
+    if _are_drawn(session, county):
         return 0
     made = communities_from_units(session, county) or _one_community(session, county)
     if not made:

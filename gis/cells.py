@@ -103,4 +103,3 @@ def cells_of_points(lon: ArrayLike, lat: ArrayLike, resolution: int) -> NDArray[
     """
     pairs = zip(np.atleast_1d(lon).tolist(), np.atleast_1d(lat).tolist(), strict=True)
     return np.array([h3.latlng_to_cell(y, x, resolution) for x, y in pairs], np.int64)
-

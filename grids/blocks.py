@@ -157,9 +157,12 @@ def share_by_area(units: Any, households: Int, blocks: Any) -> Int:
     tree = shapely.STRtree(grounds)
     unit, block = tree.query(shapes, "intersects")
     shared = shapely.area(shapely.intersection(shapes[unit], grounds[block]))
+    unit, block, shared = unit[shared > 0], block[shared > 0], shared[shared > 0]
+    order = np.argsort(unit, kind="stable")
+    start = np.searchsorted(unit[order], np.arange(len(shapes) + 1))
     for position in np.flatnonzero(households > 0):
-        mine = (unit == position) & (shared > 0)
-        if mine.any():
+        mine = order[start[position] : start[position + 1]]
+        if mine.size:
             totals[block[mine]] += largest_remainder(int(households[position]), shared[mine])
         else:
             totals[tree.nearest(shapes[position])] += households[position]

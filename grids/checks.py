@@ -52,14 +52,12 @@ def check_plan(polygons: Any, community: Int, label: Int) -> list[Fault]:
     pairs = (graph.left[kin], graph.right[kin])
     matrix = coo_array((ones, pairs), shape=(len(shapes), len(shapes)))
     _, piece = connected_components(matrix, directed=False)
-    for grid in range(int(label.max(initial=-1)) + 1):
-        mine = np.flatnonzero(label == grid)
-        if not mine.size:
-            faults.append(Fault("empty", f"grid {grid}", shapely.Point()))
-            continue
-        place = shapely.point_on_surface(shapes[mine[0]])
-        if len(np.unique(piece[mine])) > 1:
-            faults.append(Fault("contiguous", f"grid {grid}", place))
-        if len(np.unique(community[mine])) > 1:
-            faults.append(Fault("one community", f"grid {grid}", place))
-    return faults
+    used, first = np.unique(label, return_index=True)
+    for rule, part in (("contiguous", piece), ("one community", community)):
+        kinds: Int = np.unique(np.column_stack([label, part]), axis=0)
+        grids, parts = np.unique(kinds[:, 0], return_counts=True)
+        for grid in grids[parts > 1]:
+            place = shapely.point_on_surface(shapes[first[np.searchsorted(used, grid)]])
+            faults.append(Fault(rule, f"grid {grid}", place))
+    unused = np.setdiff1d(np.arange(label.max(initial=-1) + 1), used)
+    return faults + [Fault("empty", f"grid {grid}", shapely.Point()) for grid in unused]

@@ -37,7 +37,7 @@ def reading_order(x: ArrayLike, y: ArrayLike, row_height: float) -> NDArray[np.i
     return np.lexsort((-north, east, row)).astype(np.int64)
 
 
-def new_codes(community: str, count: int, used: set[str]) -> list[str]:
+def new_codes(community: str, count: int, last: int) -> list[str]:
     """Return the next free codes of a community.
 
     Parameters
@@ -45,8 +45,8 @@ def new_codes(community: str, count: int, used: set[str]) -> list[str]:
     community : str
         12-digit code.
     count : int
-    used : set of str
-        Every code ever given, retired ones too.
+    last : int
+        Highest sequence ever given in the community, retired codes too; 0 for none.
 
     Raises
     ------
@@ -55,11 +55,9 @@ def new_codes(community: str, count: int, used: set[str]) -> list[str]:
 
     Examples
     --------
-    >>> new_codes("990100001001", 2, {"990100001001001"})
+    >>> new_codes("990100001001", 2, last=1)
     ['990100001001002', '990100001001003']
     """
-    mine = [int(code[12:]) for code in used if code.startswith(community)]
-    first = max(mine, default=0) + 1
-    if first + count - 1 > LAST_SEQUENCE:
-        raise StateError(f"community {community} has no {count} grid codes left after {first - 1}")
-    return [f"{community}{number:03d}" for number in range(first, first + count)]
+    if last + count > LAST_SEQUENCE:
+        raise StateError(f"community {community} has no {count} grid codes left after {last}")
+    return [f"{community}{number:03d}" for number in range(last + 1, last + count + 1)]

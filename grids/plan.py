@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import shapely
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql import Range, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError, StateError
@@ -33,6 +33,12 @@ __all__ = [
 
 # About 66 m to a cell's edge: a 300-household urban grid holds a handful of whole cells.
 GRID_RESOLUTION = 10
+
+
+# Retired codes count too: a code is never given twice.
+_LAST_CODES = text(
+    "SELECT left(code, 12), max(right(code, -12)::int) FROM grid GROUP BY left(code, 12)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,16 +232,16 @@ def _replace_grids(
     moment: datetime,
 ) -> None:
     county = draft.county
-    held: dict[tuple[int, ...], Grid] = {}
-    for grid in session.scalars(
-        select(Grid).where(Grid.county == county, func.upper_inf(Grid.valid))
-    ):
-        members = session.scalars(
-            select(GridBlock.block_id)
-            .where(GridBlock.grid_id == grid.id)
-            .order_by(GridBlock.block_id)
+    members = func.array_agg(aggregate_order_by(GridBlock.block_id, GridBlock.block_id))
+    held: dict[tuple[int, ...], Grid] = {
+        tuple(ids): grid
+        for grid, ids in session.execute(
+            select(Grid, members)
+            .join(GridBlock, GridBlock.grid_id == Grid.id)
+            .where(Grid.county == county, func.upper_inf(Grid.valid))
+            .group_by(Grid.id)
         )
-        held[tuple(members)] = grid
+    }
     keys = [tuple(sorted(grid.blocks)) for grid in grids]
     fresh = [i for i, key in enumerate(keys) if key not in held or held[key].kind != grids[i].kind]
     kept = {keys[i] for i in range(len(keys))} - {keys[i] for i in fresh}
@@ -309,15 +315,19 @@ def _codes(
     session: Session, grids: list[DraftGrid], fresh: list[int], shapes: Any
 ) -> dict[int, str]:
     """New codes of the fresh grids, community by community in reading order."""
-    used = set(session.scalars(select(Grid.code)))
+    last: dict[str, int] = dict(session.execute(_LAST_CODES).all())
     codes: dict[int, str] = {}
-    for community in sorted({grids[i].community for i in fresh}):
-        mine = [i for i in fresh if grids[i].community == community]
+    of_community: dict[str, list[int]] = {}
+    for i in fresh:
+        of_community.setdefault(grids[i].community, []).append(i)
+    for community, mine in sorted(of_community.items()):
         places = shapely.point_on_surface(shapes[mine])
         bounds = shapely.bounds(shapes[mine])
         height = float(np.median(bounds[:, 3] - bounds[:, 1]))
         order = reading_order(shapely.get_x(places), shapely.get_y(places), height)
-        for position, code in zip(order, new_codes(community, len(mine), used), strict=True):
+        for position, code in zip(
+            order, new_codes(community, len(mine), last.get(community, 0)), strict=True
+        ):
             codes[mine[int(position)]] = code
     return codes
 

@@ -6,7 +6,7 @@ from typing import Any
 import folium
 import shapely
 from branca.element import Element, MacroElement
-from folium.plugins import MarkerCluster, Search
+from folium.plugins import MarkerCluster
 from folium.template import Template
 from markupsafe import escape
 from sqlalchemy.orm import Session
@@ -38,15 +38,33 @@ class LocalCluster(MarkerCluster):  # type: ignore[misc]  # same
     default_css: list[tuple[str, str]] = []  # noqa: RUF012 - same
 
 
-class LocalSearch(Search):  # type: ignore[misc]  # same
-    """Search box from the local assets."""
+class GridSearch(MacroElement):  # type: ignore[misc]  # same
+    """A search box over several GeoJSON layers; what is found fills the view."""
 
-    default_js: list[tuple[str, str]] = []  # noqa: RUF012 - same
-    default_css: list[tuple[str, str]] = []  # noqa: RUF012 - same
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        new L.Control.Search({
+            layer: L.layerGroup([{{ this.names | join(", ") }}]),
+            propertyName: "label", textPlaceholder: {{ this.placeholder | tojson }},
+            textErr: {{ this.missing | tojson }}, textCancel: "×",
+            initial: false, marker: false,
+            moveToLocation: function (latlng, title, map) {
+                map.fitBounds(latlng.layer.getBounds(), {maxZoom: 17});
+            },
+        }).addTo({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, layers: list[Any], placeholder: str, missing: str) -> None:
+        super().__init__()
+        self._name, self.placeholder, self.missing = "GridSearch", placeholder, missing
+        self.names = [layer.get_name() for layer in layers]
 
 
 class Legend(MacroElement):  # type: ignore[misc]  # same
-    """A legend in the corner of the map; `html` is trusted."""
+    """Legend, scale and zoom buttons in the reader's language; `html` is trusted."""
 
     _template = Template(
         """
@@ -60,13 +78,16 @@ class Legend(MacroElement):  # type: ignore[misc]  # same
         {{ this.get_name() }}.addTo({{ this._parent.get_name() }});
         L.control.scale({imperial: false, position: "bottomright"})
             .addTo({{ this._parent.get_name() }});
+        L.control.zoom({{ this.zoom | tojson }}).addTo({{ this._parent.get_name() }});
+        {{ this._parent.get_name() }}.attributionControl.setPrefix("Leaflet");
         {% endmacro %}
         """
     )
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, html: str, texts: Texts) -> None:
         super().__init__()
         self._name, self.html = "Legend", html
+        self.zoom = {"zoomInTitle": texts("Zoom in"), "zoomOutTitle": texts("Zoom out")}
 
 
 class ClickTo(MacroElement):  # type: ignore[misc]  # same
@@ -125,7 +146,7 @@ def city_map(session: Session, county: str, request: MapRequest) -> str:
     view = LocalMap(
         tiles=None,
         prefer_canvas=True,
-        zoom_control=True,
+        zoom_control=False,
         control_scale=False,
         minZoom=3,
         maxZoom=19,
@@ -135,7 +156,7 @@ def city_map(session: Session, county: str, request: MapRequest) -> str:
     _base(session, county, view, texts)
     if "communities" in request.layers:
         _communities(session, county, view, texts)
-    grids = _grids(session, county, view, request) if "grids" in request.layers else None
+    grids = _grids(session, county, view, request) if "grids" in request.layers else []
     if "responsibilities" in request.layers:
         _service_areas(session, county, view, texts)
     if "incidents" in request.layers:
@@ -143,13 +164,11 @@ def city_map(session: Session, county: str, request: MapRequest) -> str:
     if "responders" in request.layers:
         _responders(session, county, view, texts)
     _focus(view, request)
-    if grids is not None:
-        placeholder = texts("Search grid name or code")
-        LocalSearch(
-            grids, search_label="label", placeholder=placeholder, collapsed=True, search_zoom=16
-        ).add_to(view)
+    if grids:
+        search = GridSearch(grids, texts("Search grid name or code"), texts("No such grid"))
+        view.add_child(search)
     folium.LayerControl(collapsed=True).add_to(view)
-    view.add_child(Legend(_legend(request)))
+    view.add_child(Legend(_legend(request), texts))
     if request.click:
         view.add_child(ClickTo(request.click))
     _fit(session, county, view, request)
@@ -211,9 +230,9 @@ def _communities(session: Session, county: str, view: LocalMap, texts: Texts) ->
         ).add_to(group)
 
 
-def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -> Any:
+def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -> list[Any]:
     features = collection(session, county, "grid")["features"]
-    texts, last = request.texts, None
+    texts, layers = request.texts, []
     for kind, colour in GRID_COLOURS.items():
         mine = [f for f in features if f["properties"]["kind"] == kind]
         if not mine:
@@ -234,8 +253,8 @@ def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -
             tooltip=folium.GeoJsonTooltip(["label"], labels=False),
             popup=None if request.click else folium.GeoJsonPopup(["popup"], labels=False),
         ).add_to(group)
-        last = layer if last is None or kind == "urban" else last
-    return last
+        layers.append(layer)
+    return layers
 
 
 def _grid_popup(facts: dict[str, Any], request: MapRequest) -> str:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import text
 
@@ -15,7 +16,25 @@ from data.database import Database
 from data.presets import seed_presets
 
 ROOT = Path(__file__).parents[1]
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.load_profile("suite")
 SHARED = Path(os.environ.get("ONEGRID_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+
+_MARKER_OF_FOLDER = {
+    "unit": "unit",
+    "integration": "db",
+    "migration": "db",
+    "browser": "browser",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder; doctests are unit tests."""
+    for item in items:
+        parts = item.path.relative_to(ROOT).parts
+        folder = parts[1] if parts[0] == "tests" and len(parts) > 2 else "unit"
+        item.add_marker(_MARKER_OF_FOLDER[folder])
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,13 @@
-"""Domain assertions that every plan must pass, by an oracle of its own: PostGIS and shapely."""
+"""Domain assertions by oracles of their own (PostGIS, shapely), and ground to try them on."""
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from gis.coverage import polygonize_region
+from gis.crs import LocalProjection
 
 
 def assert_plan_holds(session: Session, county: str) -> None:
@@ -62,3 +67,17 @@ def assert_incidents_placed(session: Session, county: str) -> None:
         {"c": county},
     ).scalar_one()
     assert wrong == 0
+
+
+def random_streets(seed: int, count: int) -> list[shapely.LineString]:
+    """Streets across a 700 × 300 m ground, some of them dead ends."""
+    rng = np.random.default_rng(seed)
+    ends = np.column_stack([rng.uniform(-50, 750, (count, 2)), rng.uniform(-50, 350, (count, 2))])
+    return [shapely.LineString([(row[0], row[2]), (row[1], row[3])]) for row in ends]
+
+
+def random_coverage_wgs84(seed: int) -> NDArray[np.object_]:
+    """A coverage of about ten pieces near Taichung, in degrees."""
+    pieces, _ = polygonize_region([shapely.box(0, 0, 700, 300)], random_streets(seed, 5))
+    local = LocalProjection(120.6, 24.18)
+    return local.inverse(pieces)

@@ -7,6 +7,7 @@ the machine lacks (PostgreSQL, PostGIS, disk); 3 done, but rows were refused.
 import sys
 
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
 from api.cli import cluster, imports, plans, serving, work
 from api.cli.context import app
@@ -29,3 +30,7 @@ def main() -> None:
     except OneGridError as error:
         Console(stderr=True, highlight=False).print(f"✗ {error}", style="red", markup=False)
         sys.exit(2 if isinstance(error, ClusterError | DatabaseError) else 1)
+    except OperationalError as error:  # the server went away, or its disk is full
+        text = f"✗ the database failed: {str(error.orig).strip()}"
+        Console(stderr=True, highlight=False).print(text, style="red", markup=False)
+        sys.exit(2)

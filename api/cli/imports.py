@@ -39,6 +39,25 @@ def _columns(pairs: list[str] | None) -> dict[str, str]:
     return found
 
 
+def _store(name: str, path: Path, county: str | None, **options: Any) -> ImportReport:
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        report: ImportReport = getattr(importing, name)(session, path, county=chosen, **options)
+    return report
+
+
+def _tell(report: ImportReport, path: Path, refused: Path | None, *, as_json: bool) -> None:
+    if report.refused:
+        target = refused or Path(f"{path.name}.refused.csv")
+        report.write_refused(target)
+        report.notes.append(f"refused rows: {target}")
+    text = "\n".join([report.summary(), *(f"  {note}" for note in report.notes)])
+    emit(json.loads(report.as_json()), text, as_json=as_json)
+    if report.refused:
+        raise typer.Exit(3)
+
+
 def _run(
     name: str,
     path: Path,
@@ -48,19 +67,7 @@ def _run(
     as_json: bool,
     **options: Any,
 ) -> None:
-    settings = Settings()
-    database = ready_database(settings)
-    chosen = county_or_default(settings, county)
-    with database.session() as session:
-        report: ImportReport = getattr(importing, name)(session, path, county=chosen, **options)
-    if report.refused:
-        target = refused or Path(f"{path.name}.refused.csv")
-        report.write_refused(target)
-        report.notes.append(f"refused rows: {target}")
-    text = "\n".join([report.summary(), *(f"  {note}" for note in report.notes)])
-    emit(json.loads(report.as_json()), text, as_json=as_json)
-    if report.refused:
-        raise typer.Exit(3)
+    _tell(_store(name, path, county, **options), path, refused, as_json=as_json)
 
 
 @app.command()
@@ -77,11 +84,13 @@ def osm(
 ) -> None:
     """Streets, water, railways, buildings, zones, boundaries of an OSM file; its road network."""
     settings = Settings()
+    chosen = county_or_default(settings, county)
     levels = tuple(community_level or ("9", "10"))
-    if network:
-        chosen = county_or_default(settings, county)
-        build_network(file).save(settings.networks_dir / f"{chosen}.npz")
-    _run("import_osm", file, county, refused, as_json=as_json, community_levels=levels)
+    roads = build_network(file) if network else None
+    report = _store("import_osm", file, county, community_levels=levels)
+    if roads is not None:
+        roads.save(settings.networks_dir / f"{chosen}.npz")
+    _tell(report, file, refused, as_json=as_json)
 
 
 @app.command()

@@ -1,5 +1,5 @@
--- Assign incidents that have no grid yet to the grid valid when they were reported, or to
--- the first one published after, smallest code on a shared edge, and count the ties.
+-- Assign incidents that have no grid yet to the grid that is valid now, smallest code on a
+-- shared edge, and count the ties. An incident that has a grid keeps it.
 -- H3 narrows the search: a whole cell decides alone, a boundary cell asks ST_Covers.
 WITH waiting AS (
     SELECT incident.id, incident.geom, incident.cell

@@ -23,7 +23,7 @@ from routing.network import MODES, RoadNetwork
 from routing.travel import nearest_responders
 from tests.invariants import assert_incidents_placed, assert_plan_holds
 
-pytestmark = [pytest.mark.db, pytest.mark.shared]
+pytestmark = pytest.mark.shared
 
 CITIES = [
     ("taichung", "660400", "taichung.osm.gz", "taichung_west_units.gpkg", ("9", "10")),
