@@ -4,16 +4,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 from sqlalchemy import text
 
+from api.demo import furnish
 from data import migrate
 from data.cluster import Cluster
 from data.database import Database
 from data.presets import seed_presets
+from data.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
@@ -82,3 +85,33 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the real data is not here: {SHARED} (set ONEGRID_SHARED_DATA)")
     return SHARED
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """The demonstration city: a template database and the state folder beside it."""
+
+    template: str
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def furnished(cluster: Cluster, template: str) -> Iterator[Furnished]:
+    home = Path(tempfile.mkdtemp(prefix="onegrid-city-"))
+    database = create_database(cluster, "template_city", template)
+    assert furnish(database, home)
+    database.engine.dispose()
+    yield Furnished("template_city", home)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
+    made = create_database(cluster, "one_city", furnished.template)
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture
+def city_settings(furnished: Furnished, city: Database) -> Settings:
+    return Settings(home=furnished.home, database_url=city.engine.url.render_as_string())

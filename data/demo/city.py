@@ -268,7 +268,9 @@ def _village_buildings(city: DemoCity, rng: np.random.Generator) -> None:
             for y in (2000, 2350, 2700)
             for x in np.arange(west + 8, east - 20, 11.5)
             for side in (-42, -24, 10, 28)
-            if south < y + side and y + side + 14 < north
+            if south < y + side
+            and y + side + 14 < north
+            and not any(x - 4 < lane < x + 12.5 for lane in _COLUMNS)
         ]
         chosen = sorted(rng.choice(len(spots), households, replace=False).tolist())
         for number, spot in enumerate(chosen, 1):

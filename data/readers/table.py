@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
 
 from data.errors import SourceError
 from gis.crs import SourceCrs
@@ -66,7 +68,10 @@ def _decode(raw: bytes, path: Path) -> str:
 
 
 def _read_csv(path: Path) -> list[dict[str, Any]]:
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise SourceError(f"{path} is no gzip file: {error}") from error
     reader = csv.DictReader(StringIO(_decode(raw, path)), restval="")
     if not reader.fieldnames:
         raise SourceError(f"{path} has no heading row")
@@ -74,7 +79,10 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_xlsx(path: Path) -> list[dict[str, Any]]:
-    sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
+    try:
+        sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
+    except (BadZipFile, InvalidFileException, KeyError) as error:
+        raise SourceError(f"{path} is no workbook: {error}") from error
     lines = sheet.iter_rows(values_only=True)
     headings = [str(cell).strip() if cell is not None else "" for cell in next(lines, ())]
     if not any(headings):

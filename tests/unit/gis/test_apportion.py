@@ -16,7 +16,9 @@ def test_the_sum_is_kept_exactly_and_no_share_is_off_by_one(
     assert shares.sum() == total
     assert (shares >= 0).all()
     if sum(weights) > 0:
-        exact = total * (np.array(weights) / max(weights)) / (np.array(weights) / max(weights)).sum()
+        exact = (
+            total * (np.array(weights) / max(weights)) / (np.array(weights) / max(weights)).sum()
+        )
         assert np.abs(shares - exact).max() < 1 + 1e-6 * total
 
 

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from data.backup import backup, restore
+from data.cluster import Cluster
+from data.database import Database
+from data.errors import DatabaseError
+from data.models import Base
+from tests.conftest import create_database
+
+
+def fingerprint(database: Database) -> dict[str, tuple[int, str]]:
+    """Rows of each table, and a checksum over every column (geometries by their WKB)."""
+    found = {}
+    with database.engine.connect() as connection:
+        for name in sorted(Base.metadata.tables):
+            query = f"SELECT count(*), md5(coalesce(string_agg(t::text, e'\\n' ORDER BY t::text), '')) FROM \"{name}\" AS t"
+            found[name] = tuple(connection.execute(text(query)).one())
+    return found
+
+
+def test_a_restored_backup_is_the_same_to_the_last_vertex(
+    city: Database, cluster: Cluster, tmp_path: Path
+) -> None:
+    before = fingerprint(city)
+    assert sum(count for count, _ in before.values()) > 5000
+    backup(city, tmp_path / "city.dump")
+    elsewhere = create_database(cluster, "restored")
+    restore(elsewhere, tmp_path / "city.dump")
+    assert fingerprint(elsewhere) == before
+    with elsewhere.engine.begin() as connection:
+        connection.execute(text("UPDATE building SET name = NULL"))
+    restore(elsewhere, tmp_path / "city.dump")
+    assert fingerprint(elsewhere) == before
+    elsewhere.engine.dispose()
+
+
+def test_a_broken_backup_changes_nothing(city: Database, tmp_path: Path) -> None:
+    before = fingerprint(city)
+    (tmp_path / "broken.dump").write_bytes(b"PGDMP and then nonsense")
+    with pytest.raises(DatabaseError, match="pg_restore"):
+        restore(city, tmp_path / "broken.dump")
+    with pytest.raises(DatabaseError, match="no backup file"):
+        restore(city, tmp_path / "none.dump")
+    assert fingerprint(city) == before
+
+
+def test_a_failed_backup_leaves_no_half_file(tmp_path: Path) -> None:
+    nowhere = Database.at("postgresql://onegrid@127.0.0.1:1/onegrid")
+    with pytest.raises(DatabaseError, match="pg_dump"):
+        backup(nowhere, tmp_path / "city.dump")
+    assert list(tmp_path.iterdir()) == []

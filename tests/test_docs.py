@@ -1,0 +1,72 @@
+"""The documentation's commands run, and the repository keeps its rules."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import app
+
+ROOT = Path(__file__).parents[1]
+DOCS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def commands_of(prefix: str) -> list[tuple[str, str]]:
+    found = []
+    for path in DOCS:
+        for block in re.findall(r"```(?:sh|bash)\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [(path.name, line) for line in lines if line.startswith(prefix)]
+    return found
+
+
+@pytest.mark.parametrize(("page", "line"), commands_of("onegrid "))
+def test_commands_in_the_docs_exist_with_their_options(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    path = []
+    command = __import__("typer").main.get_command(app)
+    while words and hasattr(command, "commands") and words[0] in command.commands:
+        path.append(words[0])
+        command = command.commands[words.pop(0)]
+    assert path, f"{page}: {line}"
+    assert not hasattr(command, "commands"), f"{page}: {line} names no command"
+    known = {name for option in command.params for name in option.opts + option.secondary_opts}
+    used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+    assert used <= known, f"{page}: {line}"
+
+
+@pytest.mark.parametrize(("page", "line"), commands_of("make "))
+def test_make_targets_in_the_docs_exist(page: str, line: str) -> None:
+    target = line.split()[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), (page, line)
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    dead = []
+    for path in DOCS:
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8")):
+            if not (path.parent / link).exists():
+                dead.append((path.name, link))
+    assert dead == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["db", "--help"], ["import", "osm", "--help"]])
+def test_help_teaches(words: list[str]) -> None:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    assert len(result.output) > 300
+
+
+def test_the_repository_keeps_its_rules() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/hygiene.py"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

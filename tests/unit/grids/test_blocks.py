@@ -1,0 +1,43 @@
+import numpy as np
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grids.blocks import SLIVER_M2, draw_blocks, share_by_area
+from tests.invariants import random_streets
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 15))
+def test_blocks_cover_their_communities_and_keep_every_household(seed: int, streets: int) -> None:
+    rng = np.random.default_rng(seed)
+    ground = [shapely.box(0, 0, 400, 300), shapely.box(400, 0, 700, 300)]
+    homes = shapely.points(rng.uniform(-20, 720, 80), rng.uniform(-20, 320, 80))
+    households = rng.integers(1, 30, 80)
+    park = [shapely.box(100, 100, 200, 180)]
+    blocks = draw_blocks(ground, random_streets(seed, streets), park, homes, households)
+    assert shapely.coverage_is_valid(blocks.polygons)
+    assert blocks.households.sum() == households.sum()
+    for index, community in enumerate(ground):
+        mine = shapely.union_all(blocks.polygons[blocks.community == index])
+        assert shapely.area(shapely.symmetric_difference(mine, community)) < 1e-2 * community.length
+    inside = shapely.within(shapely.point_on_surface(blocks.polygons), park[0])
+    assert (inside == (blocks.zone == 0)).all()
+
+
+def test_the_strip_of_a_dual_carriageway_is_no_block() -> None:
+    ground = [shapely.box(0, 0, 300, 200)]
+    lanes = [shapely.LineString([(-5, y), (305, y)]) for y in (100, 101)]
+    homes = shapely.points([50.0, 50.0], [50.0, 150.0])
+    blocks = draw_blocks(ground, lanes, [], homes, np.array([5, 5]))
+    assert sorted(np.rint(shapely.area(blocks.polygons)).tolist()) == [29_700, 30_300]
+    assert shapely.area(blocks.polygons).min() > SLIVER_M2
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_sharing_units_by_area_keeps_their_sums(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(-50, 350, (12, 2))
+    units = shapely.box(corner[:, 0], corner[:, 1], corner[:, 0] + 60, corner[:, 1] + 40)
+    blocks = [shapely.box(x, y, x + 100, y + 100) for x in (0, 100, 200) for y in (0, 100, 200)]
+    households = rng.integers(0, 50, 12)
+    assert share_by_area(units, households, blocks).sum() == households.sum()
