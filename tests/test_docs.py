@@ -46,12 +46,12 @@ def test_make_targets_in_the_docs_exist(page: str, line: str) -> None:
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:
-    dead = []
-    for path in DOCS:
-        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8")):
-            if not (path.parent / link).exists():
-                dead.append((path.name, link))
-    assert dead == []
+    links = [
+        (path, link)
+        for path in DOCS
+        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8"))
+    ]
+    assert [(p.name, link) for p, link in links if not (p.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("words", [["--help"], ["db", "--help"], ["import", "osm", "--help"]])

@@ -38,6 +38,29 @@ __all__ = [
 
 INCIDENT_RESOLUTION = 10
 _RANKS = {"1": "province", "2": "city", "3": "county", "4": "town", "5": "village"}
+# The well-known file of the Bureau of Statistics' codes has no heading row.
+_DIVISION_HEADINGS = [
+    "code",
+    "parent",
+    "name",
+    "level",
+    "rank",
+    "adcode",
+    "post_code",
+    "area_code",
+    "ur_code",
+    "municipality",
+    "virtual",
+    "dummy",
+    "lon",
+    "lat",
+    "center",
+    "province",
+    "city",
+    "county",
+    "town",
+    "village",
+]
 _SEVERITIES = {"一般": "general", "疑难复杂": "difficult", "重大": "major", "": "general"}
 Columns = dict[str, str] | None
 
@@ -91,7 +114,7 @@ def import_divisions(
     session: Session, path: Path, *, county: str, columns: Columns = None
 ) -> ImportReport:
     """Import division codes 统计用区划代码 with their names, levels and 城乡分类."""
-    table = _with_headings(path, columns)
+    table = read_table(path, columns, headings=_DIVISION_HEADINGS)
     report = ImportReport(path.name)
 
     def check(row: Row, cols: dict[str, str], _geometry: Any, _line: int) -> Row:
@@ -114,26 +137,6 @@ def import_divisions(
     rows = check_rows(report, table, ("id", "parent", "name", "level", "ur_code"), check)
     report.changed = upsert(session, "division", rows, key=("code",))
     return report
-
-
-def _with_headings(path: Path, columns: Columns) -> SourceTable:
-    """Give the well-known headerless division file its headings."""
-    table = read_table(path, columns)
-    if not table.rows or not next(iter(table.rows[0]), "").isdigit():
-        return table
-    names = (
-        "code",
-        "parent",
-        "name",
-        "level",
-        "rank",
-        "adcode",
-        "post_code",
-        "area_code",
-        "ur_code",
-    )
-    lines = [list(table.rows[0]), *(list(row.values()) for row in table.rows)]
-    return SourceTable([dict(zip(names, line, strict=False)) for line in lines])
 
 
 def import_households(

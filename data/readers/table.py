@@ -2,9 +2,11 @@
 
 import csv
 import gzip
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -37,7 +39,12 @@ class SourceTable:
     crs: SourceCrs | None = None
 
 
-def read_table(path: Path, columns: Mapping[str, str] | None = None) -> SourceTable:
+def read_table(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    headings: Sequence[str] | None = None,
+) -> SourceTable:
     """Read a CSV (also .gz) or XLSX file.
 
     Parameters
@@ -45,6 +52,8 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> SourceTa
     path : Path
     columns : mapping, optional
         Heading in the file → name wanted, applied before any recognition.
+    headings : sequence of str, optional
+        What the columns are where the file has no headings: its first cell is a number.
 
     Raises
     ------
@@ -53,9 +62,27 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> SourceTa
     """
     if not path.is_file():
         raise SourceError(f"no file {path}")
-    rows = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
-    renames = columns or {}
-    return SourceTable([{renames.get(k, k): v for k, v in row.items()} for row in rows])
+    lines = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
+    first = [cell.strip() for cell in next(lines, [])]
+    if not any(first):
+        raise SourceError(f"{path} has no heading row")
+    if headings is not None and first[0].isdigit():
+        lines, first = chain([first], lines), list(headings)
+    names = _distinct([(columns or {}).get(name, name) for name in first])
+    filled = (line for line in lines if any(line))
+    return SourceTable(
+        [dict(zip_longest(names, line[: len(names)], fillvalue="")) for line in filled]
+    )
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number headings that stand twice, so that no column hides another."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+    return distinct
 
 
 def _decode(raw: bytes, path: Path) -> str:
@@ -67,31 +94,18 @@ def _decode(raw: bytes, path: Path) -> str:
     raise SourceError(f"{path} is neither UTF-8 nor GB18030")
 
 
-def _read_csv(path: Path) -> list[dict[str, Any]]:
+def _read_csv(path: Path) -> Iterator[list[str]]:
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (gzip.BadGzipFile, EOFError) as error:
         raise SourceError(f"{path} is no gzip file: {error}") from error
-    reader = csv.DictReader(StringIO(_decode(raw, path)), restval="")
-    if not reader.fieldnames:
-        raise SourceError(f"{path} has no heading row")
-    return [{str(k).strip(): v for k, v in row.items() if k is not None} for row in reader]
+    yield from csv.reader(StringIO(_decode(raw, path)))
 
 
-def _read_xlsx(path: Path) -> list[dict[str, Any]]:
+def _read_xlsx(path: Path) -> Iterator[list[str]]:
     try:
         sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
     except (BadZipFile, InvalidFileException, KeyError) as error:
         raise SourceError(f"{path} is no workbook: {error}") from error
-    lines = sheet.iter_rows(values_only=True)
-    headings = [str(cell).strip() if cell is not None else "" for cell in next(lines, ())]
-    if not any(headings):
-        raise SourceError(f"{path} has no heading row")
-    return [
-        {
-            name: "" if cell is None else str(cell)
-            for name, cell in zip(headings, line, strict=False)
-        }
-        for line in lines
-        if any(cell is not None for cell in line)
-    ]
+    for line in sheet.iter_rows(values_only=True):
+        yield ["" if cell is None else str(cell) for cell in line]

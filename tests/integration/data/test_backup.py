@@ -16,7 +16,8 @@ def fingerprint(database: Database) -> dict[str, tuple[int, str]]:
     found = {}
     with database.engine.connect() as connection:
         for name in sorted(Base.metadata.tables):
-            query = f"SELECT count(*), md5(coalesce(string_agg(t::text, e'\\n' ORDER BY t::text), '')) FROM \"{name}\" AS t"
+            lines = "md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), ''))"
+            query = f'SELECT count(*), {lines} FROM "{name}" AS t'
             found[name] = tuple(connection.execute(text(query)).one())
     return found
 

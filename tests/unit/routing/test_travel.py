@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -87,7 +89,7 @@ def oracle_time_s(network: RoadNetwork, mode: str, start: tuple, end: tuple) -> 
             elif network.twin[snapped.arc] == arc:
                 stops.append((1 - snapped.share, rank, name))
         stops.sort(key=lambda stop: stop[:2])
-        for (share, _, a), (further, _, b) in zip(stops, stops[1:], strict=False):
+        for (share, _, a), (further, _, b) in pairwise(stops):
             weight = times[arc] * (further - share)
             if graph.get_edge_data(a, b, {"weight": np.inf})["weight"] > weight:
                 graph.add_edge(a, b, weight=weight)
