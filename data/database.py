@@ -8,6 +8,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from data.cluster import EXTENSIONS, Cluster
 from data.errors import DatabaseError
@@ -25,11 +26,17 @@ class Database:
     engine: Engine
 
     @classmethod
-    def at(cls, url: str) -> "Database":
-        """Connect lazily to ``postgresql://…``; the driver is psycopg 3."""
+    def at(cls, url: str, *, pooled: bool = True) -> "Database":
+        """Connect lazily to ``postgresql://…``; the driver is psycopg 3.
+
+        A program that does one thing and ends needs no pool: `pooled` False closes each
+        connection after its use.
+        """
         address = make_url(url)
         if address.drivername in {"postgres", "postgresql"}:
             address = address.set(drivername="postgresql+psycopg")
+        if not pooled:
+            return cls(create_engine(address, poolclass=NullPool))
         return cls(create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=15))
 
     @contextmanager
@@ -72,10 +79,10 @@ class Database:
             return connection.execute(text("SELECT to_regclass('division')")).scalar() is None
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, *, pooled: bool = True) -> Database:
     """Open the configured database; starts the private cluster where no address is given."""
     if settings.database_url is not None:
-        return Database.at(settings.database_url)
+        return Database.at(settings.database_url, pooled=pooled)
     cluster = Cluster(settings.home, settings.cluster_port)
     cluster.ensure_running()
-    return Database.at(cluster.url)
+    return Database.at(cluster.url, pooled=pooled)

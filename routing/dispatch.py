@@ -158,9 +158,9 @@ def send(
         distance_m=distance_m,
         actor=actor,
     )
-    session.add(dispatch)
     try:
-        session.flush()
+        with session.begin_nested():
+            session.add(dispatch)
     except IntegrityError as error:
         raise StateError(f"{person.name} is already on the way to another incident") from error
     incident.state = "dispatched"

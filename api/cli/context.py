@@ -37,9 +37,9 @@ def county_or_default(settings: Settings, county: str | None) -> str:
     return county
 
 
-def ready_database(settings: Settings) -> Database:
+def ready_database(settings: Settings, *, pooled: bool = False) -> Database:
     """Open the database, with extensions, newest schema and presets."""
-    database = open_database(settings)
+    database = open_database(settings, pooled=pooled)
     database.prepare()
     if database.is_empty() or migrate.current_revision(database.engine) != migrate.head_revision():
         migrate.upgrade(database.engine)

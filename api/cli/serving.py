@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def serve(*, port: Port = None) -> None:
     """Run the web server alone."""
     settings = Settings()
-    application = create_app(settings, ready_database(settings))
+    application = create_app(settings, ready_database(settings, pooled=True))
     chosen = settings.port if port is None else port
     uvicorn.run(application, host=settings.host, port=chosen, log_level="warning", access_log=False)
 
@@ -67,7 +67,6 @@ def up(*, port: Port = None) -> None:
         database = ready_database(settings)
         _say("looking for data; an empty database gets the demonstration city")
         furnish(database, settings.home)
-        database.engine.dispose()
         _say("starting the web server and the worker")
         commands = (["serve", "--port", str(chosen)], ["worker"])
         children.extend(_child(arguments) for arguments in commands)

@@ -1,0 +1,110 @@
+"""The command line as a user types it, against the demonstration city."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.cli import main
+from data.settings import DEMO_COUNTY, Settings
+
+
+@pytest.fixture
+def onegrid(city_settings: Settings, tmp_path: Path, monkeypatch, capfd):
+    """Run a command in this process; a traceback would be an exception here."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ONEGRID_HOME", str(city_settings.home))
+    monkeypatch.setenv("ONEGRID_DATABASE_URL", str(city_settings.database_url))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: object, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["onegrid", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        assert (ended.value.code or 0) == code, (words, said)
+        return said.out + said.err
+
+    return run
+
+
+def test_who_answers_for_people_and_for_programs(onegrid) -> None:
+    assert "gridworker:" in onegrid("who", 122.31, 43.575)
+    facts = json.loads(onegrid("who", 122.31, 43.575, "--json"))
+    assert len(facts["grid"]["code"]) == 15
+    assert "outside" in onegrid("who", 120, 30, code=1)
+    assert "180" in onegrid("who", 200, 43, code=2)
+
+
+def test_plan_is_drawn_checked_published_and_exported(onegrid, tmp_path: Path) -> None:
+    drawn = json.loads(onegrid("plan", "partition", "--seed", 8, "--json"))
+    assert drawn["grids"] > 40
+    assert "no fault" in onegrid("plan", "check")
+    assert json.loads(onegrid("plan", "publish", "--json"))["outside"] == 0
+    assert "there is no draft" in onegrid("plan", "publish", code=1)
+    for name in ("grids.gpkg", "grids.geojson", "grids.csv"):
+        onegrid("plan", "export", name)
+        assert (tmp_path / name).stat().st_size > 1000
+    features = json.loads((tmp_path / "grids.geojson").read_text("utf-8"))["features"]
+    assert len(features) == drawn["grids"]
+    assert "there are: " in onegrid("plan", "partition", "--profile", "mars", code=1)
+
+
+def test_assign_writes_what_fits_and_returns_the_rest(onegrid, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("编号,经度,纬度\n1,122.31,43.575\n2,1,1\n", "utf-8")
+    assert "not stated" in onegrid("assign", path, "-o", "out.csv", code=1)
+    told = onegrid("assign", path, "-o", "out.csv", "--crs", "EPSG:4326", code=3)
+    assert "2 read = 1 stored" in told
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:
+        assert len(list(csv.DictReader(handle))) == 1
+    assert "outside every grid" in (tmp_path / "out.csv.refused.csv").read_text("utf-8-sig")
+
+
+def test_dispatch_ranks_by_road(onegrid) -> None:
+    facts = json.loads(onegrid("dispatch", "--at", 122.31, 43.575, "--class", "E01", "--json"))
+    assert facts["crs"] == "EPSG:4326"
+    assert facts["candidates"][0]["route"]["type"] == "LineString"
+    assert "no incident class" in onegrid("dispatch", "--at", 122.3, 43.5, "--class", "?", code=1)
+
+
+def test_import_says_what_came_back(onegrid, tmp_path: Path) -> None:
+    path = tmp_path / "staff.csv"
+    path.write_text("姓名,岗位\n王一,网格员\n王二,国王\n", "utf-8")
+    assert "2 read = 1 stored" in onegrid("import", "people", path, code=3)
+    assert "国王" in (tmp_path / "staff.csv.refused.csv").read_text("utf-8-sig")
+    assert "no file" in onegrid("import", "people", "none.csv", code=1)
+    assert "six digits" in onegrid("import", "people", path, "--county", "Ada", code=2)
+
+
+def test_map_is_one_file_that_needs_nothing(onegrid, tmp_path: Path) -> None:
+    onegrid("map", "-o", "city.html")
+    page = (tmp_path / "city.html").read_text("utf-8")
+    assert "<script src" not in page
+    assert '<link rel="stylesheet"' not in page
+
+
+def test_an_account_is_added_with_a_password_from_standard_input(onegrid, monkeypatch) -> None:
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "long enough")
+    onegrid("user", "ada", "--role", "planner")
+    assert "taken" in onegrid("user", "ada", "--role", "planner", code=1)
+    assert "unknown role" in onegrid("user", "bob", "--role", "king", code=1)
+
+
+def test_classes_and_the_address_of_the_database_are_told(onegrid) -> None:
+    assert len(json.loads(onegrid("classes", "--json"))) > 25
+    assert onegrid("db", "url").startswith("postgresql://")
+
+
+def test_backup_and_restore_by_command(onegrid) -> None:
+    onegrid("db", "backup", "city.dump")
+    onegrid("db", "restore", "city.dump")
+    assert json.loads(onegrid("who", 122.31, 43.575, "--json"))["grid"]["code"][:6] == DEMO_COUNTY
+    assert "pg_restore" in onegrid("db", "restore", __file__, code=2)
+
+
+def test_a_database_that_is_away_is_exit_code_two(onegrid, monkeypatch) -> None:
+    monkeypatch.setenv("ONEGRID_DATABASE_URL", "postgresql://onegrid@127.0.0.1:1/x")
+    assert "does not answer" in onegrid("who", 122, 43, code=2)

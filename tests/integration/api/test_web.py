@@ -1,0 +1,167 @@
+"""Pages and the API over HTTP, without a browser: rights, errors, forms, attacks."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from api import create_app
+from api.demo import DEMO_LOGIN, DEMO_PASSWORD
+from data.accounts import add_account
+from data.database import Database
+from data.settings import Settings
+
+PLACE = {"lon": 122.31, "lat": 43.575}
+
+
+@pytest.fixture
+def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+        yield client
+
+
+def sign_in(web: TestClient, login: str = DEMO_LOGIN, password: str = DEMO_PASSWORD) -> None:
+    answer = web.post("/login", data={"login": login, "password": password}, follow_redirects=False)
+    assert answer.status_code == 303
+
+
+def csrf_of(web: TestClient, path: str) -> str:
+    return web.get(path).text.split('name="csrf" value="')[1].split('"')[0]
+
+
+@pytest.mark.parametrize("path", ["/planner", "/dispatch", "/maps/planner", "/maps/dispatch"])
+def test_desks_ask_for_a_login_and_come_back(web: TestClient, path: str) -> None:
+    answer = web.get(path, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")
+
+
+def test_a_wrong_password_is_refused_in_the_readers_language(web: TestClient) -> None:
+    answer = web.post("/login", data={"login": "demo", "password": "guess"})
+    assert answer.status_code == 401
+    assert "不" in answer.text
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_a_login_never_leads_to_another_host(web: TestClient, target: str) -> None:
+    data = {"login": DEMO_LOGIN, "password": DEMO_PASSWORD, "next": target}
+    answer = web.post("/login", data=data, follow_redirects=False)
+    assert answer.headers["location"] == "/planner"
+
+
+def test_a_planner_is_no_dispatcher(web: TestClient, city: Database) -> None:
+    with city.session() as session:
+        add_account(session, "990100", "ada", "Ada", "long enough", ("planner",))
+        add_account(session, "150502", "bob", "Bob", "long enough", ("planner",))
+    sign_in(web, "ada", "long enough")
+    assert web.get("/planner").status_code == 200
+    assert web.get("/dispatch").status_code == 403
+    sign_in(web, "bob", "long enough")
+    assert web.get("/planner").status_code == 403, "an account of another county"
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [("/planner/drafts", {"profile": "tongliao"}), ("/dispatch/1/send", {"person": "1"})],
+)
+def test_a_form_of_another_session_is_refused(web: TestClient, path: str, data: dict) -> None:
+    sign_in(web)
+    assert web.post(path, data=data | {"csrf": "forged"}).status_code == 403
+    assert web.post(path, data=data).status_code == 422
+
+
+def test_planner_draws_and_publishes(web: TestClient, city: Database) -> None:
+    sign_in(web)
+    data = {"csrf": csrf_of(web, "/planner"), "profile": "tongliao", "seed": "12"}
+    assert web.post("/planner/drafts", data=data).status_code == 200
+    with city.session() as session:
+        draft = session.execute(text("SELECT max(id) FROM generation")).scalar_one()
+    assert web.post(f"/planner/drafts/{draft}/publish", data=data).status_code == 200
+    again = web.post(f"/planner/drafts/{draft}/publish", data=data)
+    assert again.status_code == 409
+    assert "重新打开" in again.text
+    with city.session() as session:
+        states = session.execute(text("SELECT state FROM generation ORDER BY id")).scalars().all()
+    assert states == ["published", "published"]
+
+
+def test_dispatcher_sends_only_a_candidate(web: TestClient, city: Database) -> None:
+    sign_in(web)
+    with city.session() as session:
+        incident = session.execute(text("SELECT max(id) FROM incident")).scalar_one()
+    page = web.get(f"/dispatch?incident={incident}").text
+    person = page.split('name="person" value="')[1].split('"')[0]
+    data = {"csrf": csrf_of(web, f"/dispatch?incident={incident}"), "person": person}
+    stranger = web.post(f"/dispatch/{incident}/send", data=data | {"person": "1"})
+    assert stranger.status_code == 404
+    assert web.post(f"/dispatch/{incident}/send", data=data).status_code == 200
+    with city.session() as session:
+        row = session.execute(text("SELECT person_id, travel_time_s FROM dispatch")).one()
+    assert (row.person_id, row.travel_time_s > 0) == (int(person), True)
+
+
+def test_the_card_says_its_crs_and_its_people(web: TestClient) -> None:
+    page = web.get("/card", params=PLACE).text
+    assert "EPSG:4326" in page
+    assert "社区民警" in page
+    assert "0990-555" in page
+    assert "虚构" in page
+
+
+def test_the_language_switch_is_kept(web: TestClient) -> None:
+    assert "Contact card" in web.get("/card?lang=en").text
+    assert "Contact card" in web.get("/card").text
+    assert "网格服务联系卡" in web.get("/card?lang=zh").text
+
+
+def test_programs_get_json_and_problems(web: TestClient) -> None:
+    answer = web.get("/api/v1/who", params=PLACE)
+    facts = answer.json()
+    assert (facts["crs"], len(facts["grid"]["code"])) == ("EPSG:4326", 15)
+    assert not {"private_phone", "person_id"} & set(facts["people"][0])
+    for path, status in [("/api/v1/who?lon=999&lat=1", 422), ("/api/v1/none", 404)]:
+        problem = web.get(path)
+        assert problem.status_code == status
+        assert problem.headers["content-type"] == "application/problem+json"
+        assert {"type", "title", "status", "detail"} <= set(problem.json())
+
+
+@pytest.mark.parametrize("query", ["lon=nan&lat=1", "lon=inf&lat=1", "lon=1", "lon=1&lat=x"])
+def test_impossible_places_are_refused(web: TestClient, query: str) -> None:
+    assert web.get(f"/api/v1/who?{query}").status_code == 422
+
+
+def test_an_unforeseen_error_shows_nothing_of_itself(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("api.public.card_at", fail)
+    answer = web.get("/card", params=PLACE)
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("value", ["<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>"])
+def test_what_is_typed_never_becomes_markup(web: TestClient, value: str) -> None:
+    page = web.get("/card", params={"q": value}).text
+    assert value not in page
+
+
+def test_every_answer_forbids_other_hosts(web: TestClient) -> None:
+    for path in ("/card", "/docs", "/api/v1/who?lon=1&lat=1", "/none"):
+        assert "default-src 'self'" in web.get(path).headers["content-security-policy"]
+
+
+def test_health_counts_the_grids(web: TestClient) -> None:
+    assert int(web.get("/healthz").json()["grids"]) > 40
+
+
+def test_a_publication_reaches_the_next_answer(web: TestClient, city: Database) -> None:
+    before = web.get("/api/v1/who", params=PLACE).json()["grid"]["code"]
+    with city.session() as session:
+        session.execute(text("UPDATE grid SET valid = tstzrange(lower(valid), now())"))
+        session.execute(text("UPDATE generation SET valid = tstzrange(lower(valid), now())"))
+    assert before
+    assert web.get("/api/v1/who", params=PLACE).status_code == 409

@@ -1,0 +1,149 @@
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, text
+
+from data.database import Database
+from data.errors import NotFoundError, StateError
+from data.models import Edit, Generation, Grid
+from data.settings import DEMO_COUNTY as COUNTY
+from grids.assign import assign_incidents
+from grids.figures import community_figures, drafts, grid_figures
+from grids.plan import check_draft, current_generation, draw_draft, publish
+from grids.staffing import join_staff
+from grids.who import load_directory
+from tests.invariants import assert_incidents_placed, assert_plan_holds
+
+
+def codes(session) -> dict[tuple[int, ...], str]:
+    rows = session.execute(
+        text(
+            "SELECT code, array_agg(block_id ORDER BY block_id) FROM grid "
+            "JOIN grid_block ON grid_id = grid.id WHERE upper_inf(valid) GROUP BY grid.id, code"
+        )
+    )
+    return {tuple(blocks): code for code, blocks in rows}
+
+
+def test_the_published_city_holds_every_rule(city: Database) -> None:
+    with city.session() as session:
+        assert_plan_holds(session, COUNTY)
+        assert_incidents_placed(session, COUNTY)
+        assert sum(row.households for row in community_figures(session, COUNTY)) == 12_000
+
+
+def test_codes_are_fifteen_digits_under_their_community(city: Database) -> None:
+    with city.session() as session:
+        for grid in session.scalars(select(Grid)):
+            assert len(grid.code) == 15
+            assert grid.code.startswith(grid.community)
+
+
+def test_dedicated_zones_have_their_own_grids(city: Database) -> None:
+    with city.session() as session:
+        named = {grid.name for grid in session.scalars(select(Grid).filter_by(kind="dedicated"))}
+    assert named == {
+        f"{zone}专属网格" for zone in ("春晖公园", "锦绣商务区", "春水第一小学", "春水人民医院")
+    }
+
+
+def test_republishing_ends_begins_and_remembers(city: Database) -> None:
+    with city.session() as session:
+        before = codes(session)
+        base = current_generation(session, COUNTY)
+        draft = draw_draft(session, COUNTY, seed=99)
+        assert check_draft(session, COUNTY, draft) == []
+    with city.session() as session:
+        publish(session, COUNTY, draft)
+    with city.session() as session:
+        after = codes(session)
+        assert_plan_holds(session, COUNTY)
+        kept = set(before) & set(after)
+        assert kept, "some grids have the same blocks again"
+        assert all(before[key] == after[key] for key in kept), "they keep their code"
+        fresh = {after[key] for key in set(after) - kept}
+        assert fresh.isdisjoint(before.values()), "a retired code is never given again"
+        shares = session.execute(
+            text(
+                "SELECT grid.households, sum(household_share) AS share FROM lineage "
+                "JOIN grid ON grid.id = child_id GROUP BY grid.id"
+            )
+        ).all()
+        assert all(row.share == pytest.approx(1) for row in shares if row.households)
+        assert base is not None
+        assert base.valid is not None
+        old = load_directory(session, COUNTY, at=base.valid.lower)
+        assert {grid.code for grid in old.grids} == set(before.values()), "as of then"
+        now = load_directory(session, COUNTY)
+        assert {grid.code for grid in now.grids} == set(after.values())
+
+
+def test_an_incident_keeps_the_grid_that_it_was_given(city: Database) -> None:
+    held = text("SELECT id, grid_id FROM incident ORDER BY id")
+    with city.session() as session:
+        before = session.execute(held).all()
+        publish(session, COUNTY, draw_draft(session, COUNTY, seed=77))
+        done = assign_incidents(session, COUNTY)
+        assert (done.assigned, done.outside) == (0, 0)
+        assert session.execute(held).all() == before
+
+
+def test_a_draft_on_an_earlier_plan_is_refused(city: Database) -> None:
+    with city.session() as session:
+        first, second = (draw_draft(session, COUNTY, seed=seed) for seed in (5, 6))
+        publish(session, COUNTY, first)
+    with city.session() as session:
+        assert [row.fits for row in drafts(session, COUNTY)] == [False]
+        with pytest.raises(StateError, match="another plan"):
+            publish(session, COUNTY, second)
+
+
+def test_a_draft_that_breaks_a_rule_is_refused(city: Database) -> None:
+    with city.session() as session:
+        draft = draw_draft(session, COUNTY, seed=5)
+        edit = session.scalars(select(Edit).where(Edit.generation_id == draft)).one()
+        grids = [dict(grid) for grid in edit.arguments["grids"]]
+        grids[0]["blocks"] = grids[0]["blocks"] + grids[-1]["blocks"]
+        edit.arguments = edit.arguments | {"grids": grids[:-1]}
+        session.flush()
+        assert {fault.rule for fault in check_draft(session, COUNTY, draft)} == {
+            "contiguous",
+            "one community",
+        }
+        with pytest.raises(StateError, match="breaks"):
+            publish(session, COUNTY, draft)
+
+
+@pytest.mark.parametrize("number", [0, 10**9])
+def test_an_unknown_draft_is_named(city: Database, number: int) -> None:
+    with city.session() as session, pytest.raises(NotFoundError, match=f"no draft {number}"):
+        check_draft(session, COUNTY, number)
+
+
+def test_two_truths_never_overlap(city: Database) -> None:
+    with pytest.raises(Exception, match="ex_generation_valid"), city.session() as session:
+        now = datetime.now(UTC)
+        session.add(Generation(county=COUNTY, author="x", state="published", valid=(now, None)))
+        session.flush()
+
+
+def test_joining_staff_again_changes_nothing(city: Database) -> None:
+    with city.session() as session:
+        again = join_staff(session, COUNTY)
+        assert (again.begun, again.ended, again.without_area) == (0, 0, ())
+        assert all(row.workers for row in grid_figures(session, COUNTY))
+
+
+def test_staff_follow_a_new_plan_with_dates(city: Database) -> None:
+    with city.session() as session:
+        publish(session, COUNTY, draw_draft(session, COUNTY, seed=31))
+        report = join_staff(session, COUNTY)
+        assert report.begun == report.ended > 0 or report.begun > 0
+        assert all(row.workers for row in grid_figures(session, COUNTY))
+        held = session.execute(
+            text(
+                "SELECT count(*) FROM responsibility JOIN grid ON grid.id = grid_id "
+                "WHERE upper_inf(responsibility.valid) AND NOT upper_inf(grid.valid)"
+            )
+        ).scalar_one()
+        assert held == 0, "nobody is responsible for a grid that has ended"

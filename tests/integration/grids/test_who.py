@@ -1,0 +1,89 @@
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from data.database import Database
+from data.errors import StateError
+from data.settings import DEMO_COUNTY as COUNTY
+from grids.card import CARD_ROLES, card_at, find_addresses
+from grids.who import load_directory
+
+PLACES = text(
+    "SELECT ST_X(p) AS lon, ST_Y(p) AS lat, code FROM (SELECT code, ST_PointOnSurface(geom) AS p "
+    "FROM grid WHERE upper_inf(valid)) AS inside ORDER BY code"
+)
+
+
+def test_every_grid_answers_with_a_whole_team(city: Database) -> None:
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        for place in session.execute(PLACES):
+            answer = directory.answer(place.lon, place.lat)
+            assert answer.grid is not None
+            assert answer.grid.code == place.code
+            assert {person.role for person in answer.people} >= set(CARD_ROLES)
+            card = card_at(directory, place.lon, place.lat)
+            assert card is not None
+            assert [person.role for person in card.people] == list(CARD_ROLES)
+            assert all(person.duty_phone for person in card.people)
+
+
+def test_the_police_of_a_place_are_those_of_its_beat(city: Database) -> None:
+    rng = np.random.default_rng(1)
+    query = text(
+        "SELECT person.name FROM service_area AS area JOIN responsibility ON "
+        "service_area_id = area.id JOIN person ON person.id = person_id "
+        "WHERE ST_Covers(area.geom, ST_SetSRID(ST_MakePoint(:x, :y), 4326))"
+    )
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        for x, y in zip(
+            rng.uniform(122.296, 122.324, 60), rng.uniform(43.57, 43.59, 60), strict=True
+        ):
+            expected = set(session.scalars(query, {"x": float(x), "y": float(y)}))
+            found = {p.name for p in directory.answer(x, y).people if p.role == "police"}
+            assert found == expected
+
+
+def test_outside_every_grid_the_county_answers(city: Database) -> None:
+    with city.session() as session:
+        answer = load_directory(session, COUNTY).answer(120.0, 30.0)
+    assert answer.grid is None
+    assert "outside" in answer.reason
+    assert [person.role for person in answer.people] == ["centre_director"]
+
+
+def test_a_shared_corner_names_the_other_grids(city: Database) -> None:
+    with city.session() as session:
+        corner = session.execute(
+            text(
+                "SELECT ST_X(p) AS x, ST_Y(p) AS y, array_agg(code ORDER BY code) AS codes FROM "
+                "(SELECT code, (ST_DumpPoints(geom)).geom AS p FROM grid WHERE upper_inf(valid)) "
+                "AS corner GROUP BY p HAVING count(DISTINCT code) > 2 LIMIT 1"
+            )
+        ).one()
+        answer = load_directory(session, COUNTY).answer(corner.x, corner.y)
+    assert answer.grid is not None
+    assert [answer.grid.code, *answer.on_boundary] == sorted(set(corner.codes))
+
+
+def test_before_the_first_plan_there_is_no_answer(city: Database) -> None:
+    with city.session() as session, pytest.raises(StateError, match="no published plan"):
+        load_directory(session, COUNTY, at=datetime(2000, 1, 1, tzinfo=UTC))
+
+
+def test_a_known_address_is_an_answer_and_a_part_of_one_is_a_question(city: Database) -> None:
+    with city.session() as session:
+        known = session.execute(text("SELECT text FROM address ORDER BY id LIMIT 1")).scalar_one()
+        assert [match.text for match in find_addresses(session, COUNTY, known)] == [known]
+        assert len(find_addresses(session, COUNTY, "人民街")) > 1
+        assert find_addresses(session, COUNTY, "  ") == []
+
+
+@pytest.mark.parametrize("query", ["%", "_", "!", "'; DROP TABLE address; --", "x" * 10_000])
+def test_a_hostile_address_finds_nothing_and_harms_nothing(city: Database, query: str) -> None:
+    with city.session() as session:
+        assert find_addresses(session, COUNTY, query) == []
+        assert session.execute(text("SELECT count(*) FROM address")).scalar_one() > 1000
