@@ -1,0 +1,113 @@
+"""A served demonstration city, and Chromium that may talk to nothing else."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from data.cluster import Cluster
+from data.database import Database
+from tests.conftest import ROOT, Furnished, create_database
+
+SCREENSHOTS = ROOT / "tests" / "screenshots"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass
+class Desk:
+    """A page of the served city, what went wrong on it, and the database behind it."""
+
+    page: Page
+    base: str
+    database: Database
+    troubles: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.base + path)
+        self.page.wait_for_load_state("networkidle")
+
+    def sign_in(self) -> None:
+        self.open("/login")
+        self.page.fill("input[name=login]", "demo")
+        self.page.fill("input[name=password]", "onegrid-demo")
+        self.page.click("main button")
+        self.page.wait_for_load_state("networkidle")
+
+    def shoot(self, name: str) -> bytes:
+        self.page.wait_for_timeout(400)  # Leaflet fades its layers in
+        SCREENSHOTS.mkdir(exist_ok=True)
+        return self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # a page that was left before it was whole
+            self.troubles.append(f"failed: {request.url} {request.failure}")
+
+    def watch(self, request_url: str) -> None:
+        if not request_url.startswith((self.base, "data:", "blob:", "file:")):
+            self.troubles.append(f"left the host: {request_url}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("Chromium is not installed: make test installs it where apt-get has it")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def server(cluster: Cluster, furnished: Furnished) -> Iterator[tuple[str, Database]]:
+    database = create_database(cluster, "browser_city", furnished.template)
+    port = 8765
+    environment = os.environ | {
+        "ONEGRID_HOME": str(furnished.home),
+        "ONEGRID_DATABASE_URL": database.engine.url.render_as_string(),
+    }
+    command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port"]
+    program = subprocess.Popen([*command, str(port)], cwd=ROOT, env=environment)
+    base = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urlopen(f"{base}/healthz", timeout=2).close()  # noqa: S310 - our own server
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield base, database
+    program.terminate()
+    program.wait(timeout=20)
+    database.engine.dispose()
+
+
+@pytest.fixture
+def desk(browser: Browser, server: tuple[str, Database]) -> Iterator[Desk]:
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, locale="zh-CN")
+    made = Desk(context.new_page(), *server)
+    made.page.on("request", lambda request: made.watch(request.url))
+    made.page.on("pageerror", lambda error: made.troubles.append(f"script error: {error}"))
+    made.page.on(
+        "console",
+        lambda message: made.troubles.append(message.text) if message.type == "error" else None,
+    )
+    made.page.on("requestfailed", made.failed)
+    yield made
+    context.close()
+    assert made.troubles == []
