@@ -45,15 +45,18 @@ def grid_figures(session: Session, county: str) -> Rows:
 
 
 def drafts(session: Session, county: str) -> Rows:
-    """Drafts, newest first: id, author, note, when, how many grids."""
+    """Drafts, newest first: id, author, when, profile, seed, grids, and whether the base fits."""
     return session.execute(
         text(
-            "SELECT generation.id, author, note, created_at, (SELECT "
-            " json_array_length((arguments -> 'grids')::json) FROM edit "
-            " WHERE generation_id = generation.id ORDER BY position DESC LIMIT 1) AS grids, "
+            "SELECT generation.id, generation.author, created_at, profile.name AS profile, "
+            "edit.arguments ->> 'seed' AS seed, "
+            "jsonb_array_length(edit.arguments -> 'grids') AS grids, "
             "base_id IS NOT DISTINCT FROM (SELECT id FROM generation AS now "
             " WHERE now.county = generation.county AND now.valid @> now()) AS fits "
-            "FROM generation WHERE county = :county AND state = 'draft' ORDER BY id DESC LIMIT 20"
+            "FROM generation JOIN edit ON edit.generation_id = generation.id "
+            "JOIN profile ON profile.code = edit.arguments ->> 'profile' "
+            "WHERE generation.county = :county AND state = 'draft' "
+            "AND edit.position = 1 ORDER BY generation.id DESC LIMIT 20"
         ),
         {"county": county},
     ).all()

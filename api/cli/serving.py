@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import Annotated
 from urllib.error import URLError
@@ -25,6 +26,7 @@ from data.settings import DEMO_COUNTY, Settings
 __all__ = ["register"]
 
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
+WithParent = Annotated[bool, typer.Option(hidden=True)]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,16 +35,20 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def serve(*, port: Port = None) -> None:
+def serve(*, port: Port = None, with_parent: WithParent = False) -> None:
     """Run the web server alone."""
+    if with_parent:
+        _end_with_parent()
     settings = Settings()
     application = create_app(settings, ready_database(settings, pooled=True))
     chosen = settings.port if port is None else port
     uvicorn.run(application, host=settings.host, port=chosen, log_level="warning", access_log=False)
 
 
-def worker() -> None:
+def worker(*, with_parent: WithParent = False) -> None:
     """Run the worker alone."""
+    if with_parent:
+        _end_with_parent()
     make_worker(open_database(Settings())).run_worker(delete_jobs="successful")
 
 
@@ -99,7 +105,22 @@ def _require_free(host: str, port: int) -> None:
 def _child(arguments: list[str]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches this process, which stops its children in order.
     command = [sys.executable, "-c", "from api.cli import main; main()", *arguments]
-    return subprocess.Popen(command, start_new_session=True, env=os.environ.copy())
+    return subprocess.Popen(
+        [*command, "--with-parent"],
+        start_new_session=True,
+        env=os.environ.copy(),
+        stdin=subprocess.PIPE,
+    )
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent's end of standard input closes, even by kill -9."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _await(address: str, children: list[subprocess.Popen[bytes]], seconds: float = 60.0) -> None:

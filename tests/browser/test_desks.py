@@ -57,6 +57,7 @@ def test_planner_draws_a_draft_and_publishes_it(desk: Desk) -> None:
     desk.page.fill("input[name=seed]", "4")
     desk.page.click("text=划分草案")
     desk.page.wait_for_selector(".draft")
+    assert "通辽 · 种子 4" in desk.page.inner_text(".draft")
     desk.shoot("planner-draft")
     desk.page.click(".draft button")
     desk.page.wait_for_selector("#drafts")
@@ -97,8 +98,8 @@ def test_dispatcher_assigns_the_first_who_is_there(desk: Desk) -> None:
     desk.shoot("dispatch-incident")
     name = desk.page.inner_text(".candidate b >> nth=0").split(". ")[1]
     desk.page.click(".candidate button >> nth=0")
-    desk.page.wait_for_selector("#state")
-    assert desk.page.inner_text("#state") == "已派遣"
+    desk.page.wait_for_selector("#state >> text=已派遣")
+    map_of(desk)
     desk.shoot("dispatch-sent")
     with desk.database.session() as session:
         row = session.execute(

@@ -1,0 +1,105 @@
+"""``onegrid up`` from nothing: the whole house starts, stops, and outlives a kill."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from data.cluster import Cluster
+
+ROOT = Path(__file__).parents[3]
+PORT = 8766
+
+
+class House:
+    """A state folder of its own, and ``onegrid up`` on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.cluster = home, Cluster(home)
+        self.log = home / "up.log"
+
+    def up(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as log:
+            program = subprocess.Popen(
+                [sys.executable, "-c", "from api.cli import main; main()", "up"],
+                cwd=ROOT,
+                env=os.environ | {"ONEGRID_HOME": str(self.home), "ONEGRID_PORT": str(PORT)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        deadline = time.monotonic() + 120
+        while wait and "Ctrl-C" not in self.said() and time.monotonic() < deadline:
+            assert program.poll() is None, self.said()
+            time.sleep(0.1)
+        return program
+
+    def said(self) -> str:
+        return self.log.read_text("utf-8")
+
+    def parts(self) -> list[str]:
+        """Command lines of the parts that still run."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes().replace(b"\0", b" ").decode()
+                environment = (path.parent / "environ").read_bytes()
+            except OSError:
+                continue
+            if "--with-parent" in line and str(self.home).encode() in environment:
+                found.append(line)
+        return found
+
+    def wait_for_parts(self, count: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.parts()) != count and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert len(self.parts()) == count, self.parts()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    home = Path(tempfile.mkdtemp(prefix="onegrid-house-"))
+    home.chmod(0o755)
+    made = House(home)
+    yield made
+    made.cluster.destroy()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_the_house_starts_from_nothing_and_ctrl_c_stops_all_of_it(house: House) -> None:
+    program = house.up()
+    addresses = re.findall(r"http://[\d.:]+/\w+", house.said())
+    assert [address.rsplit("/")[-1] for address in addresses] == ["planner", "dispatch", "card"]
+    for address in addresses:
+        with urlopen(address, timeout=10) as answer:  # noqa: S310 - our own server
+            assert answer.status == 200
+    assert "onegrid-demo" in house.said()
+    second = house.up(wait=False)
+    assert second.wait(timeout=30) == 1
+    assert "is taken" in house.said()
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=60) == 0
+    house.wait_for_parts(0)
+    assert not house.cluster.is_running()
+
+
+def test_a_killed_house_leaves_nothing_in_the_way_of_the_next(house: House) -> None:
+    program = house.up()
+    program.kill()
+    program.wait()
+    house.wait_for_parts(0)
+    again = house.up()
+    assert "the demonstration city stands" not in house.said(), "it stands already"
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(timeout=60) == 0
+    house.wait_for_parts(0)
