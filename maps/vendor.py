@@ -1,6 +1,6 @@
 """Copy the browser assets that ``package.json`` declares into the served folder.
 
-Run at set-up as ``python -m maps.vendor``; nothing of it is committed, and a built
+Run at set-up; nothing of it is committed, and a built
 wheel carries the result, so that a closed network can install it.
 """
 
@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-__all__ = ["VENDOR_DIR", "copy_assets"]
+__all__ = ["VENDOR_DIR", "copy_assets", "main"]
 
 VENDOR_DIR = Path(__file__).parent / "static" / "vendor"
 
@@ -51,5 +51,6 @@ def copy_assets(node_modules: Path, target: Path = VENDOR_DIR) -> int:
     return copied
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Copy from the project's own ``node_modules`` and say how much."""
     sys.stdout.write(f"  {copy_assets(Path('node_modules'))} browser assets in {VENDOR_DIR.name}\n")

@@ -117,7 +117,7 @@ def _end_with_parent() -> None:
     """End this process when the parent's end of standard input closes, even by kill -9."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        os.read(sys.stdin.fileno(), 1)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=wait, daemon=True).start()

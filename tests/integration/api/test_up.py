@@ -91,6 +91,8 @@ def test_the_house_starts_from_nothing_and_ctrl_c_stops_all_of_it(house: House) 
     assert program.wait(timeout=60) == 0
     house.wait_for_parts(0)
     assert not house.cluster.is_running()
+    assert "Fatal" not in house.said()
+    assert "Traceback" not in house.said()
 
 
 def test_a_killed_house_leaves_nothing_in_the_way_of_the_next(house: House) -> None:
