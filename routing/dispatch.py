@@ -12,7 +12,15 @@ from data.models import Dispatch, Incident, IncidentClass, IncidentEvent, Person
 from routing.network import RoadNetwork
 from routing.travel import nearest_responders
 
-__all__ = ["Candidate", "Recommendation", "WhyNot", "incidents_waiting", "recommend", "send"]
+__all__ = [
+    "Candidate",
+    "Recommendation",
+    "WhyNot",
+    "find_incident",
+    "incidents_waiting",
+    "recommend",
+    "send",
+]
 
 # A position older than this no longer says where someone is; it is deleted, too.
 POSITION_MINUTES = 15
@@ -181,3 +189,17 @@ def incidents_waiting(session: Session, county: str, limit: int = 50) -> list[In
     """Newest incidents that wait for somebody."""
     query = select(Incident).where(Incident.county == county, Incident.state == "accepted")
     return list(session.scalars(query.order_by(Incident.reported_at.desc()).limit(limit)))
+
+
+def find_incident(session: Session, county: str, case: str) -> Incident:
+    """The incident of a case number.
+
+    Raises
+    ------
+    NotFoundError
+        If the county has none.
+    """
+    found = session.scalar(select(Incident).filter_by(county=county, source_ref=case))
+    if found is None:
+        raise NotFoundError(f"county {county} has no incident {case!r}")
+    return found

@@ -9,16 +9,17 @@ import shapely
 import typer
 from geoalchemy2.shape import to_shape
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from data.accounts import add_account
-from data.models import IncidentClass
+from data.models import Incident, IncidentClass
 from data.settings import DEMO_COUNTY, Settings
 from grids.assign import assign_table
 from grids.who import load_directory
 from maps.city_map import MapRequest, city_map
 from maps.texts import texts
-from routing.dispatch import Recommendation, incidents_waiting, recommend
+from routing.dispatch import Recommendation, find_incident, incidents_waiting, recommend
 from routing.network import RoadNetwork
 
 __all__ = ["register"]
@@ -105,33 +106,47 @@ def draw_map(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")],
     county: County = None,
+    incident: Annotated[
+        str | None, typer.Option(help="Case number to route to; the newest waiting by default.")
+    ] = None,
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
 ) -> None:
     """Draw the city on one HTML page that opens with no network at all."""
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
-        route, place = None, None
-        path = settings.networks_dir / f"{chosen}.npz"
-        waiting = incidents_waiting(session, chosen, limit=1)
-        if waiting and path.exists():
-            point: Any = to_shape(waiting[0].geom)
-            place = (point.x, point.y)
-            network = RoadNetwork.load(path)
-            advice = recommend(session, network, chosen, place, waiting[0].class_code)
-            route = advice.candidates[0].route if advice.candidates else None
+        if incident is not None:
+            shown: Incident | None = find_incident(session, chosen, incident)
+        else:
+            shown = next(iter(incidents_waiting(session, chosen, limit=1)), None)
+        place, route = _way_to(session, settings, chosen, shown)
         words = texts(lang)
         note = words("Demonstration city: places, people and incidents are fictional.")
         drawn = MapRequest(
             words,
             inline=True,
             route=route,
-            place=place if route is not None else None,
+            place=place,
             note=note if chosen == DEMO_COUNTY else settings.review_number,
         )
         page = city_map(session, chosen, drawn)
     output.write_text(page, encoding="utf-8")
     console.print(f"written: {output} ({len(page) / 2**20:.1f} MiB)", markup=False)
+
+
+def _way_to(
+    session: Session, settings: Settings, county: str, incident: Incident | None
+) -> tuple[tuple[float, float] | None, Any]:
+    """Place of an incident and the nearest responder's route to it, None where there is none."""
+    path = settings.networks_dir / f"{county}.npz"
+    if incident is None:
+        return None, None
+    point: Any = to_shape(incident.geom)
+    place = (point.x, point.y)
+    if not path.exists():
+        return place, None
+    advice = recommend(session, RoadNetwork.load(path), county, place, incident.class_code)
+    return place, advice.candidates[0].route if advice.candidates else None
 
 
 def classes(*, as_json: AsJson = False) -> None:

@@ -80,7 +80,8 @@ def test_import_says_what_came_back(onegrid, tmp_path: Path) -> None:
 
 
 def test_map_is_one_file_that_needs_nothing(onegrid, tmp_path: Path) -> None:
-    onegrid("map", "-o", "city.html")
+    onegrid("map", "-o", "city.html", "--incident", "DEMO-00007")
+    assert "no incident" in onegrid("map", "-o", "none.html", "--incident", "?", code=1)
     page = (tmp_path / "city.html").read_text("utf-8")
     assert "<script src" not in page
     assert '<link rel="stylesheet"' not in page
