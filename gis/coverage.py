@@ -16,10 +16,12 @@ from gis.errors import GeometryError
 __all__ = [
     "Adjacency",
     "CoverageFault",
+    "SharedSegments",
     "adjacency",
     "check_coverage",
     "dissolve",
     "polygonize_region",
+    "shared_segments",
 ]
 
 Geometries = NDArray[np.object_]
@@ -148,6 +150,50 @@ def adjacency(pieces: Any) -> Adjacency:
     >>> graph.left.tolist(), graph.right.tolist(), graph.length_m.tolist()
     ([0], [1], [1.0])
     """
+    shared = shared_segments(pieces)
+    unique, inverse = np.unique(
+        np.column_stack([shared.left, shared.right]), axis=0, return_inverse=True
+    )
+    total: NDArray[np.float64] = np.zeros(len(unique))
+    np.add.at(total, inverse.reshape(-1), shared.length_m)
+    return Adjacency(unique[:, 0].astype(np.int64), unique[:, 1].astype(np.int64), total)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSegments:
+    """Straight segments that two pieces share.
+
+    Attributes
+    ----------
+    left, right : ndarray of int64, shape (s,), left < right
+    start, end : ndarray of float64, shape (s, 2)
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+
+    @property
+    def length_m(self) -> NDArray[np.float64]:
+        """Length of each segment."""
+        length: NDArray[np.float64] = np.hypot(*(self.end - self.start).T)
+        return length
+
+
+def shared_segments(pieces: Any) -> SharedSegments:
+    """Find the segments that pieces of a valid coverage share.
+
+    Parameters
+    ----------
+    pieces : array of shapely polygons, shape (n,), projected, metres
+
+    Examples
+    --------
+    >>> row = [shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]
+    >>> shared_segments(row).start.tolist(), shared_segments(row).end.tolist()
+    ([[1.0, 0.0]], [[1.0, 1.0]])
+    """
     shapes = np.asarray(pieces, dtype=object)
     rings, polygon_of_ring = _rings(shapes)
     xy, ring = shapely.get_coordinates(rings, return_index=True)
@@ -160,12 +206,9 @@ def adjacency(pieces: Any) -> Adjacency:
     order = np.lexsort((owner, *segments.T[::-1]))
     segments, owner = segments[order], owner[order]
     twin = (segments[1:] == segments[:-1]).all(axis=1) & (owner[1:] != owner[:-1])
-    pairs = np.sort(np.column_stack([owner[:-1][twin], owner[1:][twin]]), axis=1)
-    lengths = np.hypot(*(segments[:-1][twin][:, 2:] - segments[:-1][twin][:, :2]).T)
-    unique, inverse = np.unique(pairs, axis=0, return_inverse=True)
-    total: NDArray[np.float64] = np.zeros(len(unique))
-    np.add.at(total, inverse.reshape(-1), lengths)
-    return Adjacency(unique[:, 0].astype(np.int64), unique[:, 1].astype(np.int64), total)
+    both = np.sort(np.column_stack([owner[:-1][twin], owner[1:][twin]]), axis=1)
+    shared = segments[:-1][twin]
+    return SharedSegments(both[:, 0], both[:, 1], shared[:, :2], shared[:, 2:])
 
 
 def dissolve(pieces: Any, labels: NDArray[np.int64]) -> Geometries:

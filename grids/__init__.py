@@ -1,10 +1,21 @@
 """Floor 3: who looks after where; blocks, partition, plans, codes, responsibilities, cards.
 
-`blocks` and `partition` are pure; `plan` draws, checks and publishes; `who` answers a place
-with its grid and everyone responsible; `assign` does so for tables and for all incidents.
+`blocks`, `borders` and `partition` are pure; `plan` draws, checks and publishes; `who`
+answers a place with its grid and everyone responsible; `assign` does so for tables and for
+all incidents.
 """
 
 from grids.blocks import Blocks, draw_blocks
+from grids.borders import BorderLines, Borders, draw_borders
 from grids.partition import Partition, Rules, partition
 
-__all__ = ["Blocks", "Partition", "Rules", "draw_blocks", "partition"]
+__all__ = [
+    "Blocks",
+    "BorderLines",
+    "Borders",
+    "Partition",
+    "Rules",
+    "draw_blocks",
+    "draw_borders",
+    "partition",
+]

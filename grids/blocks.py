@@ -20,6 +20,8 @@ Int = NDArray[np.int64]
 
 # An empty piece smaller than this is a sliver, not a block.
 SLIVER_M2 = 400.0
+# Average size of a household, census of 2020 (第七次全国人口普查公报).
+PEOPLE_PER_HOUSEHOLD = 2.62
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,36 @@ class Blocks:
     zone : ndarray of int64, shape (n,)
         Position of the dedicated zone in the input; -1 for none.
     households : ndarray of int64, shape (n,)
+    people : ndarray of float64, shape (n,)
+        Counted, or households times `PEOPLE_PER_HOUSEHOLD`.
     """
 
     polygons: NDArray[np.object_]
     community: Int
     zone: Int
     households: Int
+    people: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        polygons: Any,
+        community: Int,
+        *,
+        zone: Int | None = None,
+        households: Any,
+        people: Any = None,
+    ) -> "Blocks":
+        """Put blocks together; no zone and the usual size of a household where not told."""
+        shapes = np.asarray(polygons, dtype=object)
+        counts = np.asarray(households)
+        nowhere = np.full(len(shapes), -1, np.int64)
+        heads = counts * PEOPLE_PER_HOUSEHOLD if people is None else np.asarray(people, float)
+        return cls(shapes, community, nowhere if zone is None else zone, counts, heads)
+
+    def size_of(self, measure: str) -> NDArray[Any]:
+        """Households or people of each block."""
+        return self.people if measure == "people" else self.households
 
 
 def draw_blocks(
@@ -77,7 +103,7 @@ def draw_blocks(
     _, first = np.unique(label, return_index=True)
     totals = np.zeros(len(joined), np.int64)
     np.add.at(totals, label, count)
-    return Blocks(joined, community[first], zone[first], totals)
+    return Blocks.of(joined, community[first], zone=zone[first], households=totals)
 
 
 def _first_cover(zones: NDArray[np.object_], polygons: NDArray[np.object_]) -> Int:

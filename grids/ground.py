@@ -12,9 +12,10 @@ from data.communities import ensure_communities
 from data.store import upsert
 from gis.crs import LocalProjection
 from grids.blocks import count_households, draw_blocks, share_by_area
+from grids.borders import BorderLines
 from grids.partition import Rules
 
-__all__ = ["Ground", "StoredBlocks", "load_blocks"]
+__all__ = ["Ground", "StoredBlocks", "load_blocks", "load_lines"]
 
 # Footways and tracks run through estates and fields: they are no boundary that people see.
 BARRIER_STREETS = (
@@ -44,6 +45,16 @@ _BARRIERS = text(
     # Statistical units are drawn along streets and lanes that the extract may lack.
     "UNION ALL SELECT ST_AsBinary(ST_Boundary(geom)) FROM household_unit WHERE county = :county"
 )
+_LINES = {
+    "streets": "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
+    "AND kind = ANY(:kinds) AND NOT bridge AND NOT tunnel",
+    "barriers": "SELECT ST_AsBinary(geom) FROM railway WHERE county = :county "
+    "AND NOT bridge AND NOT tunnel UNION ALL SELECT ST_AsBinary(CASE WHEN ST_Dimension(geom) = 2 "
+    "THEN ST_Boundary(geom) ELSE geom END) FROM water WHERE county = :county "
+    "AND kind IN ('river', 'canal', 'water', 'lake', 'riverbank')",
+    "crossings": "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
+    "AND kind NOT IN ('motorway', 'motorway_link', 'trunk_link')",
+}
 _ZONES = text(
     "SELECT id, kind, ST_AsBinary(geom) AS geom FROM zone WHERE county = :county "
     "AND kind = ANY(:kinds) AND ST_Area(geom::geography) >= :area ORDER BY id"
@@ -121,6 +132,16 @@ def load_blocks(session: Session, county: str, ground: Ground, rules: Rules) -> 
         shapes,
         metres,
     )
+
+
+def load_lines(session: Session, county: str, ground: Ground) -> BorderLines:
+    """Load what borders may follow: streets, barriers, and where barriers are crossed."""
+    key = {"county": county, "kinds": [*BARRIER_STREETS, *_links()]}
+    found = {
+        name: ground.local.forward(_shapes(list(session.scalars(text(query), key))))
+        for name, query in _LINES.items()
+    }
+    return BorderLines(**found)
 
 
 def _draw(session: Session, county: str, ground: Ground, rules: Rules) -> None:

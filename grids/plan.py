@@ -15,11 +15,13 @@ from data.errors import NotFoundError, StateError
 from data.models import Edit, Generation, Grid, GridBlock, Lineage, Profile
 from data.store import upsert
 from gis.cells import cover_polygons
-from gis.coverage import adjacency, dissolve
+from gis.coverage import dissolve
+from grids.blocks import Blocks
+from grids.borders import draw_borders
 from grids.checks import Fault, check_plan
 from grids.codes import new_codes, reading_order
-from grids.ground import Ground, StoredBlocks, load_blocks
-from grids.partition import Rules, partition
+from grids.ground import Ground, StoredBlocks, load_blocks, load_lines
+from grids.partition import Rules, SizeRange, partition
 
 __all__ = [
     "GRID_RESOLUTION",
@@ -78,7 +80,16 @@ def rules_of(session: Session, profile: str) -> Rules:
     if found is None:
         names = ", ".join(session.scalars(select(Profile.code).order_by(Profile.code)))
         raise NotFoundError(f"no profile {profile!r}; there are: {names}")
-    return Rules(found.urban_households, found.rural_households)
+    return Rules(
+        urban=_range(found.urban_households, found.urban_least, found.urban_most),
+        rural=_range(found.rural_households, found.rural_least, found.rural_most),
+        measure=found.measure,
+    )
+
+
+def _range(target: int, least: int | None, most: int | None) -> SizeRange:
+    usual = SizeRange.around(float(target))
+    return SizeRange(usual.target, float(least or usual.least), float(most or usual.most))
 
 
 def draw_draft(
@@ -93,11 +104,11 @@ def draw_draft(
     rules = rules_of(session, profile)
     ground = Ground.load(session, county)
     blocks = load_blocks(session, county, ground, rules)
-    target = np.where(ground.urban, rules.urban_households, rules.rural_households)
-    graph = adjacency(blocks.polygons_m)
-    parts = partition(
-        blocks.households, blocks.community, blocks.zone, graph, target=target, seed=seed
+    atoms = Blocks.of(
+        blocks.polygons_m, blocks.community, zone=blocks.zone, households=blocks.households
     )
+    borders = draw_borders(atoms.polygons, load_lines(session, county, ground))
+    parts = partition(atoms, borders, ground.urban, rules, seed=seed)
     order = np.argsort(parts.label, kind="stable")
     members = np.split(blocks.ids[order], np.cumsum(np.bincount(parts.label))[:-1])
     grids = []

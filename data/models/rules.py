@@ -1,6 +1,6 @@
 """Rules as data: grid profiles and incident classes, each with its source."""
 
-from sqlalchemy import String, Text
+from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base
@@ -12,13 +12,18 @@ class Profile(Base):
     """Thresholds of a grid profile; `county` 000000 marks a preset for every county."""
 
     __tablename__ = "profile"
+    __table_args__ = (CheckConstraint("measure IN ('households', 'people')", name="measure"),)
 
     code: Mapped[str] = mapped_column(String(30), primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
+    # Size of a grid: what to aim at, least and most; null means a fifth to both sides.
     urban_households: Mapped[int]
-    urban_max: Mapped[int | None]
+    urban_least: Mapped[int | None]
+    urban_most: Mapped[int | None]
     rural_households: Mapped[int]
-    rural_max: Mapped[int | None]
+    rural_least: Mapped[int | None]
+    rural_most: Mapped[int | None]
+    measure: Mapped[str] = mapped_column(String(10), server_default="households")
     source: Mapped[str] = mapped_column(Text)
     verified: Mapped[bool]
 

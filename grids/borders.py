@@ -1,0 +1,141 @@
+"""Borders between blocks: how long, along what, and whether one can walk across; pure."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from gis.coverage import SNAP_M, shared_segments
+
+__all__ = ["BorderLines", "Borders", "draw_borders"]
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Pairs of blocks that share an edge; touching at a point is none.
+
+    Attributes
+    ----------
+    left, right : ndarray of int64, shape (m,), left < right, sorted
+    length_m : ndarray of float64, shape (m,)
+    off_street_m : ndarray of float64, shape (m,)
+        What of the edge follows no street, river or railway.
+    passable : ndarray of bool, shape (m,)
+        False along a river or railway that no bridge or crossing joins.
+    """
+
+    left: Int
+    right: Int
+    length_m: Float
+    off_street_m: Float
+    passable: NDArray[np.bool_]
+
+    @cached_property
+    def _edges_of(self) -> tuple[Int, Int]:
+        count = int(max(self.left.max(initial=-1), self.right.max(initial=-1))) + 1
+        ends = np.concatenate([self.left, self.right])
+        order = np.argsort(ends, kind="stable")
+        start = np.searchsorted(ends[order], np.arange(count + 1))
+        return start.astype(np.int64), (order % max(len(self.left), 1)).astype(np.int64)
+
+    def of_blocks(self, blocks: Int) -> Int:
+        """Positions of the borders whose two blocks are both among `blocks` (ascending)."""
+        start, edges = self._edges_of
+        known = blocks[blocks < len(start) - 1]
+        found = [edges[start[b] : start[b + 1]] for b in known.tolist()]
+        both, times = np.unique(np.concatenate([np.zeros(0, np.int64), *found]), return_counts=True)
+        inside: Int = both[times == 2]
+        return inside
+
+    @cached_property
+    def _off_street(self) -> Float:
+        total: Float = np.zeros(int(max(self.left.max(initial=-1), self.right.max(initial=-1))) + 1)
+        np.add.at(total, self.left, self.off_street_m)
+        np.add.at(total, self.right, self.off_street_m)
+        return total
+
+    def off_street_of(self, blocks: Int) -> Float:
+        """Off-street length of all borders of each block."""
+        padded = np.append(self._off_street, np.zeros(int(blocks.max(initial=0)) + 1))
+        return padded[blocks]
+
+
+@dataclass(frozen=True, slots=True)
+class BorderLines:
+    """What borders may follow; arrays of shapely lines, projected, metres.
+
+    Attributes
+    ----------
+    streets : array
+        A border along them counts as on a street.
+    barriers : array
+        Rivers' banks and railways: on a street too, and not to be crossed on foot,
+    crossings : array
+        except where one of these (streets, bridges, underpasses) meets them.
+    """
+
+    streets: Any
+    barriers: Any
+    crossings: Any
+
+
+def draw_borders(polygons: Any, lines: BorderLines | None = None) -> Borders:
+    """Find the borders of a coverage and what they follow.
+
+    Parameters
+    ----------
+    polygons : array of shapely polygons, shape (n,), projected, metres
+    lines : BorderLines, optional
+        Without it every border counts as on a street and can be crossed.
+
+    Notes
+    -----
+    O(s log s) for s shared segments.
+    """
+    segments = shared_segments(polygons)
+    pairs, inverse = np.unique(
+        np.column_stack([segments.left, segments.right]), axis=0, return_inverse=True
+    )
+    inverse = inverse.reshape(-1)
+    length: Float = np.zeros(len(pairs))
+    np.add.at(length, inverse, segments.length_m)
+    off: Float = np.zeros(len(pairs))
+    passable = np.ones(len(pairs), bool)
+    if lines is not None and len(pairs):
+        middle = shapely.points((segments.start + segments.end) / 2)
+        barred = _along(middle, lines.barriers)
+        street = barred | _along(middle, lines.streets)
+        np.add.at(off, inverse, np.where(street, 0.0, segments.length_m))
+        open_segment = ~barred | _crossed(segments.start, segments.end, barred, lines.crossings)
+        passable = np.bincount(inverse, weights=open_segment, minlength=len(pairs)) > 0
+    return Borders(
+        pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64), length, off, passable
+    )
+
+
+def _along(points: NDArray[np.object_], lines: Any) -> NDArray[np.bool_]:
+    """Whether each point lies on one of the lines, as far as the lattice allows."""
+    shapes = np.asarray(lines, dtype=object)
+    found = np.zeros(len(points), bool)
+    if len(shapes):
+        near, _ = shapely.STRtree(shapes).query(points, "dwithin", distance=3 * SNAP_M)
+        found[near] = True
+    return found
+
+
+def _crossed(
+    start: Float, end: Float, barred: NDArray[np.bool_], crossings: Any
+) -> NDArray[np.bool_]:
+    found = np.zeros(len(start), bool)
+    shapes = np.asarray(crossings, dtype=object)
+    if len(shapes) and barred.any():
+        edges = shapely.linestrings(np.stack([start[barred], end[barred]], axis=1))
+        met, _ = shapely.STRtree(shapes).query(edges, "dwithin", distance=SNAP_M)
+        found[np.flatnonzero(barred)[met]] = True
+    return found
