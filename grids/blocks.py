@@ -4,6 +4,7 @@ Bridges and tunnels are no barrier. Slivers, such as the strip of a dual carriag
 the neighbour of the same community and zone with which they share the longest edge.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +12,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gis.apportion import largest_remainder
 from gis.coverage import adjacency, dissolve, polygonize_region
+from grids.counting import count_households
+from grids.cutting import cuts_between, paths_inside
+from grids.rules import PEOPLE_PER_HOUSEHOLD, SizeRange
 
-__all__ = ["Blocks", "count_households", "draw_blocks", "share_by_area"]
+__all__ = ["Blocks", "draw_blocks"]
 
 Int = NDArray[np.int64]
 
 # An empty piece smaller than this is a sliver, not a block.
 SLIVER_M2 = 400.0
-# Average size of a household, census of 2020 (第七次全国人口普查公报).
-PEOPLE_PER_HOUSEHOLD = 2.62
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,12 @@ def draw_blocks(
     communities: Any,
     barriers: Any,
     zones: Any,
-    dwellings: Any,
+    buildings: Any,
     households: Int,
+    *,
+    paths: Any = (),
+    atoms: Sequence[SizeRange] | None = None,
+    seed: int = 0,
 ) -> Blocks:
     """Cut communities into blocks and count the households in each.
 
@@ -84,26 +89,91 @@ def draw_blocks(
         Streets, watercourses and shores, railways.
     zones : array of shapely polygons, shape (z,)
         Where they overlap, the first one has the ground.
-    dwellings : array of shapely points, shape (d,)
-        One inside each building that has households.
+    buildings : array of shapely polygons or points, shape (d,)
+        Those with households.
     households : ndarray of int64, shape (d,)
-        A dwelling outside all communities goes to the nearest block: no household is lost.
+        A building outside all communities goes to the nearest block: no household is lost.
+    paths : array of shapely lines
+        Inner paths, along which a crowded block is cut first.
+    atoms : sequence of SizeRange, length c
+        For each community, the size of the parts that a block with more than its most is
+        cut into, between buildings and down to single ones. Without it nothing is cut.
+    seed : int
 
     Returns
     -------
     Blocks
     """
-    zone_shapes = np.asarray(zones, dtype=object)
-    edges = [np.asarray(barriers, dtype=object), shapely.boundary(zone_shapes)]
-    polygons, community = polygonize_region(communities, np.concatenate(edges))
+    zone_shapes, shapes = np.asarray(zones, dtype=object), np.asarray(buildings, dtype=object)
+    edges = np.concatenate([np.asarray(barriers, dtype=object), shapely.boundary(zone_shapes)])
+    polygons, community = polygonize_region(communities, edges)
+    points = shapely.point_on_surface(shapes)
+    if atoms is not None:
+        for cut in (_cut_by_paths, _cut_by_buildings):
+            crowded = _crowded(polygons, community, points, households, atoms)
+            ground = _Crowd(polygons, community, crowded, shapes, points, households, atoms)
+            if (lines := cut(ground, paths, seed)).size:
+                edges = np.concatenate([edges, lines])
+                polygons, community = polygonize_region(communities, edges)
     zone = _first_cover(zone_shapes, polygons)
-    count = count_households(polygons, np.asarray(dwellings, dtype=object), households)
+    count = count_households(polygons, points, households)
     label = _join_slivers(polygons, community, zone, count)
     joined = dissolve(polygons, label)
     _, first = np.unique(label, return_index=True)
     totals = np.zeros(len(joined), np.int64)
     np.add.at(totals, label, count)
     return Blocks.of(joined, community[first], zone=zone[first], households=totals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """Blocks with too many households, and the buildings to cut them between."""
+
+    polygons: NDArray[np.object_]
+    community: Int
+    crowded: Int
+    buildings: NDArray[np.object_]
+    points: NDArray[np.object_]
+    households: Int
+    atoms: Sequence[SizeRange]
+
+
+def _crowded(
+    polygons: NDArray[np.object_],
+    community: Int,
+    points: NDArray[np.object_],
+    households: Int,
+    atoms: Sequence[SizeRange],
+) -> Int:
+    most = np.array([size.most for size in atoms])[community]
+    return np.flatnonzero(count_households(polygons, points, households) > most)
+
+
+def _cut_by_paths(ground: _Crowd, paths: Any, _seed: int) -> NDArray[np.object_]:
+    return paths_inside(ground.polygons[ground.crowded], paths)
+
+
+def _cut_by_buildings(ground: _Crowd, _paths: Any, seed: int) -> NDArray[np.object_]:
+    found: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
+    if not len(ground.points):
+        return found[0]
+    tree = shapely.STRtree(ground.polygons)
+    building, block = tree.query_nearest(ground.points, all_matches=False)
+    order = np.argsort(block, kind="stable")
+    start = np.searchsorted(block[order], np.arange(len(ground.polygons) + 1))
+    for position in ground.crowded.tolist():
+        mine = building[order[start[position] : start[position + 1]]]
+        mine = mine[shapely.get_dimensions(ground.buildings[mine]) == 2]
+        found.append(
+            cuts_between(
+                ground.polygons[position],
+                ground.buildings[mine],
+                ground.households[mine],
+                ground.atoms[int(ground.community[position])],
+                seed,
+            )
+        )
+    return np.concatenate(found)
 
 
 def _first_cover(zones: NDArray[np.object_], polygons: NDArray[np.object_]) -> Int:
@@ -113,29 +183,6 @@ def _first_cover(zones: NDArray[np.object_], polygons: NDArray[np.object_]) -> I
         np.minimum.at(found, inside, hit)
     found[found == len(zones)] = -1
     return found
-
-
-def count_households(
-    polygons: NDArray[np.object_], points: NDArray[np.object_], households: Int
-) -> Int:
-    """Sum the households of points by block; a point outside goes to the nearest block.
-
-    Parameters
-    ----------
-    polygons : ndarray of shapely polygons, shape (n,), projected, metres
-    points : ndarray of shapely points, shape (d,)
-    households : ndarray of int64, shape (d,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-    """
-    totals = np.zeros(len(polygons), np.int64)
-    if len(points):
-        tree = shapely.STRtree(polygons)
-        point, hit = tree.query_nearest(points, all_matches=False)
-        np.add.at(totals, hit, households[point])
-    return totals
 
 
 def _join_slivers(polygons: NDArray[np.object_], community: Int, zone: Int, households: Int) -> Int:
@@ -162,34 +209,3 @@ def _roots(target: Int) -> Int:
     while not np.array_equal(target, target[target]):
         target = target[target]
     return np.unique(target, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def share_by_area(units: Any, households: Int, blocks: Any) -> Int:
-    """Deal the households of units to blocks by shared area, each unit's sum kept exactly.
-
-    Parameters
-    ----------
-    units : array of shapely polygons, shape (u,), projected, metres
-    households : ndarray of int64, shape (u,)
-    blocks : array of shapely polygons, shape (n,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        A unit that meets no block gives its households to the nearest one.
-    """
-    shapes, grounds = np.asarray(units, dtype=object), np.asarray(blocks, dtype=object)
-    totals = np.zeros(len(grounds), np.int64)
-    tree = shapely.STRtree(grounds)
-    unit, block = tree.query(shapes, "intersects")
-    shared = shapely.area(shapely.intersection(shapes[unit], grounds[block]))
-    unit, block, shared = unit[shared > 0], block[shared > 0], shared[shared > 0]
-    order = np.argsort(unit, kind="stable")
-    start = np.searchsorted(unit[order], np.arange(len(shapes) + 1))
-    for position in np.flatnonzero(households > 0):
-        mine = order[start[position] : start[position + 1]]
-        if mine.size:
-            totals[block[mine]] += largest_remainder(int(households[position]), shared[mine])
-        else:
-            totals[tree.nearest(shapes[position])] += households[position]
-    return totals

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from data.communities import ensure_communities
 from data.store import upsert
 from gis.crs import LocalProjection
-from grids.blocks import count_households, draw_blocks, share_by_area
+from grids.blocks import draw_blocks
 from grids.borders import BorderLines
+from grids.counting import count_households, share_by_area
 from grids.partition import Rules
 
 __all__ = ["Ground", "StoredBlocks", "load_blocks", "load_lines"]
@@ -55,12 +56,16 @@ _LINES = {
     "crossings": "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
     "AND kind NOT IN ('motorway', 'motorway_link', 'trunk_link')",
 }
+_PATHS = text(
+    "SELECT ST_AsBinary(geom) FROM street WHERE county = :county AND NOT bridge AND NOT tunnel "
+    "AND kind IN ('service', 'footway', 'path', 'track', 'cycleway', 'steps')"
+)
 _ZONES = text(
     "SELECT id, kind, ST_AsBinary(geom) AS geom FROM zone WHERE county = :county "
     "AND kind = ANY(:kinds) AND ST_Area(geom::geography) >= :area ORDER BY id"
 )
 _DWELLINGS = text(
-    "SELECT ST_AsBinary(ST_PointOnSurface(geom)) AS geom, households FROM building "
+    "SELECT ST_AsBinary(geom) AS geom, households FROM building "
     "WHERE county = :county AND households > 0 ORDER BY id"
 )
 _IDLE_UNITS = text(
@@ -152,13 +157,16 @@ def _draw(session: Session, county: str, ground: Ground, rules: Rules) -> None:
     zones = session.execute(
         _ZONES, {"county": county, "kinds": sorted(rules.zone_kinds), "area": rules.zone_area_m2}
     ).all()
-    points, households = _dwellings(session, county, ground)
+    paths = session.scalars(_PATHS, {"county": county}).all()
+    buildings, households = _dwellings(session, county, ground)
     blocks = draw_blocks(
         ground.polygons,
         local.forward(_shapes(list(barriers))),
         local.forward(_shapes([zone.geom for zone in zones])),
-        points,
+        buildings,
         households,
+        paths=local.forward(_shapes(list(paths))),
+        atoms=[rules.atom_of(urban=bool(urban)) for urban in ground.urban],
     )
     zone_ids = [zone.id for zone in zones]
     shapes = local.inverse(blocks.polygons)
@@ -187,14 +195,15 @@ def _dwellings(
     session: Session, county: str, ground: Ground
 ) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     rows = session.execute(_DWELLINGS, {"county": county}).all()
-    points = ground.local.forward(_shapes([row.geom for row in rows]))
-    return points, np.array([row.households for row in rows], np.int64)
+    buildings = ground.local.forward(_shapes([row.geom for row in rows]))
+    return buildings, np.array([row.households for row in rows], np.int64)
 
 
 def _count(
     session: Session, county: str, ground: Ground, blocks: NDArray[np.object_]
 ) -> NDArray[np.int64]:
-    points, households = _dwellings(session, county, ground)
+    buildings, households = _dwellings(session, county, ground)
+    points = shapely.point_on_surface(buildings)
     idle = session.execute(_IDLE_UNITS, {"county": county}).all()
     counts = np.array([row.households for row in idle], np.int64)
     units = ground.local.forward(_shapes([row.geom for row in idle]))

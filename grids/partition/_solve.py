@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from grids.partition._anneal import anneal
-from grids.partition._cost import grid_cost, parameters
-from grids.partition._exact import LIMIT, best_cut
+from grids.kernels.anneal import anneal
+from grids.kernels.cost import grid_cost, parameters
+from grids.kernels.exact import EXACT_LIMIT, best_cut
+from grids.kernels.seeds import bisect
 from grids.partition._pieces import Piece
-from grids.partition._seeds import bisect
-from grids.partition.rules import SizeRange, Weights
+from grids.rules import SizeRange, Weights
 
 __all__ = ["Effort", "Solution", "solve"]
 
@@ -79,7 +79,7 @@ def _cut(piece: Piece, parts: int, p: Float, keep: float, effort: Effort, seed: 
         return Solution(np.zeros(count, np.int64), 1, cost, exact=True)
     graph = (piece.start, piece.near, piece.passable, piece.length, piece.off, piece.block)
     held = (piece.prior >= 0).any()
-    if count <= LIMIT and not held:
+    if count <= EXACT_LIMIT and not held:
         proved, label = best_cut(*graph, parts, p, np.zeros((count, parts)))
         return Solution(label, parts, proved, exact=True)
     best: Solution | None = None

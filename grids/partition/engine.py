@@ -13,7 +13,7 @@ from grids.blocks import Blocks
 from grids.borders import Borders
 from grids.partition._pieces import Piece, find_pieces, take_piece
 from grids.partition._solve import Effort, Solution, solve
-from grids.partition.rules import Rules, SizeRange, Weights
+from grids.rules import Rules, SizeRange, Weights
 
 __all__ = ["Partition", "PieceReport", "partition"]
 

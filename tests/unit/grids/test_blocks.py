@@ -3,7 +3,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.blocks import SLIVER_M2, draw_blocks, share_by_area
+from grids.blocks import SLIVER_M2, draw_blocks
+from grids.counting import share_by_area
 from tests.invariants import random_streets
 
 

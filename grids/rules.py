@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
-__all__ = ["Rules", "SizeRange", "Weights"]
+__all__ = ["PEOPLE_PER_HOUSEHOLD", "Rules", "SizeRange", "Weights"]
 
 
+# Where there are more grids than this, one more or less hardly changes their mean.
 _MANY = 8
+# Average size of a household, census of 2020 (第七次全国人口普查公报).
+PEOPLE_PER_HOUSEHOLD = 2.62
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class SizeRange:
         means = {k: total / k for k in (few, few + 1)}
         fitting = [k for k, mean in means.items() if self.least <= mean <= self.most]
         nearest = min(means, key=lambda k: (abs(means[k] - self.target), k))
-        return tuple(fitting) if 0 < len(fitting) and few < _MANY else (nearest,)
+        return tuple(fitting) if len(fitting) > 0 and few < _MANY else (nearest,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +89,13 @@ class Rules:
     )
     zone_area_m2: float = 20_000.0
     weights: Weights = field(default_factory=Weights)
+
+    def atom_of(self, *, urban: bool) -> SizeRange:
+        """Size of the parts that crowded blocks are cut into: an eighth of a grid.
+
+        A block with more than half a grid is crowded.
+        """
+        grid = self.urban if urban else self.rural
+        scale = 1.0 if self.measure == "households" else 1.0 / PEOPLE_PER_HOUSEHOLD
+        eighth = grid.target * scale / 8
+        return SizeRange(eighth, eighth * 0.6, grid.target * scale / 2)

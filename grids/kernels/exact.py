@@ -8,15 +8,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from grids.partition._cost import grid_cost
+from grids.kernels.cost import grid_cost
 
-__all__ = ["LIMIT", "best_cut"]
+__all__ = ["EXACT_LIMIT", "best_cut"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 # 3^n steps: 13 blocks take milliseconds, 16 a second.
-LIMIT = 13
+EXACT_LIMIT = 13
 
 
 @numba.njit(cache=True, nogil=True)

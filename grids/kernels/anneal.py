@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from grids.partition._cost import TARGET, grid_cost
+from grids.kernels.cost import TARGET, grid_cost
 
 __all__ = ["anneal", "total_cost"]
 
