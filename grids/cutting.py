@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from gis.coverage import adjacency, polygonize_region, shared_segments
+from gis.coverage import adjacency, dissolve, polygonize_region, shared_segments
 from grids.counting import count_households
 from grids.kernels.anneal import anneal
 from grids.kernels.cost import parameters
@@ -27,6 +27,8 @@ Geometries = NDArray[np.object_]
 # Footprints are drawn in a little, so that houses wall to wall have a line between them.
 _SHRINK_M = 0.3
 _STEP_M = 6.0
+# Half-way lines zigzag around every corner of a house: what bends less than this is straight.
+_STRAIGHT_M = 4.0
 _SEARCH = 300
 _TREES = 8
 
@@ -83,9 +85,11 @@ def cuts_between(
     plots, _ = polygonize_region([block], lines)
     counts = count_households(plots, shapely.point_on_surface(footprints), households)
     label = _group(plots, counts, size, parts, seed)
-    edges = shared_segments(plots)
-    cut = label[edges.left] != label[edges.right]
-    ends = np.stack([edges.start[cut], edges.end[cut]], axis=1)
+    groups = shapely.coverage_simplify(
+        dissolve(plots, label), _STRAIGHT_M, simplify_boundary=False
+    )
+    edges = shared_segments(groups)
+    ends = np.stack([edges.start, edges.end], axis=1)
     return np.asarray(shapely.linestrings(ends), dtype=object)
 
 

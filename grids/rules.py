@@ -46,7 +46,7 @@ class Weights:
     Attributes
     ----------
     balance : float
-        Distance from the target: up to 0.1 within a tenth, to 0.6 inside the range, 1 and
+        Distance from the target: up to 0.1 within a tenth, 0.5 to 1 inside the range, 3 and
         more outside.
     compactness : float
         1 - Polsby-Popper.
@@ -57,8 +57,8 @@ class Weights:
     """
 
     balance: float = 1.0
-    compactness: float = 0.3
-    streets: float = 0.3
+    compactness: float = 1.0
+    streets: float = 0.5
     stability: float = 0.8
 
 
