@@ -35,4 +35,4 @@ lock: setup ## renew the pinned versions (needs the package registries)
 
 .PHONY: clean
 clean: ## remove environments and build products (the state in .onegrid stays)
-	rm -rf $(VENV) node_modules maps/static/vendor dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf grids/kernels/__pycache__ $(VENV) node_modules maps/static/vendor dist .mypy_cache .ruff_cache .pytest_cache

@@ -182,7 +182,8 @@ def judge(rows: list[Figures]) -> list[str]:
             share, shape = UNIT_BARS[name]
             if mine.within_20 < share or mine.compactness < shape:
                 missed.append(
-                    f"{name}: {mine.within_20:.1f} %, {mine.compactness:.3f}: bar {share} %, {shape}"
+                    f"{name}: {mine.within_20:.1f} %, PP {mine.compactness:.3f}; "
+                    f"bar {share} %, {shape}"
                 )
         elif mine.within_20 < CUT_BARS[0] or mine.within_10 < CUT_BARS[1]:
             missed.append(
@@ -194,7 +195,8 @@ def judge(rows: list[Figures]) -> list[str]:
 
 def _against(mine: Figures, peers: dict[str, Figures]) -> list[str]:
     missed = [
-        f"{mine.case}: {row.method} has {row.within_20:.1f} % within ±20 %, not less than {mine.within_20:.1f}"
+        f"{mine.case}: {row.method} has {row.within_20:.1f} % within ±20 %, ours is "
+        f"{mine.within_20:.1f}"
         for row in peers.values()
         if row.within_20 >= mine.within_20 and row.contiguous >= 99.99
     ]

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from gis.coverage import SNAP_M, shared_segments
 
-__all__ = ["BorderLines", "Borders", "draw_borders"]
+__all__ = ["BorderLines", "Borders", "draw_borders", "with_ferries"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -139,3 +141,67 @@ def _crossed(
         met, _ = shapely.STRtree(shapes).query(edges, "dwithin", distance=SNAP_M)
         found[np.flatnonzero(barred)[met]] = True
     return found
+
+
+def with_ferries(borders: Borders, polygons: Any, community: Int, households: Any) -> Borders:
+    """Join ground without dwellings that lies apart, such as islets, to the nearest of its kind.
+
+    An inhabited island keeps to itself. What is joined shares a border of no length.
+
+    Parameters
+    ----------
+    borders : Borders
+    polygons : array of shapely polygons, shape (n,), projected, metres
+    community : ndarray of int64, shape (n,)
+    households : ndarray, shape (n,)
+
+    Returns
+    -------
+    Borders
+        The same where nothing lies apart.
+    """
+    kin = community[borders.left] == community[borders.right]
+    pairs = (borders.left[kin], borders.right[kin])
+    count = len(community)
+    matrix = coo_array((np.ones(len(pairs[0])), pairs), shape=(count, count))
+    part: Int = connected_components(matrix, directed=False)[1].astype(np.int64)
+    held: Float = np.bincount(part, weights=np.asarray(households, float)).astype(float)
+    several = np.unique(np.column_stack([community, part]), axis=0)
+    towns, parts = np.unique(several[:, 0], return_counts=True)
+    apart = np.isin(community, towns[parts > 1])
+    left, right = [borders.left], [borders.right]
+    for town in np.unique(community[apart]).tolist():
+        mine = np.flatnonzero(community == town)
+        main = _main_part(part[mine], held)
+        shores = mine[(held[part[mine]] > 0) | (part[mine] == main)]
+        for islet in np.setdiff1d(np.unique(part[mine]), [main]):
+            if held[islet] == 0:
+                ends = _nearest(polygons, mine[part[mine] == islet], shores)
+                left.append(np.array([min(ends)]))
+                right.append(np.array([max(ends)]))
+    added = len(left) - 1
+    if not added:
+        return borders
+    one, two = np.concatenate(left), np.concatenate(right)
+    order = np.lexsort((two, one))
+    return Borders(
+        one[order].astype(np.int64),
+        two[order].astype(np.int64),
+        np.append(borders.length_m, np.zeros(added))[order],
+        np.append(borders.off_street_m, np.zeros(added))[order],
+        np.append(borders.passable, np.ones(added, bool))[order],
+    )
+
+
+def _main_part(part: Int, held: Float) -> int:
+    """The part with the most households, of equals the one with the most blocks."""
+    names, blocks = np.unique(part, return_counts=True)
+    return int(names[np.lexsort((-names, blocks, held[names]))[-1]])
+
+
+def _nearest(polygons: Any, islet: Int, others: Int) -> tuple[int, int]:
+    tree = shapely.STRtree(polygons[others])
+    (own, other), _ = tree.query_nearest(polygons[islet], all_matches=False, return_distance=True)
+    gap = shapely.distance(polygons[islet][own], polygons[others][other])
+    best = int(np.argmin(gap))
+    return int(islet[own[best]]), int(others[other[best]])

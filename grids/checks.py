@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gis.coverage import adjacency, check_coverage
+from gis.coverage import check_coverage
+from grids.borders import draw_borders, with_ferries
 
 __all__ = ["Fault", "check_plan"]
 
@@ -25,7 +26,7 @@ class Fault:
     place: Any
 
 
-def check_plan(polygons: Any, community: Int, label: Int) -> list[Fault]:
+def check_plan(polygons: Any, community: Int, label: Int, households: Any = None) -> list[Fault]:
     """Check coverage, contiguity and community of an assignment of blocks to grids.
 
     Parameters
@@ -35,6 +36,8 @@ def check_plan(polygons: Any, community: Int, label: Int) -> list[Fault]:
     community : ndarray of int64, shape (n,)
     label : ndarray of int64, shape (n,)
         Grid of each block, 0…k-1.
+    households : ndarray, shape (n,), optional
+        Where given, ground without dwellings that lies apart may be in a grid nearby.
 
     Returns
     -------
@@ -46,11 +49,12 @@ def check_plan(polygons: Any, community: Int, label: Int) -> list[Fault]:
         Fault("coverage", f"block {fault.piece}", shapely.centroid(fault.place))
         for fault in check_coverage(shapes)
     ]
-    graph = adjacency(shapes)
+    graph = draw_borders(shapes)
+    if households is not None:
+        graph = with_ferries(graph, shapes, community, households)
     kin = label[graph.left] == label[graph.right]
-    ones = np.ones(int(kin.sum()))
     pairs = (graph.left[kin], graph.right[kin])
-    matrix = coo_array((ones, pairs), shape=(len(shapes), len(shapes)))
+    matrix = coo_array((np.ones(len(pairs[0])), pairs), shape=(len(shapes), len(shapes)))
     _, piece = connected_components(matrix, directed=False)
     used, first = np.unique(label, return_index=True)
     for rule, part in (("contiguous", piece), ("one community", community)):

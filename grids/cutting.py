@@ -85,9 +85,7 @@ def cuts_between(
     plots, _ = polygonize_region([block], lines)
     counts = count_households(plots, shapely.point_on_surface(footprints), households)
     label = _group(plots, counts, size, parts, seed)
-    groups = shapely.coverage_simplify(
-        dissolve(plots, label), _STRAIGHT_M, simplify_boundary=False
-    )
+    groups = shapely.coverage_simplify(dissolve(plots, label), _STRAIGHT_M, simplify_boundary=False)
     edges = shared_segments(groups)
     ends = np.stack([edges.start, edges.end], axis=1)
     return np.asarray(shapely.linestrings(ends), dtype=object)

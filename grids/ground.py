@@ -64,9 +64,13 @@ _ZONES = text(
     "SELECT id, kind, ST_AsBinary(geom) AS geom FROM zone WHERE county = :county "
     "AND kind = ANY(:kinds) AND ST_Area(geom::geography) >= :area ORDER BY id"
 )
+# A building within 50 m of a community's edge counts to it; what lies farther is not the
+# county's, as where an extract holds more than the county.
 _DWELLINGS = text(
     "SELECT ST_AsBinary(geom) AS geom, households FROM building "
-    "WHERE county = :county AND households > 0 ORDER BY id"
+    "WHERE county = :county AND households > 0 AND EXISTS (SELECT 1 FROM division "
+    "WHERE division.county = :county AND division.level = 'village' "
+    "AND ST_DWithin(division.geom, building.geom, 0.0005)) ORDER BY id"
 )
 _IDLE_UNITS = text(
     "SELECT ST_AsBinary(unit.geom) AS geom, unit.households FROM household_unit AS unit "

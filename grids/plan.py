@@ -181,9 +181,8 @@ def check_draft(session: Session, county: str, draft_id: int) -> list[Fault]:
     draft = require_draft(session, county, draft_id)
     ground = Ground.load(session, county)
     blocks = load_blocks(session, county, ground, Rules())
-    return check_plan(
-        blocks.polygons_m, blocks.community, _labels(blocks, draft_grids(session, draft))
-    )
+    label = _labels(blocks, draft_grids(session, draft))
+    return check_plan(blocks.polygons_m, blocks.community, label, blocks.households)
 
 
 def _labels(
@@ -220,7 +219,7 @@ def publish(
     blocks = load_blocks(session, county, ground, Rules())
     grids = draft_grids(session, draft)
     label = _labels(blocks, grids)
-    if faults := check_plan(blocks.polygons_m, blocks.community, label):
+    if faults := check_plan(blocks.polygons_m, blocks.community, label, blocks.households):
         first = faults[0]
         raise StateError(
             f"draft {draft_id} breaks {len(faults)} rules, first {first.rule}: {first.where}"

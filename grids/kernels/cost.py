@@ -2,6 +2,9 @@
 
 The score of a plan is the sum over its grids, so the change that a move makes is known from
 the grids that it touches: O(1) for each.
+
+Numba's cache of a caller does not see that this file changed: after an edit here run
+``make clean`` (or remove ``grids/kernels/__pycache__``).
 """
 
 import numba

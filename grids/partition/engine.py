@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gis.errors import GeometryError
 from grids.blocks import Blocks
-from grids.borders import Borders
+from grids.borders import Borders, with_ferries
 from grids.partition._pieces import Piece, find_pieces, take_piece
 from grids.partition._solve import Effort, Solution, solve
 from grids.rules import Rules, SizeRange, Weights
@@ -103,6 +103,7 @@ def partition(
     """
     rules = rules or Rules()
     _check(blocks, urban)
+    borders = with_ferries(borders, blocks.polygons, blocks.community, blocks.households)
     size = blocks.size_of(rules.measure).astype(float)
     of_block = [rules.urban if flag else rules.rural for flag in urban]
     ranges = [of_block[c] for c in blocks.community.tolist()]

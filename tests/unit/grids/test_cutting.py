@@ -1,0 +1,69 @@
+import numpy as np
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gis.coverage import polygonize_region
+from grids.blocks import draw_blocks
+from grids.cutting import cuts_between, paths_inside
+from grids.rules import Rules, SizeRange
+
+ESTATE = shapely.box(0, 0, 300, 200)
+
+
+def houses(columns: int, rows: int) -> np.ndarray:
+    x, y = np.meshgrid(np.arange(columns) * 40 + 10.0, np.arange(rows) * 40 + 10.0)
+    return shapely.box(x.ravel(), y.ravel(), x.ravel() + 25, y.ravel() + 12)
+
+
+@given(st.integers(0, 2**20))
+def test_a_crowded_block_is_cut_between_its_buildings(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    homes = houses(7, 4)
+    households = rng.integers(10, 60, len(homes))
+    atoms = [Rules().atom_of(urban=True)]
+    blocks = draw_blocks([ESTATE], [], [], homes, households, atoms=atoms)
+    assert shapely.coverage_is_valid(blocks.polygons)
+    assert blocks.households.sum() == households.sum()
+    assert blocks.households.max() <= max(150, households.max())
+    cut, _ = shapely.STRtree(blocks.polygons).query(homes, "intersects")
+    # A straightened cut may touch a corner, never run through a house.
+    shared = shapely.area(shapely.intersection(homes[cut], blocks.polygons[_]))
+    largest = np.zeros(len(homes))
+    np.maximum.at(largest, cut, shared)
+    assert (largest > 0.8 * shapely.area(homes)).all()
+
+
+def test_a_single_crowded_building_stays_whole() -> None:
+    tower = np.array([shapely.box(100, 80, 140, 120)])
+    size = SizeRange(40.0, 24.0, 150.0)
+    assert len(cuts_between(ESTATE, tower, np.array([900]), size, 0)) == 0
+
+
+def test_houses_wall_to_wall_are_told_apart() -> None:
+    row = shapely.box(np.arange(10) * 20.0 + 20, 80, np.arange(10) * 20.0 + 40, 95)
+    lines = cuts_between(ESTATE, row, np.full(10, 40), SizeRange(40.0, 24.0, 150.0), 0)
+    pieces, _ = polygonize_region([ESTATE], lines)
+    assert len(pieces) == 10
+
+
+def test_inner_paths_are_taken_first() -> None:
+    homes = houses(7, 4)
+    path = [shapely.LineString([(0, 88), (300, 88)])]
+    assert paths_inside(np.array([ESTATE]), path)[0].length == 300
+    blocks = draw_blocks(
+        [ESTATE],
+        [],
+        [],
+        homes,
+        np.full(28, 10),
+        paths=path,
+        atoms=[SizeRange(40.0, 24.0, 150.0)],
+    )
+    assert sorted(np.rint(shapely.area(blocks.polygons)).tolist()) == [26_400, 33_600]
+
+
+def test_a_block_that_is_not_crowded_stays_as_it_is() -> None:
+    atoms = [Rules().atom_of(urban=True)]
+    blocks = draw_blocks([ESTATE], [], [], houses(7, 4), np.full(28, 5), atoms=atoms)
+    assert len(blocks.polygons) == 1
