@@ -25,6 +25,11 @@ check: setup ## lint, types, layer contract, formatting, hygiene
 test: setup ## the whole suite, on its own throw-away cluster
 	$(BIN)/python -m pytest
 
+.PHONY: bench
+bench: setup ## the measured claims beside their peers (installs the peers; takes an hour)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks.partition
+
 .PHONY: wheel
 wheel: setup ## a wheel that carries the browser assets, for a closed network
 	$(BIN)/python -m hatchling build -t wheel

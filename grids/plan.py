@@ -1,7 +1,8 @@
 """Plans: draw a draft, check it, publish it as a generation in one transaction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,21 +18,25 @@ from data.store import upsert
 from gis.cells import cover_polygons
 from gis.coverage import dissolve
 from grids.blocks import Blocks
-from grids.borders import draw_borders
+from grids.borders import Borders, draw_borders
 from grids.checks import Fault, check_plan
 from grids.codes import new_codes, reading_order
 from grids.ground import Ground, StoredBlocks, load_blocks, load_lines
-from grids.partition import Rules, SizeRange, partition
+from grids.partition import Partition, Rules, SizeRange, partition
 
 __all__ = [
     "GRID_RESOLUTION",
     "DraftGrid",
+    "Drawing",
     "check_draft",
     "current_generation",
+    "draw",
     "draw_draft",
     "publish",
     "rules_of",
 ]
+
+Labels = np.ndarray[Any, np.dtype[np.int64]]
 
 # About 66 m to a cell's edge: a 300-household urban grid holds a handful of whole cells.
 GRID_RESOLUTION = 10
@@ -92,31 +97,135 @@ def _range(target: int, least: int | None, most: int | None) -> SizeRange:
     return SizeRange(usual.target, float(least or usual.least), float(most or usual.most))
 
 
-def draw_draft(
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A draft with what a report of it needs: blocks, borders, partition, rules, communities."""
+
+    draft_id: int
+    ground: Ground
+    blocks: Blocks
+    borders: Borders
+    parts: Partition
+    rules: Rules
+
+
+def draw_draft(session: Session, county: str, **options: Any) -> int:
+    """Partition a county's blocks into grids and keep the result as a draft; return its id.
+
+    The options are those of `draw`.
+    """
+    return draw(session, county, **options).draft_id
+
+
+def draw(
     session: Session,
     county: str,
     *,
     profile: str = "tongliao",
     seed: int = 0,
     author: str = "system",
-) -> int:
-    """Partition a county's blocks into grids and keep the result as a draft; return its id."""
+    keep: bool = False,
+    communities: Collection[str] = (),
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Drawing:
+    """Partition a county's blocks into grids and keep the result as a draft.
+
+    Parameters
+    ----------
+    profile : str
+        Code of the profile whose rules hold.
+    seed : int
+    keep : bool
+        Start from the published grids and keep what still fits.
+    communities : collection of str
+        Codes of those to draw anew, the others keep their grids; all of them where empty.
+    executor : concurrent.futures.Executor, optional
+    progress : callable, optional
+        Called with the blocks done and the blocks in all.
+
+    Raises
+    ------
+    NotFoundError
+        If the profile or a community is unknown.
+    StateError
+        If only some communities are to be drawn and there is no published plan.
+    """
     rules = rules_of(session, profile)
     ground = Ground.load(session, county)
-    blocks = load_blocks(session, county, ground, rules)
-    atoms = Blocks.of(
-        blocks.polygons_m, blocks.community, zone=blocks.zone, households=blocks.households
+    stored = load_blocks(session, county, ground, rules)
+    blocks = Blocks.of(
+        stored.polygons_m, stored.community, zone=stored.zone, households=stored.households
     )
-    borders = draw_borders(atoms.polygons, load_lines(session, county, ground))
-    parts = partition(atoms, borders, ground.urban, rules, seed=seed)
+    borders = draw_borders(blocks.polygons, load_lines(session, county, ground))
+    held = _held_labels(session, county, stored) if keep or communities else None
+    parts = partition(
+        blocks,
+        borders,
+        ground.urban,
+        rules,
+        seed=seed,
+        prior=held if keep else None,
+        executor=executor,
+        progress=progress,
+    )
+    if communities:
+        parts = _only(parts, blocks, held, _positions(ground, communities))
+    grids = _draft_grids_of(parts, stored, ground)
+    number = _store_draft(session, county, profile, seed, author, grids)
+    return Drawing(number, ground, blocks, borders, parts, rules)
+
+
+def _held_labels(session: Session, county: str, stored: StoredBlocks) -> Labels:
+    """Published grid of each block, -1 where there is none."""
+    rows = session.execute(
+        select(GridBlock.block_id, GridBlock.grid_id)
+        .join(Grid, Grid.id == GridBlock.grid_id)
+        .where(Grid.county == county, func.upper_inf(Grid.valid))
+    ).all()
+    grid_of: dict[int, int] = {row.block_id: row.grid_id for row in rows}
+    return np.array([grid_of.get(block, -1) for block in stored.ids.tolist()], np.int64)
+
+
+def _positions(ground: Ground, communities: Collection[str]) -> list[int]:
+    known = {code: index for index, code in enumerate(ground.codes)}
+    if unknown := sorted(set(communities) - set(known)):
+        raise NotFoundError(f"no community {unknown[0]!r} in this county")
+    return [known[code] for code in communities]
+
+
+def _only(parts: Partition, blocks: Blocks, held: Labels | None, chosen: list[int]) -> Partition:
+    """Take the chosen communities from the partition, the others from the published plan."""
+    fresh = np.isin(blocks.community, chosen)
+    if held is None or (held[~fresh] < 0).any():
+        raise StateError("there is no published plan to keep: draw every community")
+    mixed = np.where(fresh, parts.label, held + len(parts.community))
+    _, first, label = np.unique(mixed, return_index=True, return_inverse=True)
+    zone = np.full(len(first), -1, np.int64)
+    np.maximum.at(zone, label.reshape(-1), blocks.zone)
+    return replace(
+        parts,
+        label=label.reshape(-1).astype(np.int64),
+        community=blocks.community[first],
+        zone=zone,
+    )
+
+
+def _draft_grids_of(parts: Partition, stored: StoredBlocks, ground: Ground) -> list[DraftGrid]:
     order = np.argsort(parts.label, kind="stable")
-    members = np.split(blocks.ids[order], np.cumsum(np.bincount(parts.label))[:-1])
+    members = np.split(stored.ids[order], np.cumsum(np.bincount(parts.label))[:-1])
     grids = []
     for index, ids in enumerate(members):
         place, zone = int(parts.community[index]), int(parts.zone[index])
         kind = "dedicated" if zone >= 0 else ("urban" if ground.urban[place] else "rural")
         block_ids = tuple(ids.tolist())
         grids.append(DraftGrid(ground.codes[place], kind, zone if zone >= 0 else None, block_ids))
+    return grids
+
+
+def _store_draft(
+    session: Session, county: str, profile: str, seed: int, author: str, grids: list[DraftGrid]
+) -> int:
     base = current_generation(session, county)
     draft = Generation(county=county, author=author, base_id=base.id if base else None)
     draft.note = f"{profile}, seed {seed}"
@@ -185,9 +294,7 @@ def check_draft(session: Session, county: str, draft_id: int) -> list[Fault]:
     return check_plan(blocks.polygons_m, blocks.community, label, blocks.households)
 
 
-def _labels(
-    blocks: StoredBlocks, grids: Sequence[DraftGrid]
-) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _labels(blocks: StoredBlocks, grids: Sequence[DraftGrid]) -> Labels:
     position = {block: index for index, block in enumerate(blocks.ids.tolist())}
     label = np.full(len(blocks.ids), -1, np.int64)
     for number, grid in enumerate(grids):
@@ -237,7 +344,7 @@ def _replace_grids(
     session: Session,
     draft: Generation,
     grids: list[DraftGrid],
-    label: np.ndarray[Any, np.dtype[np.int64]],
+    label: Labels,
     blocks: StoredBlocks,
     moment: datetime,
 ) -> None:
@@ -268,7 +375,7 @@ def _insert_grids(
     draft: Generation,
     grids: list[DraftGrid],
     fresh: list[int],
-    label: np.ndarray[Any, np.dtype[np.int64]],
+    label: Labels,
     blocks: StoredBlocks,
     moment: datetime,
 ) -> list[Grid]:

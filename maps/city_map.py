@@ -16,7 +16,7 @@ from maps.assets import header_html
 from maps.mapdata import base_layers, collection
 from maps.texts import Texts
 
-__all__ = ["GRID_COLOURS", "MapRequest", "city_map"]
+__all__ = ["GRID_COLOURS", "Legend", "LocalMap", "MapRequest", "base_group", "city_map"]
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 GRID_COLOURS = {"urban": "#0072B2", "rural": "#009E73", "dedicated": "#D55E00"}
@@ -153,7 +153,7 @@ def city_map(session: Session, county: str, request: MapRequest) -> str:
         zoomSnap=0.25,
     )
     texts = request.texts
-    _base(session, county, view, texts)
+    base_group(session, county, view, texts)
     if "communities" in request.layers:
         _communities(session, county, view, texts)
     grids = _grids(session, county, view, request) if "grids" in request.layers else []
@@ -189,7 +189,8 @@ def _layer(name: str, view: LocalMap, *, show: bool = True) -> folium.FeatureGro
     return folium.FeatureGroup(name=name, show=show).add_to(view)
 
 
-def _base(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
+def base_group(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
+    """Add the base map: the city's own water, buildings, streets and railways."""
     group = _layer(texts("Base map"), view)
     layers = base_layers(session, county)
     styles: dict[str, Any] = {

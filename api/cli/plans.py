@@ -6,17 +6,22 @@ from typing import Annotated
 
 import geopandas
 import typer
+from rich.console import Console
+from rich.progress import Progress
 from sqlalchemy import text
 
 from api.cli.context import AsJson, County, county_or_default, emit, ready_database
+from api.cli.executors import executor_of
 from data.errors import NotFoundError
 from data.settings import Settings
 from grids.assign import assign_incidents
 from grids.figures import drafts
-from grids.plan import check_draft, draw_draft
+from grids.plan import check_draft, draw
 from grids.plan import publish as publish_draft
+from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
 from maps.mapdata import collection
+from maps.plan_report import write_report
 
 __all__ = ["app"]
 
@@ -25,20 +30,68 @@ Draft = Annotated[int | None, typer.Option(help="Number of the draft; the newest
 
 
 @app.command("partition")
-def draw(
+def draw_grids(
     *,
     county: County = None,
     profile: Annotated[str, typer.Option(help="Rules: tongliao, zhejiang, …")] = "tongliao",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    community: Annotated[
+        list[str] | None, typer.Option(help="Only this community; may be given again.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option(help="Draw as if there were no grids; else what fits is kept.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write figures: .html (map), .csv or .geojson.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.", min=0)] = 1,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Partition a county's blocks into grids, kept as a draft."""
     settings = Settings()
     chosen = county_or_default(settings, county)
-    with ready_database(settings).session() as session:
-        number = draw_draft(session, chosen, profile=profile, seed=seed)
-        grids = next(row.grids for row in drafts(session, chosen) if row.id == number)
-    emit({"draft": number, "grids": grids}, f"draft {number}: {grids} grids", as_json=as_json)
+    with (
+        executor_of(jobs, dask) as executor,
+        Progress(console=Console(stderr=True), transient=True) as bar,
+        ready_database(settings).session() as session,
+    ):
+        task = bar.add_task("partition", total=None)
+        drawing = draw(
+            session,
+            chosen,
+            profile=profile,
+            seed=seed,
+            keep=not fresh,
+            communities=community or (),
+            executor=executor,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+        grids = grid_reports(
+            drawing.blocks, drawing.borders, drawing.parts, drawing.ground.urban, drawing.rules
+        )
+        towns = community_reports(
+            drawing.blocks, drawing.parts, grids, drawing.ground.urban, drawing.rules
+        )
+        if report is not None:
+            write_report(report, session, chosen, drawing, grids, towns)
+    own = [grid for grid in grids if not grid.dedicated]
+    fitting = sum(grid.fits for grid in own)
+    missed = [
+        {"community": drawing.ground.codes[town.community], "reasons": town.reasons}
+        for town in towns
+        if town.reasons
+    ]
+    facts = {
+        "draft": drawing.draft_id,
+        "grids": len(grids),
+        "dedicated": len(grids) - len(own),
+        "fitting": fitting,
+        "not_fitting": missed,
+    }
+    text = f"draft {drawing.draft_id}: {len(grids)} grids, {fitting} of {len(own)} fit the range"
+    lines = [f"  {one['community']}: {', '.join(one['reasons'])}" for one in missed]
+    emit(facts, "\n".join([text, *lines]), as_json=as_json)
 
 
 @app.command()

@@ -39,8 +39,10 @@ def test_who_answers_for_people_and_for_programs(onegrid) -> None:
 
 
 def test_plan_is_drawn_checked_published_and_exported(onegrid, tmp_path: Path) -> None:
-    drawn = json.loads(onegrid("plan", "partition", "--seed", 8, "--json"))
+    report = ("--report", "draft.html")
+    drawn = json.loads(onegrid("plan", "partition", "--seed", 8, "--fresh", *report, "--json"))
     assert drawn["grids"] > 40
+    assert "og-legend" in (tmp_path / "draft.html").read_text("utf-8")
     assert "no fault" in onegrid("plan", "check")
     assert json.loads(onegrid("plan", "publish", "--json"))["outside"] == 0
     assert "there is no draft" in onegrid("plan", "publish", code=1)

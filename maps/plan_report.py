@@ -1,0 +1,143 @@
+"""A partition's report as a map coloured by deviation, a table or GeoJSON."""
+
+import csv
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import folium
+import numpy as np
+import shapely
+from branca.element import Element
+from sqlalchemy.orm import Session
+
+from data.errors import StateError
+from grids.plan import Drawing
+from grids.report import CommunityReport, GridReport
+from maps.assets import header_html
+from maps.city_map import Legend, LocalMap, base_group
+from maps.texts import Texts, texts
+
+__all__ = ["write_report"]
+
+# Blue is too small, red too large (Crameri's vik, told apart by colour-blind readers).
+_STEPS = (
+    (-0.2, "#2a6a9c", "below −20 %"),
+    (-0.1, "#7fb1cf", "−20 to −10 %"),
+    (0.1, "#e9e4dc", "within 10 %"),
+    (0.2, "#dfa27c", "10 to 20 %"),
+    (np.inf, "#a8432b", "above 20 %"),
+)
+_SHOWN = {
+    "households": "Households",
+    "deviation": "Deviation",
+    "area_ha": "Area (ha)",
+    "polsby_popper": "Compactness",
+    "reock": "Roundness",
+    "street_share": "On streets",
+    "walk_m": "Longest walk (m)",
+}
+_DEDICATED = "#b9a6cf"
+
+
+def write_report(
+    path: Path,
+    session: Session,
+    county: str,
+    drawing: Drawing,
+    grids: list[GridReport],
+    towns: list[CommunityReport],
+) -> None:
+    """Write the report in the format that the path names.
+
+    Raises
+    ------
+    StateError
+        If the suffix is none of .html, .csv, .geojson.
+    """
+    codes, local = drawing.ground.codes, drawing.ground.local
+    shapes = local.inverse(np.array([grid.polygon for grid in grids], dtype=object))
+    rows = [_row(grid, codes) for grid in grids]
+    if path.suffix == ".csv":
+        with path.open("w", encoding="utf-8-sig", newline="") as handle:
+            writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".geojson":
+        path.write_text(json.dumps(_features(rows, shapes), ensure_ascii=False), "utf-8")
+    elif path.suffix == ".html":
+        page = _page(session, county, _features(rows, shapes), towns, codes, texts("zh"))
+        path.write_text(page, "utf-8")
+    else:
+        raise StateError(f"a report is .html, .csv or .geojson, not {path.suffix!r}")
+
+
+def _row(grid: GridReport, codes: list[str]) -> dict[str, Any]:
+    facts = {key: value for key, value in asdict(grid).items() if key != "polygon"}
+    facts["community"] = codes[grid.community]
+    facts["deviation"] = None if grid.dedicated else round(grid.deviation, 4)
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in facts.items()}
+
+
+def _features(rows: list[dict[str, Any]], shapes: Any) -> dict[str, Any]:
+    features = [
+        {"type": "Feature", "properties": row, "geometry": json.loads(shapely.to_geojson(shape))}
+        for row, shape in zip(rows, shapes, strict=True)
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _colour(facts: dict[str, Any]) -> str:
+    if facts["dedicated"]:
+        return _DEDICATED
+    return next(colour for most, colour, _ in _STEPS if facts["deviation"] <= most)
+
+
+def _page(
+    session: Session,
+    county: str,
+    features: dict[str, Any],
+    towns: list[CommunityReport],
+    codes: list[str],
+    words: Texts,
+) -> str:
+    view = LocalMap(tiles=None, prefer_canvas=True, zoom_control=False, control_scale=False)
+    base_group(session, county, view, words)
+    folium.GeoJson(
+        features,
+        name=words("Deviation"),
+        style_function=lambda feature: {
+            "color": "#333",
+            "weight": 1.2,
+            "fillColor": _colour(feature["properties"]),
+            "fillOpacity": 0.75,
+        },
+        tooltip=folium.GeoJsonTooltip(
+            list(_SHOWN), aliases=[words(label) for label in _SHOWN.values()]
+        ),
+    ).add_to(view)
+    folium.LayerControl(collapsed=True).add_to(view)
+    view.add_child(Legend(_legend(towns, codes, words), words))
+    shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features["features"]]
+    west, south, east, north = shapely.total_bounds(shapes)
+    view.fit_bounds([(south, west), (north, east)])
+    figure = view.get_root()
+    figure.header.add_child(Element(header_html(inline=True)), name="assets", index=0)
+    html: str = figure.render()
+    return html.replace("<html>", f'<html lang="{words.language}">', 1)
+
+
+def _legend(towns: list[CommunityReport], codes: list[str], words: Texts) -> str:
+    steps = [
+        f'<i style="background:{colour}"></i>{words(name)}'
+        for _, colour, name in (*_STEPS, (0.0, _DEDICATED, "Dedicated grids"))
+    ]
+    missed = [
+        f"{codes[town.community]}: {town.within}/{town.grids - town.dedicated} "
+        f"({'、'.join(words(f'reason {reason}') for reason in town.reasons)})"
+        for town in towns
+        if town.reasons
+    ]
+    shown = missed[:12] + (["…"] if len(missed) > 12 else [])
+    return "<br/>".join([*steps, *shown, f"{words('Coordinates')}: EPSG:4326"])
