@@ -18,7 +18,7 @@ from grids.kernels.cost import parameters
 from grids.kernels.seeds import bisect
 from grids.rules import SizeRange
 
-__all__ = ["cuts_between", "paths_inside"]
+__all__ = ["cuts_between", "group_plots", "paths_inside", "plots_of"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -75,6 +75,30 @@ def cuts_between(
     parts = min(len(footprints), max(1, round(float(households.sum()) / size.target)))
     if parts < 2:
         return np.empty(0, dtype=object)
+    plots, counts = plots_of(block, footprints, households)
+    label = group_plots(plots, counts, size, parts, seed)
+    groups = shapely.coverage_simplify(dissolve(plots, label), _STRAIGHT_M, simplify_boundary=False)
+    edges = shared_segments(groups)
+    ends = np.stack([edges.start, edges.end], axis=1)
+    return np.asarray(shapely.linestrings(ends), dtype=object)
+
+
+def plots_of(block: Any, footprints: Geometries, households: Int) -> tuple[Geometries, Int]:
+    """Cut ground half-way between its buildings: one plot around each.
+
+    Parameters
+    ----------
+    block : shapely polygon, projected, metres
+    footprints : ndarray of shapely polygons, shape (b,)
+    households : ndarray of int64, shape (b,)
+
+    Returns
+    -------
+    plots : ndarray of shapely polygons, a coverage of the block
+        A bend of the block can cut a plot in two, one of them without a building.
+    counts : ndarray of int64
+        Households of each plot; their sum is kept.
+    """
     points, owner = _outline_points(footprints)
     cells = shapely.get_parts(
         shapely.voronoi_polygons(shapely.multipoints(points), extend_to=block, ordered=True)
@@ -84,11 +108,7 @@ def cuts_between(
     lines = shapely.linestrings(np.stack([between.start[apart], between.end[apart]], axis=1))
     plots, _ = polygonize_region([block], lines)
     counts = count_households(plots, shapely.point_on_surface(footprints), households)
-    label = _group(plots, counts, size, parts, seed)
-    groups = shapely.coverage_simplify(dissolve(plots, label), _STRAIGHT_M, simplify_boundary=False)
-    edges = shared_segments(groups)
-    ends = np.stack([edges.start, edges.end], axis=1)
-    return np.asarray(shapely.linestrings(ends), dtype=object)
+    return plots, counts
 
 
 def _outline_points(footprints: Geometries) -> tuple[Float, Int]:
@@ -102,8 +122,23 @@ def _outline_points(footprints: Geometries) -> tuple[Float, Int]:
     return xy, owner[first].astype(np.int64)
 
 
-def _group(plots: Geometries, households: Int, size: SizeRange, parts: int, seed: int) -> Int:
-    """Group plots so that groups are even and round."""
+def group_plots(plots: Geometries, households: Int, size: SizeRange, parts: int, seed: int) -> Int:
+    """Group plots so that groups are even and round.
+
+    Parameters
+    ----------
+    plots : ndarray of shapely polygons, shape (n,), a coverage, projected, metres
+    households : ndarray of int64, shape (n,)
+    size : SizeRange
+        Households of a group.
+    parts : int
+        Number of groups, at most n.
+    seed : int
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), each group connected
+    """
     count = len(plots)
     graph = adjacency(plots)
     here = np.concatenate([graph.left, graph.right])

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from gis.coverage import polygonize_region
 from grids.blocks import draw_blocks
 from grids.cutting import cuts_between, paths_inside
+from grids.micro import micro_grids
 from grids.rules import Rules, SizeRange
 
 ESTATE = shapely.box(0, 0, 300, 200)
@@ -67,3 +68,24 @@ def test_a_block_that_is_not_crowded_stays_as_it_is() -> None:
     atoms = [Rules().atom_of(urban=True)]
     blocks = draw_blocks([ESTATE], [], [], houses(7, 4), np.full(28, 5), atoms=atoms)
     assert len(blocks.polygons) == 1
+
+
+@given(st.integers(0, 2**20))
+def test_micro_grids_cover_their_grid_by_whole_buildings(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    homes = houses(7, 4)
+    households = rng.integers(5, 25, len(homes))
+    found = micro_grids(ESTATE, homes, households, seed=seed)
+    assert shapely.coverage_is_valid(found.polygons)
+    assert abs(shapely.area(found.polygons).sum() - ESTATE.area) < 1
+    assert (shapely.get_num_geometries(found.polygons) == 1).all()
+    assert found.households.sum() == households.sum()
+    sums = np.bincount(found.building, weights=households, minlength=len(found.polygons))
+    assert np.array_equal(sums, found.households)
+    assert ((found.households >= 30) & (found.households <= 50)).mean() > 0.9
+
+
+def test_a_tower_is_left_to_its_units_and_floors() -> None:
+    found = micro_grids(ESTATE, houses(2, 1), np.array([200, 35]))
+    assert found.indivisible.tolist() == [0]
+    assert found.households.sum() == 235
