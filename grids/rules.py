@@ -57,8 +57,8 @@ class Weights:
     """
 
     balance: float = 1.0
-    compactness: float = 1.0
-    streets: float = 0.5
+    compactness: float = 1.35
+    streets: float = 0.2
     stability: float = 0.8
 
 

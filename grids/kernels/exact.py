@@ -15,8 +15,8 @@ __all__ = ["EXACT_LIMIT", "best_cut"]
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-# 3^n steps: 13 blocks take milliseconds, 16 a second.
-EXACT_LIMIT = 13
+# 3^n steps: 14 blocks take tens of milliseconds, 16 most of a second.
+EXACT_LIMIT = 14
 
 
 @numba.njit(cache=True, nogil=True)

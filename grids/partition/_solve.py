@@ -21,22 +21,22 @@ Float = NDArray[np.float64]
 
 _TREES = 8
 # Hot enough to leave any range, cold enough that nothing but gains is taken at the end.
-_HOT, _COLD, _WARM = 0.5, 0.004, 0.05
+_HOT, _COLD, _WARM = 0.3, 0.005, 0.05
 # The inner step of the balance: a tenth of the target.
 _INNER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to search: starts tried, and steps per block in each.
+    """How hard to search: steps per block in all, dealt to several starts.
 
     A piece of few blocks is easily caught in a bad corner, one of many has room to leave it:
-    above `crowd` blocks there are fewer starts, down to one.
+    above `crowd` blocks there are fewer starts, down to one long one.
     """
 
-    starts: int = 4
-    steps: int = 2000
-    crowd: int = 100
+    steps: int = 12000
+    starts: int = 24
+    crowd: int = 25
 
     def starts_for(self, blocks: int) -> int:
         """Starts for a piece of so many blocks."""
@@ -84,14 +84,15 @@ def _cut(piece: Piece, parts: int, p: Float, keep: float, effort: Effort, seed: 
         return Solution(label, parts, proved, exact=True)
     best: Solution | None = None
     weight = np.ascontiguousarray(piece.block[:, 0])
-    for start in range(effort.starts_for(count)):
+    starts = effort.starts_for(count)
+    steps = effort.steps // starts * count
+    for start in range(starts):
         own = seed + start
         label = bisect(piece.start, piece.near, piece.passable, weight, parts, _TREES, own)
         prior = np.full(count, -1, np.int64)
         hot = _HOT
         if held:
             label, prior, hot = _from_prior(piece, label, parts, warm=start == 0)
-        steps = effort.steps * count
         cost = anneal(*graph, label, parts, p, prior, keep, steps, hot, _COLD, own)
         if best is None or cost < best.cost:
             best = Solution(label, parts, cost, exact=False)

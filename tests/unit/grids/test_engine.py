@@ -14,7 +14,7 @@ from grids.partition._solve import Effort
 from grids.report import community_reports, grid_reports
 
 CASE = lattice(24, 5)
-QUICK = Effort(starts=2, steps=300)
+QUICK = Effort(steps=600, starts=2)
 
 
 def labels(case=CASE, **options) -> np.ndarray:

@@ -13,7 +13,7 @@ from grids.partition import Rules, SizeRange, partition
 from grids.partition._solve import Effort
 from tests.invariants import random_streets
 
-QUICK = Effort(starts=1, steps=50)
+QUICK = Effort(steps=50, starts=1)
 
 
 @given(
