@@ -218,12 +218,13 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--small", action="store_true", help="one made-up case, within a minute")
     parser.add_argument("--case", action="append", help="only these cases")
+    parser.add_argument("--method", action="append", help="only these methods")
     parser.add_argument("--limit", type=float, default=900.0, help="seconds for one method")
     options = parser.parse_args()
     rows: list[Figures] = []
     partition(*_warm())
     for case in _cases(options.small, options.case):
-        for method in (OURS, *PEERS):
+        for method in options.method or (OURS, *PEERS):
             work = (
                 (lambda c=case: ours(c))
                 if method == OURS

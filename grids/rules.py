@@ -59,7 +59,7 @@ class Weights:
     balance: float = 1.0
     compactness: float = 1.35
     streets: float = 0.2
-    stability: float = 0.8
+    stability: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)

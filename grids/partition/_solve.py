@@ -66,6 +66,9 @@ def solve(piece: Piece, size: SizeRange, weights: Weights, effort: Effort, seed:
     )
     total, count = float(piece.block[:, 0].sum()), len(piece.nodes)
     choices = sorted({max(1, min(k, count)) for k in size.grids_for(total)})
+    held = len(np.unique(piece.prior[piece.prior >= 0]))
+    if held in choices:  # a number of grids that still fits is kept
+        choices = [held]
     found = [_cut(piece, k, p, weights.stability, effort, seed) for k in choices]
     return min(found, key=lambda solution: (solution.cost / solution.parts, solution.parts))
 

@@ -1,0 +1,25 @@
+"""The benchmarks run small, so that they cannot rot; what they time is not judged here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
+        ("partition_bounds", []),
+        ("partition_scale", []),
+    ],
+)
+def test_a_benchmark_runs_small_and_meets_its_bars(name: str, options: list[str]) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--small", "--json", *options]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)
