@@ -5,6 +5,7 @@ from sqlalchemy import select, text
 
 from data.database import Database
 from data.errors import NotFoundError, StateError
+from data.importing import import_osm
 from data.models import Edit, Generation, Grid
 from data.settings import DEMO_COUNTY as COUNTY
 from grids.assign import assign_incidents
@@ -147,3 +148,38 @@ def test_staff_follow_a_new_plan_with_dates(city: Database) -> None:
             )
         ).scalar_one()
         assert held == 0, "nobody is responsible for a grid that has ended"
+
+
+def drafted(session, draft: int) -> set[tuple[int, ...]]:
+    edit = session.scalars(select(Edit).where(Edit.generation_id == draft)).one()
+    return {tuple(sorted(grid["blocks"])) for grid in edit.arguments["grids"]}
+
+
+def test_what_fits_is_kept_where_nothing_has_changed(city: Database) -> None:
+    with city.session() as session:
+        held = set(codes(session))
+        again = drafted(session, draw_draft(session, COUNTY, seed=4, keep=True))
+        assert len(again & held) >= 0.9 * len(held)
+
+
+def test_one_community_is_drawn_anew_and_the_others_stay(city: Database) -> None:
+    with city.session() as session:
+        community = "990100001001"
+        draft = draw_draft(session, COUNTY, seed=21, communities=[community])
+        assert check_draft(session, COUNTY, draft) == []
+        blocks = set(
+            session.scalars(
+                text("SELECT id FROM block WHERE community = :c"), {"c": community}
+            ).all()
+        )
+        others = {key for key in codes(session) if not blocks & set(key)}
+        assert others <= drafted(session, draft)
+        with pytest.raises(NotFoundError, match="990100009999"):
+            draw_draft(session, COUNTY, communities=["990100009999"])
+
+
+def test_some_communities_alone_need_a_published_plan(database: Database, furnished) -> None:
+    with database.session() as session:
+        import_osm(session, furnished.home / "demo" / "city.osm", county=COUNTY)
+        with pytest.raises(StateError, match="no published plan"):
+            draw_draft(session, COUNTY, communities=["990100001001"])
