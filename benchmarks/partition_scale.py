@@ -116,12 +116,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--small", action="store_true", help="up to 2,304 blocks")
+    parser.add_argument("--million", action="store_true", help="up to 1,000,000 blocks: an hour")
     options = parser.parse_args()
     timed(lattice(15, 0))  # compiles the kernels
     report: dict[str, Any] = {}
+    sides = [24, 48] if options.small else [100, 316, 1000] if options.million else [100, 316]
     if not options.small and shared_data().is_dir():
         report["kaohsiung"] = kaohsiung()
-    report["growth"] = growth([24, 48] if options.small else [100, 316, 1000])
+    report["growth"] = growth(sides)
     report["workers"] = workers(36 if options.small else 150)
     report["repartition"] = repartition(48 if options.small else 150)
     missed = judge(report, small=options.small)
