@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from benchmarks._cases import Case, lattice, osm_cities, shared_data, units
 from benchmarks._peers import PEERS, Peer
 from gis.coverage import dissolve
+from gis.graph import connected_parts
 from gis.shape import polsby_popper
 from grids.borders import Borders, with_ferries
 from grids.partition import Rules, partition
@@ -82,9 +81,7 @@ def _whole_share(case: Case, label: Int) -> float:
     blocks = case.blocks
     joined = with_ferries(case.borders, blocks.polygons, blocks.community, blocks.households)
     kin = label[joined.left] == label[joined.right]
-    pairs = (joined.left[kin], joined.right[kin])
-    matrix = coo_array((np.ones(len(pairs[0])), pairs), shape=(len(label), len(label)))
-    _, part = connected_components(matrix, directed=False)
+    part = connected_parts(len(label), joined.left[kin], joined.right[kin])
     pieces = np.unique(np.column_stack([label, part]), axis=0)
     return float((np.bincount(pieces[:, 0]) == 1).mean())
 

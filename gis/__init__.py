@@ -1,8 +1,8 @@
 """Floor 1: pure geometry on NumPy and shapely; no database, web, clock or settings.
 
-Coordinate systems (`crs`, `gcj02`), coverages and their adjacency (`coverage`), the H3
-index (`cells`), the locator (`locator`), shape measures (`shape`), exact apportionment
-(`apportion`). Coordinates are lon, lat (x, y) everywhere.
+Coordinate systems (`crs`, `gcj02`), coverages and their adjacency (`coverage`), graphs as
+pairs (`graph`), the H3 index (`cells`), the locator (`locator`), shape measures (`shape`),
+exact apportionment (`apportion`). Coordinates are lon, lat (x, y) everywhere.
 """
 
 from gis.coverage import adjacency, check_coverage, polygonize_region

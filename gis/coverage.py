@@ -20,6 +20,7 @@ __all__ = [
     "adjacency",
     "check_coverage",
     "dissolve",
+    "pair_up",
     "polygonize_region",
     "shared_segments",
 ]
@@ -150,13 +151,7 @@ def adjacency(pieces: Any) -> Adjacency:
     >>> graph.left.tolist(), graph.right.tolist(), graph.length_m.tolist()
     ([0], [1], [1.0])
     """
-    shared = shared_segments(pieces)
-    unique, inverse = np.unique(
-        np.column_stack([shared.left, shared.right]), axis=0, return_inverse=True
-    )
-    total: NDArray[np.float64] = np.zeros(len(unique))
-    np.add.at(total, inverse.reshape(-1), shared.length_m)
-    return Adjacency(unique[:, 0].astype(np.int64), unique[:, 1].astype(np.int64), total)
+    return pair_up(shared_segments(pieces))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +204,35 @@ def shared_segments(pieces: Any) -> SharedSegments:
     both = np.sort(np.column_stack([owner[:-1][twin], owner[1:][twin]]), axis=1)
     shared = segments[:-1][twin]
     return SharedSegments(both[:, 0], both[:, 1], shared[:, :2], shared[:, 2:])
+
+
+def pair_up(segments: SharedSegments) -> tuple[Adjacency, NDArray[np.int64]]:
+    """Sum shared segments by pair of pieces.
+
+    Parameters
+    ----------
+    segments : SharedSegments, of s segments
+
+    Returns
+    -------
+    graph : Adjacency, sorted by (left, right)
+    pair : ndarray of int64, shape (s,)
+        Which pair of the graph each segment belongs to.
+
+    Examples
+    --------
+    >>> row = [shapely.box(0, 0, 1, 1), shapely.box(1, 0, 2, 1)]
+    >>> graph, pair = pair_up(shared_segments(row))
+    >>> graph.length_m.tolist(), pair.tolist()
+    ([1.0], [0])
+    """
+    pairs, inverse = np.unique(
+        np.column_stack([segments.left, segments.right]), axis=0, return_inverse=True
+    )
+    pair = inverse.reshape(-1).astype(np.int64)
+    total: NDArray[np.float64] = np.zeros(len(pairs))
+    np.add.at(total, pair, segments.length_m)
+    return Adjacency(pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64), total), pair
 
 
 def dissolve(pieces: Any, labels: NDArray[np.int64]) -> Geometries:

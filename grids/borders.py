@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from gis.coverage import SNAP_M, shared_segments
+from gis.coverage import SNAP_M, pair_up, shared_segments
+from gis.graph import connected_parts
 
 __all__ = ["BorderLines", "Borders", "draw_borders", "with_ferries"]
 
@@ -101,24 +100,18 @@ def draw_borders(polygons: Any, lines: BorderLines | None = None) -> Borders:
     O(s log s) for s shared segments.
     """
     segments = shared_segments(polygons)
-    pairs, inverse = np.unique(
-        np.column_stack([segments.left, segments.right]), axis=0, return_inverse=True
-    )
-    inverse = inverse.reshape(-1)
-    length: Float = np.zeros(len(pairs))
-    np.add.at(length, inverse, segments.length_m)
-    off: Float = np.zeros(len(pairs))
-    passable = np.ones(len(pairs), bool)
-    if lines is not None and len(pairs):
+    graph, inverse = pair_up(segments)
+    count = len(graph.left)
+    off: Float = np.zeros(count)
+    passable = np.ones(count, bool)
+    if lines is not None and count:
         middle = shapely.points((segments.start + segments.end) / 2)
         barred = _along(middle, lines.barriers)
         street = barred | _along(middle, lines.streets)
         np.add.at(off, inverse, np.where(street, 0.0, segments.length_m))
         open_segment = ~barred | _crossed(segments.start, segments.end, barred, lines.crossings)
-        passable = np.bincount(inverse, weights=open_segment, minlength=len(pairs)) > 0
-    return Borders(
-        pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64), length, off, passable
-    )
+        passable = np.bincount(inverse, weights=open_segment, minlength=count) > 0
+    return Borders(graph.left, graph.right, graph.length_m, off, passable)
 
 
 def _along(points: NDArray[np.object_], lines: Any) -> NDArray[np.bool_]:
@@ -161,10 +154,7 @@ def with_ferries(borders: Borders, polygons: Any, community: Int, households: An
         The same where nothing lies apart.
     """
     kin = community[borders.left] == community[borders.right]
-    pairs = (borders.left[kin], borders.right[kin])
-    count = len(community)
-    matrix = coo_array((np.ones(len(pairs[0])), pairs), shape=(count, count))
-    part: Int = connected_components(matrix, directed=False)[1].astype(np.int64)
+    part = connected_parts(len(community), borders.left[kin], borders.right[kin])
     held: Float = np.bincount(part, weights=np.asarray(households, float)).astype(float)
     several = np.unique(np.column_stack([community, part]), axis=0)
     towns, parts = np.unique(several[:, 0], return_counts=True)

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from gis.coverage import check_coverage
+from gis.graph import connected_parts
 from grids.borders import draw_borders, with_ferries
 
 __all__ = ["Fault", "check_plan"]
@@ -53,9 +52,7 @@ def check_plan(polygons: Any, community: Int, label: Int, households: Any = None
     if households is not None:
         graph = with_ferries(graph, shapes, community, households)
     kin = label[graph.left] == label[graph.right]
-    pairs = (graph.left[kin], graph.right[kin])
-    matrix = coo_array((np.ones(len(pairs[0])), pairs), shape=(len(shapes), len(shapes)))
-    _, piece = connected_components(matrix, directed=False)
+    piece = connected_parts(len(shapes), graph.left[kin], graph.right[kin])
     used, first = np.unique(label, return_index=True)
     for rule, part in (("contiguous", piece), ("one community", community)):
         kinds: Int = np.unique(np.column_stack([label, part]), axis=0)

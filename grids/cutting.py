@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.coverage import adjacency, dissolve, polygonize_region, shared_segments
+from gis.graph import neighbours
 from grids.counting import count_households
 from grids.kernels.anneal import anneal
 from grids.kernels.cost import parameters
@@ -141,11 +142,8 @@ def group_plots(plots: Geometries, households: Int, size: SizeRange, parts: int,
     """
     count = len(plots)
     graph = adjacency(plots)
-    here = np.concatenate([graph.left, graph.right])
-    there = np.concatenate([graph.right, graph.left])
-    order = np.lexsort((there, here))
-    start = np.searchsorted(here[order], np.arange(count + 1)).astype(np.int64)
-    near, edge = there[order], np.concatenate([graph.length_m, graph.length_m])[order]
+    start, near, edge = neighbours(count, graph.left, graph.right)
+    length = graph.length_m[edge]
     plain = np.zeros(count)
     body = np.column_stack([households, shapely.area(plots), shapely.length(plots), plain])
     joins, nothing = np.ones(len(near), bool), np.zeros(len(near))
@@ -155,6 +153,6 @@ def group_plots(plots: Geometries, households: Int, size: SizeRange, parts: int,
         size.target, size.least, size.most, inner=0.1, balance=1.0, compact=0.6, street=0.0
     )
     free = np.full(count, -1, np.int64)
-    kernel = (start, near, joins, edge, nothing, body)
+    kernel = (start, near, joins, length, nothing, body)
     anneal(*kernel, label, parts, p, free, 0.0, _SEARCH * count, 0.5, 0.004, seed)
     return label

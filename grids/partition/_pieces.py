@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from gis.graph import connected_parts, neighbours
 from grids.borders import Borders
 
 __all__ = ["Piece", "find_pieces", "take_piece"]
@@ -60,10 +59,10 @@ def find_pieces(
     joined : ndarray of int64
         A block of each piece that was joined over a barrier or from inside a zone's ring.
     """
-    count = len(size)
     kin = community[borders.left] == community[borders.right]
     same = kin & (zone[borders.left] == zone[borders.right])
-    piece = _components(count, borders, same & borders.passable)
+    walk = same & borders.passable
+    piece = connected_parts(len(size), borders.left[walk], borders.right[walk])
     joined: list[int] = []
     while True:
         total: Float = np.bincount(piece, weights=size).astype(float)
@@ -88,12 +87,6 @@ def find_pieces(
                 taken[one] = taken[other] = True
                 joined.append(int(np.flatnonzero(piece == one)[0]))
         piece = np.unique(new[piece], return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def _components(count: int, borders: Borders, joins: NDArray[np.bool_]) -> Int:
-    pairs = (borders.left[joins], borders.right[joins])
-    matrix = coo_array((np.ones(int(joins.sum())), pairs), shape=(count, count))
-    return np.asarray(connected_components(matrix, directed=False)[1], np.int64)
 
 
 def _best_neighbours(
@@ -134,28 +127,19 @@ def take_piece(
     right = np.array([position[i] for i in borders.right[edges].tolist()], np.int64)
     # Joined over a barrier, a piece hangs together by the edge that it was joined by.
     passable = borders.passable[edges]
-    if _parts(len(nodes), left, right, passable) > 1:
+    if connected_parts(len(nodes), left[passable], right[passable]).any():
         passable = np.ones(len(edges), bool)
-    here, there = np.concatenate([left, right]), np.concatenate([right, left])
-    order = np.lexsort((there, here))
-    twice = np.concatenate([edges, edges])[order]
+    start, near, edge = neighbours(len(nodes), left, right)
     _, known = np.unique(prior[nodes], return_inverse=True)
     return Piece(
         nodes=nodes,
-        start=np.searchsorted(here[order], np.arange(len(nodes) + 1)).astype(np.int64),
-        near=there[order],
-        passable=np.concatenate([passable, passable])[order],
-        length=borders.length_m[twice],
-        off=borders.off_street_m[twice],
+        start=start,
+        near=near,
+        passable=passable[edge],
+        length=borders.length_m[edges][edge],
+        off=borders.off_street_m[edges][edge],
         block=np.column_stack(
             [size[nodes], area[nodes], perimeter[nodes], borders.off_street_of(nodes)]
         ),
         prior=np.where(prior[nodes] >= 0, known.reshape(-1), -1).astype(np.int64),
     )
-
-
-def _parts(count: int, left: Int, right: Int, joins: NDArray[np.bool_]) -> int:
-    matrix = coo_array(
-        (np.ones(int(joins.sum())), (left[joins], right[joins])), shape=(count, count)
-    )
-    return int(connected_components(matrix, directed=False)[0])

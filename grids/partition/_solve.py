@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from gis.graph import connected_parts
 from grids.kernels.anneal import anneal
 from grids.kernels.cost import grid_cost, parameters
 from grids.kernels.exact import EXACT_LIMIT, best_cut
@@ -130,8 +129,5 @@ def _all_whole(piece: Piece, label: Int) -> bool:
     """Whether every label is one connected part."""
     here = np.repeat(np.arange(len(label)), np.diff(piece.start))
     kin = piece.passable & (label[here] == label[piece.near])
-    matrix = coo_array(
-        (np.ones(int(kin.sum())), (here[kin], piece.near[kin])), shape=(len(label),) * 2
-    )
-    parts, _ = connected_components(matrix, directed=False)
-    return bool(parts == len(np.unique(label)))
+    part = connected_parts(len(label), here[kin], piece.near[kin])
+    return len(np.unique(part)) == len(np.unique(label))

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from gis.coverage import check_coverage
 from gis.errors import GeometryError
 from grids.blocks import Blocks
 from grids.borders import Borders, with_ferries
@@ -144,10 +145,8 @@ def _check(blocks: Blocks, urban: NDArray[np.bool_]) -> None:
         raise GeometryError(
             f"block {strange[0]} is of community {blocks.community[strange[0]]}, which is unknown"
         )
-    if not shapely.coverage_is_valid(blocks.polygons):
-        edges = shapely.coverage_invalid_edges(blocks.polygons)
-        first = int(np.flatnonzero(~shapely.is_empty(edges))[0])
-        raise GeometryError(f"block {first} overlaps another or does not fit its edge")
+    if faults := check_coverage(blocks.polygons):
+        raise GeometryError(f"block {faults[0].piece} overlaps another or does not fit its edge")
 
 
 def _batches(tasks: list[Task]) -> Iterator[list[int]]:
