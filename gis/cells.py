@@ -81,8 +81,13 @@ def _candidates(shape: Any, resolution: int) -> NDArray[np.int64]:
 
 
 def _hexagons(cells: NDArray[np.int64]) -> NDArray[np.object_]:
-    rings = [[(lon, lat) for lat, lon in h3.cell_to_boundary(cell)] for cell in cells.tolist()]
-    return np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
+    # Cells on a boundary are candidates of several areas: each is drawn once.
+    once, place = np.unique(cells, return_inverse=True)
+    rings = [h3.cell_to_boundary(cell) for cell in once.tolist()]
+    lat_lon = np.array([corner for ring in rings for corner in ring], float).reshape(-1, 2)
+    of_cell = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    closed = shapely.linearrings(lat_lon[:, ::-1], indices=of_cell)
+    return np.asarray(shapely.polygons(closed)[place.reshape(-1)], dtype=object)
 
 
 def cells_of_points(lon: ArrayLike, lat: ArrayLike, resolution: int) -> NDArray[np.int64]:

@@ -4,7 +4,8 @@ Bridges and tunnels are no barrier. Slivers, such as the strip of a dual carriag
 the neighbour of the same community and zone with which they share the longest edge.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ Int = NDArray[np.int64]
 
 # An empty piece smaller than this is a sliver, not a block.
 SLIVER_M2 = 400.0
+# Buildings sent to a worker at once: enough to outweigh the sending.
+_BATCH_BUILDINGS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ def draw_blocks(
     paths: Any = (),
     atoms: Sequence[SizeRange] | None = None,
     seed: int = 0,
+    executor: Executor | None = None,
 ) -> Blocks:
     """Cut communities into blocks and count the households in each.
 
@@ -99,6 +103,8 @@ def draw_blocks(
         For each community, the size of the parts that a block with more than its most is
         cut into, between buildings and down to single ones. Without it nothing is cut.
     seed : int
+    executor : concurrent.futures.Executor, optional
+        Cuts crowded blocks in parallel, to the same blocks; in this process without one.
 
     Returns
     -------
@@ -109,10 +115,14 @@ def draw_blocks(
     polygons, community = polygonize_region(communities, edges)
     points = shapely.point_on_surface(shapes)
     if atoms is not None:
-        for cut in (_cut_by_paths, _cut_by_buildings):
+        for by_paths in (True, False):
             crowded = _crowded(polygons, community, points, households, atoms)
             ground = _Crowd(polygons, community, crowded, shapes, points, households, atoms)
-            if (lines := cut(ground, paths, seed)).size:
+            if by_paths:
+                lines = paths_inside(polygons[crowded], paths)
+            else:
+                lines = _cut_by_buildings(ground, seed, executor)
+            if lines.size:
                 edges = np.concatenate([edges, lines])
                 polygons, community = polygonize_region(communities, edges)
     zone = _first_cover(zone_shapes, polygons)
@@ -149,31 +159,39 @@ def _crowded(
     return np.flatnonzero(count_households(polygons, points, households) > most)
 
 
-def _cut_by_paths(ground: _Crowd, paths: Any, _seed: int) -> NDArray[np.object_]:
-    return paths_inside(ground.polygons[ground.crowded], paths)
+Task = tuple[Any, NDArray[np.object_], Int, SizeRange, int]
 
 
-def _cut_by_buildings(ground: _Crowd, _paths: Any, seed: int) -> NDArray[np.object_]:
-    found: list[NDArray[np.object_]] = [np.empty(0, dtype=object)]
-    if not len(ground.points):
-        return found[0]
+def _cut_by_buildings(ground: _Crowd, seed: int, executor: Executor | None) -> NDArray[np.object_]:
+    run = map if executor is None else executor.map
+    found: Iterable[list[NDArray[np.object_]]] = run(_cut_batch, _batches(ground, seed))
+    lines = [one for batch in found for one in batch]
+    return np.concatenate([np.empty(0, dtype=object), *lines])
+
+
+def _cut_batch(tasks: list[Task]) -> list[NDArray[np.object_]]:
+    return [cuts_between(*task) for task in tasks]
+
+
+def _batches(ground: _Crowd, seed: int) -> Iterator[list[Task]]:
+    """Crowded blocks with the buildings of each, some thousand buildings at a time."""
     tree = shapely.STRtree(ground.polygons)
     building, block = tree.query_nearest(ground.points, all_matches=False)
     order = np.argsort(block, kind="stable")
     start = np.searchsorted(block[order], np.arange(len(ground.polygons) + 1))
+    batch: list[Task] = []
+    held = 0
     for position in ground.crowded.tolist():
         mine = building[order[start[position] : start[position + 1]]]
         mine = mine[shapely.get_dimensions(ground.buildings[mine]) == 2]
-        found.append(
-            cuts_between(
-                ground.polygons[position],
-                ground.buildings[mine],
-                ground.households[mine],
-                ground.atoms[int(ground.community[position])],
-                seed,
-            )
-        )
-    return np.concatenate(found)
+        size = ground.atoms[int(ground.community[position])]
+        shapes, households = ground.buildings[mine], ground.households[mine]
+        batch.append((ground.polygons[position], shapes, households, size, seed))
+        held += len(mine)
+        if held >= _BATCH_BUILDINGS:
+            yield batch
+            batch, held = [], 0
+    yield batch
 
 
 def _first_cover(zones: NDArray[np.object_], polygons: NDArray[np.object_]) -> Int:

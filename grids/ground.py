@@ -1,5 +1,6 @@
 """Loading a county's ground from the database, in metres, and storing its blocks."""
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,13 +65,9 @@ _ZONES = text(
     "SELECT id, kind, ST_AsBinary(geom) AS geom FROM zone WHERE county = :county "
     "AND kind = ANY(:kinds) AND ST_Area(geom::geography) >= :area ORDER BY id"
 )
-# A building within 50 m of a community's edge counts to it; what lies farther is not the
-# county's, as where an extract holds more than the county.
 _DWELLINGS = text(
     "SELECT ST_AsBinary(geom) AS geom, households FROM building "
-    "WHERE county = :county AND households > 0 AND EXISTS (SELECT 1 FROM division "
-    "WHERE division.county = :county AND division.level = 'village' "
-    "AND ST_DWithin(division.geom, building.geom, 0.0005)) ORDER BY id"
+    "WHERE county = :county AND households > 0 ORDER BY id"
 )
 _IDLE_UNITS = text(
     "SELECT ST_AsBinary(unit.geom) AS geom, unit.households FROM household_unit AS unit "
@@ -78,6 +75,9 @@ _IDLE_UNITS = text(
     "  SELECT 1 FROM building WHERE building.county = unit.county AND households > 0"
     "  AND ST_Covers(unit.geom, ST_PointOnSurface(building.geom))) ORDER BY unit.id"
 )
+# A building this near to a community's edge counts to it; what lies farther is not the county's,
+# as where an extract holds more than the county.
+_NEAR_M = 50.0
 _BLOCKS = text(
     "SELECT id, community, coalesce(zone_id, -1) AS zone, households, ST_AsBinary(geom) AS geom "
     "FROM block WHERE county = :county ORDER BY id"
@@ -116,14 +116,38 @@ class StoredBlocks:
     polygons_m: NDArray[np.object_]
 
 
-def load_blocks(session: Session, county: str, ground: Ground, rules: Rules) -> StoredBlocks:
+@dataclass(frozen=True, slots=True)
+class _Dwellings:
+    """Buildings with households, in metres, and what each holds."""
+
+    footprints: NDArray[np.object_]
+    households: NDArray[np.int64]
+
+    @classmethod
+    def load(cls, session: Session, county: str, ground: Ground) -> "_Dwellings":
+        rows = session.execute(_DWELLINGS, {"county": county}).all()
+        footprints = ground.local.forward(_shapes([row.geom for row in rows]))
+        households = np.array([row.households for row in rows], np.int64)
+        near, _ = shapely.STRtree(ground.polygons).query(footprints, "dwithin", distance=_NEAR_M)
+        own = np.unique(near)
+        return cls(footprints[own], households[own])
+
+
+def load_blocks(
+    session: Session,
+    county: str,
+    ground: Ground,
+    rules: Rules,
+    executor: Executor | None = None,
+) -> StoredBlocks:
     """Load a county's blocks, drawing them where there are none; households are counted anew."""
+    dwellings = _Dwellings.load(session, county, ground)
     if not session.execute(_BLOCKS, {"county": county}).first():
-        _draw(session, county, ground, rules)
+        _draw(session, county, ground, rules, dwellings, executor)
     rows = session.execute(_BLOCKS, {"county": county}).all()
     shapes = _shapes([row.geom for row in rows])
     metres = ground.local.forward(shapes)
-    households = _count(session, county, ground, metres)
+    households = _count(session, county, ground, metres, dwellings)
     ids = np.array([row.id for row in rows], np.int64)
     session.execute(
         text("UPDATE block SET households = :households WHERE id = :id"),
@@ -153,7 +177,14 @@ def load_lines(session: Session, county: str, ground: Ground) -> BorderLines:
     return BorderLines(**found)
 
 
-def _draw(session: Session, county: str, ground: Ground, rules: Rules) -> None:
+def _draw(
+    session: Session,
+    county: str,
+    ground: Ground,
+    rules: Rules,
+    dwellings: _Dwellings,
+    executor: Executor | None,
+) -> None:
     local = ground.local
     barriers = session.scalars(
         _BARRIERS, {"county": county, "kinds": [*BARRIER_STREETS, *_links()]}
@@ -162,15 +193,15 @@ def _draw(session: Session, county: str, ground: Ground, rules: Rules) -> None:
         _ZONES, {"county": county, "kinds": sorted(rules.zone_kinds), "area": rules.zone_area_m2}
     ).all()
     paths = session.scalars(_PATHS, {"county": county}).all()
-    buildings, households = _dwellings(session, county, ground)
     blocks = draw_blocks(
         ground.polygons,
         local.forward(_shapes(list(barriers))),
         local.forward(_shapes([zone.geom for zone in zones])),
-        buildings,
-        households,
+        dwellings.footprints,
+        dwellings.households,
         paths=local.forward(_shapes(list(paths))),
         atoms=[rules.atom_of(urban=bool(urban)) for urban in ground.urban],
+        executor=executor,
     )
     zone_ids = [zone.id for zone in zones]
     shapes = local.inverse(blocks.polygons)
@@ -195,23 +226,18 @@ def _links() -> list[str]:
     return [f"{kind}_link" for kind in BARRIER_STREETS[:5]]
 
 
-def _dwellings(
-    session: Session, county: str, ground: Ground
-) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    rows = session.execute(_DWELLINGS, {"county": county}).all()
-    buildings = ground.local.forward(_shapes([row.geom for row in rows]))
-    return buildings, np.array([row.households for row in rows], np.int64)
-
-
 def _count(
-    session: Session, county: str, ground: Ground, blocks: NDArray[np.object_]
+    session: Session,
+    county: str,
+    ground: Ground,
+    blocks: NDArray[np.object_],
+    dwellings: _Dwellings,
 ) -> NDArray[np.int64]:
-    buildings, households = _dwellings(session, county, ground)
-    points = shapely.point_on_surface(buildings)
+    points = shapely.point_on_surface(dwellings.footprints)
     idle = session.execute(_IDLE_UNITS, {"county": county}).all()
     counts = np.array([row.households for row in idle], np.int64)
     units = ground.local.forward(_shapes([row.geom for row in idle]))
-    total = count_households(blocks, points, households)
+    total = count_households(blocks, points, dwellings.households)
     return total if not len(units) else total + share_by_area(units, counts, blocks)
 
 

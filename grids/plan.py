@@ -153,7 +153,7 @@ def draw(
     """
     rules = rules_of(session, profile)
     ground = Ground.load(session, county)
-    stored = load_blocks(session, county, ground, rules)
+    stored = load_blocks(session, county, ground, rules, executor)
     blocks = Blocks.of(
         stored.polygons_m, stored.community, zone=stored.zone, households=stored.households
     )

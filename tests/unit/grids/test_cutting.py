@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import shapely
 from hypothesis import given
@@ -15,6 +17,16 @@ ESTATE = shapely.box(0, 0, 300, 200)
 def houses(columns: int, rows: int) -> np.ndarray:
     x, y = np.meshgrid(np.arange(columns) * 40 + 10.0, np.arange(rows) * 40 + 10.0)
     return shapely.box(x.ravel(), y.ravel(), x.ravel() + 25, y.ravel() + 12)
+
+
+def test_workers_cut_the_same_blocks_as_one_process() -> None:
+    homes, atoms = houses(7, 4), [Rules().atom_of(urban=True)]
+    households = np.random.default_rng(5).integers(10, 60, len(homes))
+    alone = draw_blocks([ESTATE], [], [], homes, households, atoms=atoms)
+    with ThreadPoolExecutor(2) as pool:
+        shared = draw_blocks([ESTATE], [], [], homes, households, atoms=atoms, executor=pool)
+    assert shapely.equals_exact(alone.polygons, shared.polygons).all()
+    assert (alone.households == shared.households).all()
 
 
 @given(st.integers(0, 2**20))
