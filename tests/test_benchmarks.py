@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
     [
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
         ("partition_bounds", []),
+        ("partition_county", []),
         ("partition_scale", []),
     ],
 )
