@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gis.coverage import SNAP_M, pair_up, shared_segments
 from gis.graph import connected_parts
 
-__all__ = ["BorderLines", "Borders", "draw_borders", "with_ferries"]
+__all__ = ["BorderLines", "Borders", "draw_borders", "nearest_pair", "with_ferries"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -166,7 +166,7 @@ def with_ferries(borders: Borders, polygons: Any, community: Int, households: An
         shores = mine[(held[part[mine]] > 0) | (part[mine] == main)]
         for islet in np.setdiff1d(np.unique(part[mine]), [main]):
             if held[islet] == 0:
-                ends = _nearest(polygons, mine[part[mine] == islet], shores)
+                ends = nearest_pair(polygons, mine[part[mine] == islet], shores)
                 left.append(np.array([min(ends)]))
                 right.append(np.array([max(ends)]))
     added = len(left) - 1
@@ -189,7 +189,15 @@ def _main_part(part: Int, held: Float) -> int:
     return int(names[np.lexsort((-names, blocks, held[names]))[-1]])
 
 
-def _nearest(polygons: Any, islet: Int, others: Int) -> tuple[int, int]:
+def nearest_pair(polygons: Any, islet: Int, others: Int) -> tuple[int, int]:
+    """Find the two polygons that lie nearest to each other, one of `islet`, one of `others`.
+
+    Parameters
+    ----------
+    polygons : ndarray of shapely polygons, shape (n,), projected, metres
+    islet, others : ndarray of int64
+        Positions in `polygons`.
+    """
     tree = shapely.STRtree(polygons[others])
     (own, other), _ = tree.query_nearest(polygons[islet], all_matches=False, return_distance=True)
     gap = shapely.distance(polygons[islet][own], polygons[others][other])

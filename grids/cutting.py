@@ -12,7 +12,8 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.coverage import adjacency, dissolve, polygonize_region, shared_segments
-from gis.graph import neighbours
+from gis.graph import connected_parts, neighbours
+from grids.borders import nearest_pair
 from grids.counting import count_households
 from grids.kernels.anneal import anneal
 from grids.kernels.cost import parameters
@@ -138,12 +139,14 @@ def group_plots(plots: Geometries, households: Int, size: SizeRange, parts: int,
 
     Returns
     -------
-    ndarray of int64, shape (n,), each group connected
+    ndarray of int64, shape (n,)
+        Each group connected, but for a plot that touches no other along an edge: it goes with
+        the nearest.
     """
     count = len(plots)
-    graph = adjacency(plots)
-    start, near, edge = neighbours(count, graph.left, graph.right)
-    length = graph.length_m[edge]
+    left, right, shared = _joined(plots)
+    start, near, edge = neighbours(count, left, right)
+    length = shared[edge]
     plain = np.zeros(count)
     body = np.column_stack([households, shapely.area(plots), shapely.length(plots), plain])
     joins, nothing = np.ones(len(near), bool), np.zeros(len(near))
@@ -156,3 +159,21 @@ def group_plots(plots: Geometries, households: Int, size: SizeRange, parts: int,
     kernel = (start, near, joins, length, nothing, body)
     anneal(*kernel, label, parts, p, free, 0.0, _SEARCH * count, 0.5, 0.004, seed)
     return label
+
+
+def _joined(plots: Geometries) -> tuple[Int, Int, Float]:
+    """Edges between plots, and one of no length to each part that hangs by a point alone.
+
+    Snapped to the lattice, the thin end of a plot can come off it.
+    """
+    graph = adjacency(plots)
+    part = connected_parts(len(plots), graph.left, graph.right)
+    main = int(np.bincount(part).argmax())
+    rest = np.flatnonzero(part == main)
+    lone = [np.flatnonzero(part == one) for one in np.unique(part) if one != main]
+    added = np.array([nearest_pair(plots, one, rest) for one in lone], np.int64).reshape(-1, 2)
+    return (
+        np.concatenate([graph.left, added[:, 0]]),
+        np.concatenate([graph.right, added[:, 1]]),
+        np.concatenate([graph.length_m, np.zeros(len(added))]),
+    )

@@ -33,6 +33,11 @@ def bisect(
     tries : int
         Trees tried for each cut; the best balanced one is taken.
 
+    Raises
+    ------
+    ValueError
+        If the graph is not connected.
+
     Notes
     -----
     O(tries · n log parts) on balanced input.
@@ -69,7 +74,7 @@ def bisect(
             total += weight[order[i]]
         best_miss, best_size, best_share = np.inf, 0, 0
         for _ in range(tries):
-            _grow(
+            reached = _grow(
                 start,
                 near,
                 passable,
@@ -80,6 +85,8 @@ def bisect(
                 tree,
                 visited,
             )
+            if reached != size:
+                raise ValueError("the graph to bisect is not connected")
             for i in range(size):
                 below[tree[i]] = weight[tree[i]]
             count = np.ones(size, np.int64)

@@ -1,13 +1,15 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.coverage import polygonize_region
 from grids.blocks import draw_blocks
-from grids.cutting import cuts_between, paths_inside
+from grids.cutting import cuts_between, group_plots, paths_inside
+from grids.kernels import bisect
 from grids.micro import micro_grids
 from grids.rules import Rules, SizeRange
 
@@ -101,3 +103,20 @@ def test_a_tower_is_left_to_its_units_and_floors() -> None:
     found = micro_grids(ESTATE, houses(2, 1), np.array([200, 35]))
     assert found.indivisible.tolist() == [0]
     assert found.households.sum() == 235
+
+
+def test_a_plot_that_hangs_by_a_corner_goes_with_the_nearest() -> None:
+    row = shapely.box(np.arange(6.0) * 10, 0, np.arange(6.0) * 10 + 10, 10)
+    sliver = shapely.Polygon([(60, 10), (61, 20), (60.5, 20)])
+    plots = np.append(row, sliver)
+    households = np.array([5, 5, 5, 5, 5, 5, 0])
+    label = group_plots(plots, households, SizeRange(10.0, 6.0, 25.0), 3, 0)
+    assert label[6] == label[5]
+    assert sorted(np.bincount(label, weights=households).tolist()) == [10, 10, 10]
+
+
+def test_bisecting_what_does_not_hang_together_is_refused() -> None:
+    start, near = np.array([0, 1, 2, 2]), np.array([1, 0])
+    joins, weight = np.ones(2, bool), np.ones(3)
+    with pytest.raises(ValueError, match="not connected"):
+        bisect(start, near, joins, weight, 2, 4, 0)
