@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from grids.borders import Borders, draw_borders
 from grids.ground import Ground, load_blocks, load_lines
 from grids.plan import rules_of
 
-__all__ = ["Case", "lattice", "osm_cities", "shared_data", "units"]
+__all__ = ["Case", "lattice", "osm_cities", "shared_data", "spare_database", "units"]
 
 COUNTY = "990300"
 
@@ -76,22 +78,29 @@ _CITIES = {
 
 def osm_cities(names: tuple[str, ...]) -> list[Case]:
     """OSM cities by the product's own way: imported into a throw-away cluster, blocks drawn."""
+    with spare_database() as database:
+        return [_city(database, name) for name in names]
+
+
+@contextmanager
+def spare_database() -> Iterator[Database]:
+    """A migrated database in a throw-away cluster."""
     with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)
         cluster = Cluster(home, durable=False)
         cluster.ensure_running()
         try:
-            return [_city(cluster, name) for name in names]
+            database = Database.at(cluster.url, pooled=False)
+            database.prepare()
+            migrate.upgrade(database.engine)
+            yield database
         finally:
             cluster.destroy()
 
 
-def _city(cluster: Cluster, name: str) -> Case:
+def _city(database: Database, name: str) -> Case:
     file, households, levels = _CITIES[name]
-    database = Database.at(cluster.url, pooled=False)
-    database.prepare()
-    migrate.upgrade(database.engine)
     county = f"9903{list(_CITIES).index(name):02d}"
     with database.session() as session:
         seed_presets(session)

@@ -3,7 +3,7 @@
 Square tiles of 2.4 km on a lattice that one smooth map bends. The middle sixth of the rows and
 columns is town: 16 communities to a tile, streets every 150 and 200 m, apartment blocks and one
 park. Every other tile is one village of three hamlets amid fields. A river and a railway cross
-it, bridged where arterials meet them. With 38 tiles a side it has about the grids of Tongliao
+it, and roads cross them. With 38 tiles a side it has about the grids of Tongliao
 (18,174, 内蒙古通辽).
 """
 
@@ -95,9 +95,9 @@ def _communities(i: int, j: int, *, urban: bool) -> list[Row]:
     return found
 
 
-def _street(kind: str, start: tuple[float, float], end: tuple[float, float], **more: Any) -> Row:
+def _street(kind: str, start: tuple[float, float], end: tuple[float, float]) -> Row:
     row = {"kind": kind, "name": None, "oneway": False, "bridge": False, "tunnel": False}
-    return row | more | {"geom": _line(start, end)}
+    return row | {"geom": _line(start, end)}
 
 
 def _town(
@@ -130,7 +130,7 @@ def _village(
     """Three hamlets of four lanes, joined by roads that lead on to the next villages."""
     across = y + 1200
     streets.append(_street("tertiary", (x, across), (x + TILE, across)))
-    streets.append(_street("tertiary", (x + 1200, y), (x + 1200, y + TILE), bridge=False))
+    streets.append(_street("tertiary", (x + 1200, y), (x + 1200, y + TILE)))
     for west, south in ((x + 300, y + 1200), (x + 1200, y + 1800), (x + 1700, y + 500)):
         for lane in range(4):
             north = south + lane * 60

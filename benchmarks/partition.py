@@ -174,6 +174,8 @@ def judge(rows: list[Figures]) -> list[str]:
     missed = []
     for name in {row.case for row in rows}:
         here = {row.method: row for row in rows if row.case == name}
+        if OURS not in here:
+            continue
         mine = here.pop(OURS)
         if mine.contiguous < 100:
             missed.append(f"{name}: only {mine.contiguous:.2f} % of the grids are contiguous")

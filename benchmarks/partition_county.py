@@ -10,17 +10,14 @@ import json
 import multiprocessing
 import resource
 import sys
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks._cases import spare_database
 from benchmarks._county import TONGLIAO_SIDE, make_county
-from data import migrate
-from data.cluster import Cluster
 from data.database import Database
 from data.presets import seed_presets
 from grids.plan import draw, publish
@@ -60,18 +57,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--small", action="store_true", help="a county of 16 tiles")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        cluster = Cluster(home, durable=False)
-        cluster.ensure_running()
-        try:
-            database = Database.at(cluster.url, pooled=False)
-            database.prepare()
-            migrate.upgrade(database.engine)
-            row = measure(database, 4 if options.small else TONGLIAO_SIDE)
-        finally:
-            cluster.destroy()
+    with spare_database() as database:
+        row = measure(database, 4 if options.small else TONGLIAO_SIDE)
     slow = row["seconds"] > BAR_S
     missed = [f"{row['seconds']:.0f} s, bar {BAR_S:.0f}"] if slow else []
     print(json.dumps({"figures": [row], "missed": missed}, indent=1))
