@@ -12,7 +12,7 @@ from scipy.sparse import csc_array
 
 from grids.partition._pieces import Piece
 
-__all__ = ["EXACT_UNITS", "Front", "best_sum", "front"]
+__all__ = ["Front", "best_sum", "front"]
 
 Pairs = set[tuple[int, int]]
 
@@ -21,8 +21,6 @@ TARGET = 300.0
 WIDE, NARROW = 0.2, 0.1
 MOST_SETS = 20_000
 SOLVER_S = 20.0
-# How many grids the relaxation tries to give away for grids within a tenth.
-_GIVEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +52,7 @@ def front(piece: Piece, parts: int) -> Front:
     """
     size = piece.block[:, 0]
     if parts == 1:
-        off = abs(size.sum() / TARGET - 1)
-        return Front(frozenset({(int(off <= WIDE), int(off <= NARROW))}), exact=True)
+        return Front(frozenset({_in_range(size.sum())}), exact=True)
     if len(size) <= EXACT_UNITS:
         return Front(frozenset(_exact_front(piece, parts)), exact=True)
     sets = _sets_in_range(piece, TARGET * (1 - WIDE), TARGET * (1 + WIDE))
@@ -67,9 +64,16 @@ def front(piece: Piece, parts: int) -> Front:
             narrow = None if packed is None else min(narrow, packed)
         if narrow is not None:
             pairs.add((wide, narrow))
-        if len(pairs) > _GIVEN:
+        # With one grid less in range there are at most so many within a tenth.
+        if any(found >= wide - 1 for _, found in pairs):
             break
     return Front(frozenset(_undominated(pairs)), exact=False)
+
+
+def _in_range(total: float) -> tuple[int, int]:
+    """1 or 0 for a grid of so many households: within ±20 %, within ±10 %."""
+    off = abs(total / TARGET - 1)
+    return int(off <= WIDE + 1e-9), int(off <= NARROW + 1e-9)
 
 
 def _by_sum(total: float, parts: int, wide: int) -> int | None:
@@ -101,10 +105,11 @@ def _undominated(pairs: Pairs) -> Pairs:
 def _exact_front(piece: Piece, parts: int) -> Pairs:
     size = piece.block[:, 0]
     count = len(size)
-    wide = set(_sets_in_range(piece, TARGET * (1 - WIDE), TARGET * (1 + WIDE)) or ())
-    narrow = set(_sets_in_range(piece, TARGET * (1 - NARROW), TARGET * (1 + NARROW)) or ())
-    connected = _connected_sets(piece)
     full = (1 << count) - 1
+    connected = [
+        [(one, *_in_range(size[_units_of(one)].sum())) for one in sets]
+        for sets in _connected_sets(piece)
+    ]
     # layer[mask]: counts that are possible when mask is cut into so many connected grids.
     layer: dict[int, Pairs] = {0: {(0, 0)}}
     for _ in range(parts):
@@ -112,9 +117,8 @@ def _exact_front(piece: Piece, parts: int) -> Pairs:
         for used, pairs in layer.items():
             free = full ^ used
             low = (free & -free).bit_length() - 1
-            for one in connected[low] if free else ():
+            for one, a, b in connected[low] if free else ():
                 if not one & used:
-                    a, b = one in wide, one in narrow
                     new.setdefault(used | one, set()).update((x + a, y + b) for x, y in pairs)
         layer = {mask: _undominated(pairs) for mask, pairs in new.items()}
     return layer[full]
@@ -128,8 +132,7 @@ def _packed(sets: list[int], size: NDArray[np.float64], parts: int, wide: int) -
     rows = np.concatenate(members)
     columns = np.repeat(np.arange(len(sets)), [len(m) for m in members])
     cover = csc_array((np.ones(len(rows)), (rows, columns)), shape=(len(size), len(sets)))
-    total = np.array([size[m].sum() for m in members])
-    near = np.abs(total / TARGET - 1) <= NARROW + 1e-9
+    near = np.array([_in_range(size[m].sum())[1] for m in members])
     least_cover = 1.0 if wide == parts else 0.0
     answer = milp(
         -near.astype(float),

@@ -22,7 +22,17 @@ from grids.borders import Borders, draw_borders
 from grids.ground import Ground, load_blocks, load_lines
 from grids.plan import rules_of
 
-__all__ = ["Case", "lattice", "osm_cities", "shared_data", "spare_database", "units"]
+__all__ = [
+    "Case",
+    "lattice",
+    "off_target",
+    "osm_cities",
+    "shared_data",
+    "spare_database",
+    "units",
+]
+
+Float = NDArray[np.float64]
 
 COUNTY = "990300"
 
@@ -37,6 +47,18 @@ class Case:
     urban: NDArray[np.bool_]
     has_streets: bool
     cut: bool
+
+
+def off_target(blocks: Blocks, urban: NDArray[np.bool_], label: NDArray[np.int64]) -> Float:
+    """How far each grid is from its target, as a share of it; dedicated grids have none."""
+    count = int(label.max()) + 1
+    size = np.bincount(label, weights=blocks.households, minlength=count)
+    aim = np.zeros(count)
+    aim[label] = np.where(urban, 300.0, 50.0)[blocks.community]
+    dedicated = np.zeros(count, bool)
+    dedicated[label[blocks.zone >= 0]] = True
+    off: Float = np.abs(size / aim - 1.0)[~dedicated]
+    return off
 
 
 def shared_data() -> Path:

@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from data.communities import allocate_codes
+from data.demo.lattice import Point, footprint, rectangle, stretch
 from data.store import upsert
 
 __all__ = ["TONGLIAO_SIDE", "make_county"]
 
 Float = NDArray[np.float64]
 Row = dict[str, Any]
+# Corners, households and use.
+_Building = tuple[list[Point], int, str]
 
 TONGLIAO_SIDE = 38
 TILE = 2400
 _COLUMN, _ROW = 200, 150
 _URBAN_SIDE = 600
 _LON, _LAT = 122.26, 43.62
-_STEP = 50
 
 
 def make_county(session: Session, county: str, side: int, seed: int) -> dict[str, int]:
@@ -39,28 +41,30 @@ def make_county(session: Session, county: str, side: int, seed: int) -> dict[str
     places = [place for i, j, urban in tiles for place in _communities(i, j, urban=urban)]
     allocate_codes(session, county, places)
     streets: list[Row] = []
-    buildings: list[tuple[Float, int, str]] = []
+    buildings: list[_Building] = []
     zones: list[Row] = []
     for i, j, urban in tiles:
-        (_town if urban else _village)(i * TILE, j * TILE, rng, streets, buildings)
+        x, y = i * TILE, j * TILE
+        (_town if urban else _village)(x, y, rng, streets, buildings)
         if urban:
-            park = _polygon(i * TILE + 1000, j * TILE + 900, 200, 150)
+            park = _area(x + 1000, y + 900, x + 1200, y + 1050)
             zones.append({"kind": "park", "name": f"公园{i}-{j}", "owner": None, "geom": park})
-    lines = {
+    tables = {
         "street": streets,
-        "zone": [row | {"geom": shapely.MultiPolygon([row["geom"]])} for row in zones],
+        "zone": zones,
         "water": _river(side),
         "railway": _railway(side),
         "building": _building_rows(buildings),
     }
-    for table, rows in lines.items():
+    for table, rows in tables.items():
         own = [{"county": county, "source_ref": f"made/{n}", **row} for n, row in enumerate(rows)]
         upsert(session, table, own)
-    return {"communities": len(places)} | {table: len(rows) for table, rows in lines.items()}
+    return {"communities": len(places)} | {table: len(rows) for table, rows in tables.items()}
 
 
-def _bend(x: Float, y: Float) -> Float:
+def _bend(points: list[Point]) -> Float:
     """Lattice metres to lon, lat (EPSG:4326); what met before still meets."""
+    x, y = np.array(points, float).T
     east = x + 60 * np.sin(y / 900) + 25 * np.sin(x / 500 + y / 700)
     north = y + 70 * np.sin(x / 1100 + 0.6) + 20 * np.sin(y / 600)
     lat = _LAT + north / 111_100
@@ -68,19 +72,13 @@ def _bend(x: Float, y: Float) -> Float:
     return np.round(np.column_stack([lon, lat]), 7)
 
 
-def _line(start: tuple[float, float], end: tuple[float, float]) -> Any:
-    """A line with points every 50 m, so that it bends as its neighbours do."""
-    count = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / _STEP))
-    x, y = np.linspace(start[0], end[0], count + 1), np.linspace(start[1], end[1], count + 1)
-    return shapely.linestrings(_bend(x, y))
+def _line(start: Point, end: Point) -> Any:
+    return shapely.linestrings(_bend(stretch(start, end)))
 
 
-def _polygon(west: float, south: float, width: float, height: float) -> Any:
-    xs = np.append(np.arange(west, west + width, _STEP), west + width)
-    ys = np.append(np.arange(south, south + height, _STEP), south + height)
-    x = np.concatenate([xs, np.full(len(ys) - 1, xs[-1]), xs[-2::-1], np.full(len(ys) - 1, xs[0])])
-    y = np.concatenate([np.full(len(xs), ys[0]), ys[1:], np.full(len(xs) - 1, ys[-1]), ys[-2::-1]])
-    return shapely.polygons(_bend(x, y))
+def _area(west: float, south: float, east: float, north: float) -> Any:
+    ring = _bend(rectangle(west, south, east, north))
+    return shapely.MultiPolygon([shapely.polygons(ring)])
 
 
 def _communities(i: int, j: int, *, urban: bool) -> list[Row]:
@@ -89,19 +87,19 @@ def _communities(i: int, j: int, *, urban: bool) -> list[Row]:
     for n, x in enumerate(range(i * TILE, (i + 1) * TILE, side)):
         for m, y in enumerate(range(j * TILE, (j + 1) * TILE, side)):
             name = f"{i}-{j}-{n}-{m}{'社区' if urban else '村'}"
-            ring = shapely.MultiPolygon([_polygon(x, y, side, side)])
+            ground = _area(x, y, x + side, y + side)
             ur_code = "111" if urban else "220"
-            found.append({"source_ref": name, "name": name, "ur_code": ur_code, "geom": ring})
+            found.append({"source_ref": name, "name": name, "ur_code": ur_code, "geom": ground})
     return found
 
 
-def _street(kind: str, start: tuple[float, float], end: tuple[float, float]) -> Row:
+def _street(kind: str, start: Point, end: Point) -> Row:
     row = {"kind": kind, "name": None, "oneway": False, "bridge": False, "tunnel": False}
     return row | {"geom": _line(start, end)}
 
 
 def _town(
-    x: int, y: int, rng: np.random.Generator, streets: list[Row], buildings: list[Any]
+    x: int, y: int, rng: np.random.Generator, streets: list[Row], buildings: list[_Building]
 ) -> None:
     for north in range(y, y + TILE, _ROW):
         kind = "secondary" if (north - y) % _URBAN_SIDE == 0 else "residential"
@@ -121,11 +119,11 @@ def _town(
             homes = 4 + rng.gamma(4.0, 34.0 / 4, 6)
             for n, households in enumerate(homes.astype(int).tolist()):
                 corner = (west + 18 + n % 3 * 60, north + 25 + n // 3 * 60)
-                buildings.append((_corners(*corner, 45, 13), households, "apartments"))
+                buildings.append((footprint(*corner, 45, 13), households, "apartments"))
 
 
 def _village(
-    x: int, y: int, rng: np.random.Generator, streets: list[Row], buildings: list[Any]
+    x: int, y: int, rng: np.random.Generator, streets: list[Row], buildings: list[_Building]
 ) -> None:
     """Three hamlets of four lanes, joined by roads that lead on to the next villages."""
     across = y + 1200
@@ -150,17 +148,13 @@ def _village(
             if not 180 < 8 + 12 * n < 202
         ]
         chosen = rng.choice(len(spots), 153, replace=False)
-        buildings += [(_corners(*spots[n], 8.5, 9), 1, "house") for n in chosen.tolist()]
+        buildings += [(footprint(*spots[n], 8.5, 9), 1, "house") for n in chosen.tolist()]
     streets.append(_street("unclassified", (x + 1700, y + 500), (x + 1200, y + 500)))
 
 
-def _corners(x: float, y: float, width: float, depth: float) -> Float:
-    return np.array([[x, y], [x + width, y], [x + width, y + depth], [x, y + depth], [x, y]])
-
-
-def _building_rows(buildings: list[tuple[Float, int, str]]) -> list[Row]:
-    corners = np.concatenate([ring for ring, _, _ in buildings])
-    bent = _bend(*corners.T).reshape(len(buildings), 5, 2)
+def _building_rows(buildings: list[_Building]) -> list[Row]:
+    corners = [corner for ring, _, _ in buildings for corner in ring]
+    bent = _bend(corners).reshape(len(buildings), 5, 2)
     shapes = shapely.multipolygons(shapely.polygons(bent)[:, None])
     return [
         {
@@ -178,8 +172,8 @@ def _building_rows(buildings: list[tuple[Float, int, str]]) -> list[Row]:
 
 def _river(side: int) -> list[Row]:
     y = side * TILE // 2 + 400
-    ring = _polygon(0, y, side * TILE, 40)
-    return [{"kind": "river", "name": "大河", "geom": ring}]
+    ground = _area(0, y, side * TILE, y + 40)
+    return [{"kind": "river", "name": "大河", "geom": ground}]
 
 
 def _railway(side: int) -> list[Row]:

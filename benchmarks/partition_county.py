@@ -14,9 +14,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-import numpy as np
-
-from benchmarks._cases import spare_database
+from benchmarks._cases import off_target, spare_database
 from benchmarks._county import TONGLIAO_SIDE, make_county
 from data.database import Database
 from data.presets import seed_presets
@@ -41,13 +39,10 @@ def measure(database: Database, side: int) -> dict[str, Any]:
     row |= {"draw_s": drawn - began, "publish_s": time.perf_counter() - drawn}
     row["seconds"] = row["draw_s"] + row["publish_s"]
     row["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    parts = drawing.parts
-    size = np.bincount(parts.label, weights=drawing.blocks.households)
-    aim = np.where(drawing.ground.urban, 300.0, 50.0)[parts.community]
-    own = np.abs(size / aim - 1)[parts.zone < 0]
-    row |= {"blocks": len(parts.label), "grids": len(size)}
-    row["within_20"] = float((own <= 0.2 + 1e-9).mean() * 100)
-    row["within_10"] = float((own <= 0.1 + 1e-9).mean() * 100)
+    off = off_target(drawing.blocks, drawing.ground.urban, drawing.parts.label)
+    row |= {"blocks": len(drawing.parts.label), "grids": len(drawing.parts.community)}
+    row["within_20"] = float((off <= 0.2 + 1e-9).mean() * 100)
+    row["within_10"] = float((off <= 0.1 + 1e-9).mean() * 100)
     return row
 
 

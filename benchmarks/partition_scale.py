@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._cases import Case, lattice, shared_data, units
+from benchmarks._cases import Case, lattice, off_target, shared_data, units
 from grids.blocks import Blocks
 from grids.partition import partition
 
@@ -33,10 +33,8 @@ def timed(case: Case, **options: Any) -> tuple[float, Int]:
 
 def within(case: Case, label: Int, share: float) -> float:
     """Share of grids within a share of their target, in per cent."""
-    aim = np.zeros(int(label.max()) + 1)
-    aim[label] = np.where(case.urban, 300.0, 50.0)[case.blocks.community]
-    size = np.bincount(label, weights=case.blocks.households)
-    return float((np.abs(size / aim - 1) <= share + 1e-9).mean() * 100)
+    off = off_target(case.blocks, case.urban, label)
+    return float((off <= share + 1e-9).mean() * 100)
 
 
 def growth(sides: list[int]) -> list[Row]:

@@ -4,7 +4,7 @@ Bridges and tunnels are no barrier. Slivers, such as the strip of a dual carriag
 the neighbour of the same community and zone with which they share the longest edge.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.coverage import adjacency, dissolve, polygonize_region
+from grids.batches import in_batches
 from grids.counting import count_households
 from grids.cutting import cuts_between, paths_inside
 from grids.rules import PEOPLE_PER_HOUSEHOLD, SizeRange
@@ -115,14 +116,14 @@ def draw_blocks(
     polygons, community = polygonize_region(communities, edges)
     points = shapely.point_on_surface(shapes)
     if atoms is not None:
-        for by_paths in (True, False):
+        cutters: list[Callable[[_Crowd], NDArray[np.object_]]] = [
+            lambda crowd: paths_inside(crowd.polygons[crowd.crowded], paths),
+            lambda crowd: _cut_by_buildings(crowd, seed, executor),
+        ]
+        for cut in cutters:
             crowded = _crowded(polygons, community, points, households, atoms)
-            ground = _Crowd(polygons, community, crowded, shapes, points, households, atoms)
-            if by_paths:
-                lines = paths_inside(polygons[crowded], paths)
-            else:
-                lines = _cut_by_buildings(ground, seed, executor)
-            if lines.size:
+            crowd = _Crowd(polygons, community, crowded, shapes, points, households, atoms)
+            if (lines := cut(crowd)).size:
                 edges = np.concatenate([edges, lines])
                 polygons, community = polygonize_region(communities, edges)
     zone = _first_cover(zone_shapes, polygons)
@@ -162,9 +163,10 @@ def _crowded(
 Task = tuple[Any, NDArray[np.object_], Int, SizeRange, int]
 
 
-def _cut_by_buildings(ground: _Crowd, seed: int, executor: Executor | None) -> NDArray[np.object_]:
+def _cut_by_buildings(crowd: _Crowd, seed: int, executor: Executor | None) -> NDArray[np.object_]:
     run = map if executor is None else executor.map
-    found: Iterable[list[NDArray[np.object_]]] = run(_cut_batch, _batches(ground, seed))
+    batches = in_batches(_tasks(crowd, seed), lambda task: len(task[1]), _BATCH_BUILDINGS)
+    found: Iterable[list[NDArray[np.object_]]] = run(_cut_batch, batches)
     lines = [one for batch in found for one in batch]
     return np.concatenate([np.empty(0, dtype=object), *lines])
 
@@ -173,25 +175,18 @@ def _cut_batch(tasks: list[Task]) -> list[NDArray[np.object_]]:
     return [cuts_between(*task) for task in tasks]
 
 
-def _batches(ground: _Crowd, seed: int) -> Iterator[list[Task]]:
-    """Crowded blocks with the buildings of each, some thousand buildings at a time."""
-    tree = shapely.STRtree(ground.polygons)
-    building, block = tree.query_nearest(ground.points, all_matches=False)
+def _tasks(crowd: _Crowd, seed: int) -> Iterator[Task]:
+    """Each crowded block with its buildings, as `cuts_between` takes them."""
+    tree = shapely.STRtree(crowd.polygons)
+    building, block = tree.query_nearest(crowd.points, all_matches=False)
     order = np.argsort(block, kind="stable")
-    start = np.searchsorted(block[order], np.arange(len(ground.polygons) + 1))
-    batch: list[Task] = []
-    held = 0
-    for position in ground.crowded.tolist():
+    start = np.searchsorted(block[order], np.arange(len(crowd.polygons) + 1))
+    for position in crowd.crowded.tolist():
         mine = building[order[start[position] : start[position + 1]]]
-        mine = mine[shapely.get_dimensions(ground.buildings[mine]) == 2]
-        size = ground.atoms[int(ground.community[position])]
-        shapes, households = ground.buildings[mine], ground.households[mine]
-        batch.append((ground.polygons[position], shapes, households, size, seed))
-        held += len(mine)
-        if held >= _BATCH_BUILDINGS:
-            yield batch
-            batch, held = [], 0
-    yield batch
+        mine = mine[shapely.get_dimensions(crowd.buildings[mine]) == 2]
+        size = crowd.atoms[int(crowd.community[position])]
+        polygon, shapes = crowd.polygons[position], crowd.buildings[mine]
+        yield polygon, shapes, crowd.households[mine], size, seed
 
 
 def _first_cover(zones: NDArray[np.object_], polygons: NDArray[np.object_]) -> Int:

@@ -10,11 +10,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from data.demo.lattice import Point, footprint, rectangle, stretch
 from gis.apportion import largest_remainder
 
 __all__ = ["COMMUNITIES", "ZONES", "DemoBuilding", "DemoCity", "DemoWay", "draw_city"]
-
-Point = tuple[float, float]
 
 # Name, west, south, east, north (metres before bending), 城乡分类, households.
 COMMUNITIES = (
@@ -123,26 +122,11 @@ def draw_city(seed: int) -> DemoCity:
     _streets(city)
     _nature(city)
     for name, key, value, west, south, east, north in ZONES:
-        city.ways.append(DemoWay(_ring(west, south, east, north), {key: value, "name": name}))
+        city.ways.append(DemoWay(rectangle(west, south, east, north), {key: value, "name": name}))
     _urban_buildings(city, rng)
     _village_buildings(city, rng)
     _count_households(city)
     return city
-
-
-def _ring(west: float, south: float, east: float, north: float, step: float = 50) -> list[Point]:
-    """A rectangle with points every `step` metres, so that it bends as its neighbours do."""
-    xs = [*np.arange(west, east, step), east]
-    ys = [*np.arange(south, north, step), north]
-    ring = [(float(x), south) for x in xs] + [(east, float(y)) for y in ys[1:]]
-    ring += [(float(x), north) for x in xs[-2::-1]] + [(west, float(y)) for y in ys[-2::-1]]
-    return ring
-
-
-def _line(start: Point, end: Point, step: float = 50) -> list[Point]:
-    count = max(1, round(max(abs(end[0] - start[0]), abs(end[1] - start[1])) / step))
-    xs, ys = np.linspace(start[0], end[0], count + 1), np.linspace(start[1], end[1], count + 1)
-    return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
 
 
 def _inside_zone(x: float, y: float) -> bool:
@@ -157,13 +141,13 @@ def _streets(city: DemoCity) -> None:
             tags["oneway"] = "yes"
         for west, east in pairwise(_COLUMNS):
             if not _inside_zone((west + east) / 2, y):
-                city.ways.append(DemoWay(_line((west, y), (east, y)), tags))
+                city.ways.append(DemoWay(stretch((west, y), (east, y)), tags))
     for index, x in enumerate(_COLUMNS):
         _northward(city, index, x)
     for y in (2000, 2350, 2700):
         tags = {"highway": "unclassified", "name": f"村{'一二三'[(y - 2000) // 350]}路"}
         for west, east in pairwise(_COLUMNS):
-            city.ways.append(DemoWay(_line((west, y), (east, y)), tags))
+            city.ways.append(DemoWay(stretch((west, y), (east, y)), tags))
 
 
 def _northward(city: DemoCity, index: int, x: int) -> None:
@@ -174,29 +158,29 @@ def _northward(city: DemoCity, index: int, x: int) -> None:
     for south, north in pairwise(_ROWS):
         if (south, north) == (750, 850):
             if kind != "residential":  # only arterials have a bridge
-                city.ways.append(DemoWay(_line((x, south), (x, north)), tags | {"bridge": "yes"}))
+                city.ways.append(DemoWay(stretch((x, south), (x, north)), tags | {"bridge": "yes"}))
         elif not _inside_zone(x, (south + north) / 2):
-            city.ways.append(DemoWay(_line((x, south), (x, north)), tags))
+            city.ways.append(DemoWay(stretch((x, south), (x, north)), tags))
     if kind != "residential":
         bridge = {"highway": "tertiary", "name": tags["name"], "bridge": "yes"}
-        city.ways.append(DemoWay(_line((x, 1600), (x, 1700)), bridge))
+        city.ways.append(DemoWay(stretch((x, 1600), (x, 1700)), bridge))
         for south, north in ((1700, 2000), (2000, 2350), (2350, 2700)):
             rural = {"highway": "tertiary", "name": tags["name"]}
-            city.ways.append(DemoWay(_line((x, south), (x, north)), rural))
+            city.ways.append(DemoWay(stretch((x, south), (x, north)), rural))
     elif x % 400 == 0:
         for south, north in ((2000, 2350), (2350, 2700)):
             lane = {"highway": "residential", "name": f"{_NORTHWARD[index]}村道"}
-            city.ways.append(DemoWay(_line((x, south), (x, north)), lane))
+            city.ways.append(DemoWay(stretch((x, south), (x, north)), lane))
 
 
 def _nature(city: DemoCity) -> None:
     water = {"natural": "water", "water": "river", "name": "春水河"}
-    city.ways.append(DemoWay(_ring(-80, _RIVER[0], 2480, _RIVER[1]), water))
+    city.ways.append(DemoWay(rectangle(-80, _RIVER[0], 2480, _RIVER[1]), water))
     railway = {"railway": "rail", "name": "春水铁路"}
-    city.ways.append(DemoWay(_line((-80, _RAILWAY), (2480, _RAILWAY)), railway))
+    city.ways.append(DemoWay(stretch((-80, _RAILWAY), (2480, _RAILWAY)), railway))
     for name, west, south, east, north, ur_code, _ in COMMUNITIES:
         tags = {"boundary": "administrative", "admin_level": "9", "name": name, "ur_code": ur_code}
-        city.ways.append(DemoWay(_ring(west, south, east, north), tags))
+        city.ways.append(DemoWay(rectangle(west, south, east, north), tags))
 
 
 def _community_at(x: float, y: float) -> int:
@@ -232,7 +216,7 @@ def _urban_buildings(city: DemoCity, rng: np.random.Generator) -> None:
                 y = south + 18 + row * (north - south - 30) / rows + rng.uniform(0, 4)
                 length, depth = rng.uniform(38, 46), rng.uniform(12, 15)
                 building = DemoBuilding(
-                    _corners(x, y, length, depth),
+                    footprint(x, y, length, depth),
                     "apartments",
                     f"{estate}{number}号楼",
                     units=int(rng.integers(2, 4)),
@@ -250,13 +234,9 @@ def _zone_buildings(city: DemoCity, door: str, cell: tuple[float, float, float, 
             continue
         use = {"commercial": "office", "school": "school", "hospital": "hospital"}[value]
         for number, start in enumerate((west + 30, west + 115), 1):
-            corners = _corners(start, south + 40, 55, 60)
+            corners = footprint(start, south + 40, 55, 60)
             house = DemoBuilding(corners, use, f"{door}{name}{number}号楼", levels=5, weight=0)
             city.buildings.append(house)
-
-
-def _corners(x: float, y: float, length: float, depth: float) -> list[Point]:
-    return [(x, y), (x + length, y), (x + length, y + depth), (x, y + depth), (x, y)]
 
 
 def _village_buildings(city: DemoCity, rng: np.random.Generator) -> None:
@@ -274,7 +254,7 @@ def _village_buildings(city: DemoCity, rng: np.random.Generator) -> None:
         ]
         chosen = sorted(rng.choice(len(spots), households, replace=False).tolist())
         for number, spot in enumerate(chosen, 1):
-            corners = _corners(float(spots[spot][0]), float(spots[spot][1]), 8.5, 9)
+            corners = footprint(float(spots[spot][0]), float(spots[spot][1]), 8.5, 9)
             house = DemoBuilding(corners, "house", f"{name}{number}号", community=index)
             city.buildings.append(house)
 

@@ -13,7 +13,7 @@ from grids.kernels.seeds import bisect
 from grids.partition._pieces import Piece
 from grids.rules import SizeRange, Weights
 
-__all__ = ["Effort", "Solution", "solve"]
+__all__ = ["Effort", "Solution", "search", "solve"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -79,11 +79,17 @@ def _cut(piece: Piece, parts: int, p: Float, keep: float, effort: Effort, seed: 
         edge, off = piece.length.sum(), piece.off.sum()
         cost = grid_cost(sums[0], sums[1], sums[2] - edge, sums[3] - off, p)
         return Solution(np.zeros(count, np.int64), 1, cost, exact=True)
-    graph = (piece.start, piece.near, piece.passable, piece.length, piece.off, piece.block)
-    held = (piece.prior >= 0).any()
-    if count <= EXACT_LIMIT and not held:
+    if count <= EXACT_LIMIT and not (piece.prior >= 0).any():
+        graph = (piece.start, piece.near, piece.passable, piece.length, piece.off, piece.block)
         proved, label = best_cut(*graph, parts, p, np.zeros((count, parts)))
         return Solution(label, parts, proved, exact=True)
+    return search(piece, parts, p, keep, effort, seed)
+
+
+def search(piece: Piece, parts: int, p: Float, keep: float, effort: Effort, seed: int) -> Solution:
+    """Cut one piece into so many grids by bisection and annealing; the best of the starts."""
+    count, held = len(piece.nodes), (piece.prior >= 0).any()
+    graph = (piece.start, piece.near, piece.passable, piece.length, piece.off, piece.block)
     best: Solution | None = None
     weight = np.ascontiguousarray(piece.block[:, 0])
     starts = effort.starts_for(count)

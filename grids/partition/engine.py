@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gis.coverage import check_coverage
 from gis.errors import GeometryError
+from grids.batches import in_batches
 from grids.blocks import Blocks
 from grids.borders import Borders, with_ferries
 from grids.partition._pieces import Piece, find_pieces, take_piece
@@ -150,17 +151,9 @@ def _check(blocks: Blocks, urban: NDArray[np.bool_]) -> None:
 
 
 def _batches(tasks: list[Task]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    held = 0
     # The largest first, so that no worker is left with one at the end.
-    for index in sorted(range(len(tasks)), key=lambda i: (-len(tasks[i][0].nodes), i)):
-        batch.append(index)
-        held += len(tasks[index][0].nodes)
-        if held >= _BATCH_BLOCKS:
-            yield batch
-            batch, held = [], 0
-    if batch:
-        yield batch
+    order = sorted(range(len(tasks)), key=lambda i: (-len(tasks[i][0].nodes), i))
+    return in_batches(order, lambda i: len(tasks[i][0].nodes), _BATCH_BLOCKS)
 
 
 def _solve_batch(tasks: list[Task], weights: Weights, effort: Effort) -> list[Solution]:
