@@ -19,8 +19,9 @@ Pairs = set[tuple[int, int]]
 EXACT_UNITS = 19
 TARGET = 300.0
 WIDE, NARROW = 0.2, 0.1
-MOST_SETS = 20_000
-SOLVER_S = 20.0
+# Up to so many sets as an integer program, up to so many as a linear one.
+MOST_SETS, MOST_LINEAR = 20_000, 400_000
+SOLVER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,7 @@ def front(piece: Piece, parts: int) -> Front:
     for wide in range(parts, -1, -1):
         narrow = _by_sum(size.sum() / TARGET, parts, wide)
         if sets is not None and narrow is not None:
-            packed = _packed(sets, size, parts, wide)
-            narrow = None if packed is None else min(narrow, packed)
+            narrow = _by_sets(sets, size, parts, wide, narrow)
         if narrow is not None:
             pairs.add((wide, narrow))
         # With one grid less in range there are at most so many within a tenth.
@@ -84,6 +84,36 @@ def _by_sum(total: float, parts: int, wide: int) -> int | None:
         if lowest <= total + 1e-9 and (wide < parts or total <= highest + 1e-9):
             return narrow
     return None
+
+
+def _by_sets(
+    sets: list[int], size: NDArray[np.float64], parts: int, wide: int, narrow: int
+) -> int | None:
+    """Lower a bound to what connected sets allow; None where they allow no such partition."""
+    if wide < parts:
+        packed = _packed(sets, size, parts, wide)
+        return None if packed is None else min(narrow, packed)
+    for aim in range(narrow, -1, -1):
+        packed = _packed(_fitting(sets, size, parts, aim), size, parts, wide)
+        if packed is not None and packed >= aim:
+            return aim
+    return None
+
+
+def _fitting(sets: list[int], size: NDArray[np.float64], parts: int, narrow: int) -> list[int]:
+    """Leave the sets beside which the others can share the rest, so many within a tenth in all."""
+    total, kept = size.sum() / TARGET, []
+    for one in sets:
+        own = size[_units_of(one)].sum()
+        close = narrow - _in_range(own)[1]
+        others = parts - 1 - close
+        if others < 0:
+            continue
+        least = close * (1 - NARROW) + others * (1 - WIDE)
+        most = close * (1 + NARROW) + others * (1 + WIDE)
+        if least - 1e-9 <= total - own / TARGET <= most + 1e-9:
+            kept.append(one)
+    return kept
 
 
 def best_sum(fronts: list[Front], least_wide: int) -> int | None:
@@ -140,12 +170,14 @@ def _packed(sets: list[int], size: NDArray[np.float64], parts: int, wide: int) -
             LinearConstraint(cover, least_cover, 1),
             LinearConstraint(csc_array(np.ones((1, len(sets)))), wide, parts),
         ],
-        integrality=np.ones(len(sets)),
+        integrality=np.full(len(sets), int(len(sets) <= MOST_SETS)),
         bounds=Bounds(0, 1),
         options={"time_limit": SOLVER_S},
     )
     if answer.status == 2:  # proved infeasible
         return None
+    if answer.success and len(sets) > MOST_SETS:
+        return int(np.floor(-answer.fun + 1e-6))
     dual = answer.get("mip_dual_bound")
     return int(np.floor(-dual + 1e-6)) if dual is not None and np.isfinite(dual) else parts
 
@@ -203,7 +235,7 @@ def _sets_in_range(piece: Piece, least: float, most: float) -> list[int] | None:
         while stack:
             mask, edge, seen, total = stack.pop()
             work += 1
-            if work > 20 * MOST_SETS or len(found) > MOST_SETS:
+            if work > 20 * MOST_LINEAR or len(found) > MOST_LINEAR:
                 return None
             if total > most:
                 continue

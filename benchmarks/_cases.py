@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyogrio
@@ -18,12 +19,14 @@ from data.database import Database
 from data.presets import seed_presets
 from gis.crs import LocalProjection
 from grids.blocks import Blocks
-from grids.borders import Borders, draw_borders
+from grids.borders import Borders, draw_borders, with_ferries
 from grids.ground import Ground, load_blocks, load_lines
+from grids.partition._pieces import find_pieces
 from grids.plan import rules_of
 
 __all__ = [
     "Case",
+    "could_fit",
     "lattice",
     "off_target",
     "osm_cities",
@@ -51,14 +54,40 @@ class Case:
 
 def off_target(blocks: Blocks, urban: NDArray[np.bool_], label: NDArray[np.int64]) -> Float:
     """How far each grid is from its target, as a share of it; dedicated grids have none."""
-    count = int(label.max()) + 1
-    size = np.bincount(label, weights=blocks.households, minlength=count)
-    aim = np.zeros(count)
-    aim[label] = np.where(urban, 300.0, 50.0)[blocks.community]
-    dedicated = np.zeros(count, bool)
-    dedicated[label[blocks.zone >= 0]] = True
-    off: Float = np.abs(size / aim - 1.0)[~dedicated]
-    return off
+    off: Float = np.abs(_grids(blocks.households / _target(blocks, urban), label) - 1.0)
+    return off[_aimed(blocks, label)]
+
+
+def could_fit(case: Case, label: NDArray[np.int64], tolerance: float) -> NDArray[np.bool_]:
+    """Per grid with a target, whether the rule asks it to be within so much of the target.
+
+    It does where blocks may be cut down to half a grid (the grid holds no larger one) and so
+    many grids of the tolerated size can share the households of the piece. It does not where
+    one building holds too much, nor where a community has too few for two grids.
+    """
+    blocks = case.blocks
+    share = blocks.households / _target(blocks, case.urban)
+    joined = with_ferries(case.borders, blocks.polygons, blocks.community, blocks.households)
+    small = np.full(len(share), 0.4)
+    piece, _ = find_pieces(share, blocks.community, blocks.zone, joined, small)
+    _, first = np.unique(label, return_index=True)
+    grids_in = np.bincount(piece[first], minlength=int(piece.max()) + 1)
+    mean = np.bincount(piece, weights=share) / np.maximum(grids_in, 1)
+    fits: NDArray[np.bool_] = np.abs(mean - 1.0) <= tolerance + 1e-9
+    whole = _grids(share > 0.5, label) > 0
+    return (fits[piece[first]] & ~whole)[_aimed(blocks, label)]
+
+
+def _target(blocks: Blocks, urban: NDArray[np.bool_]) -> Float:
+    return np.where(urban, 300.0, 50.0)[blocks.community]
+
+
+def _grids(values: NDArray[Any], label: NDArray[np.int64]) -> Float:
+    return np.bincount(label, weights=values, minlength=int(label.max()) + 1)
+
+
+def _aimed(blocks: Blocks, label: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return _grids(blocks.zone >= 0, label) == 0
 
 
 def shared_data() -> Path:

@@ -46,8 +46,8 @@ class Weights:
     Attributes
     ----------
     balance : float
-        Distance from the target: up to 0.1 within a tenth, 0.5 to 1 inside the range, 3 and
-        more outside.
+        Distance from the target: nothing within a tenth, 0.9 to 1 inside the range, 4 and more
+        outside.
     compactness : float
         1 - Polsby-Popper.
     streets : float

@@ -16,9 +16,9 @@ __all__ = ["TARGET", "grid_cost", "parameters"]
 # Positions in the parameter vector that the kernels take.
 TARGET, LEAST, MOST, INNER, BALANCE, COMPACT, STREET = range(7)
 # Tuned on the units of Chiayi and Kaohsiung: with a lower outer step the search leaves grids
-# out of range for the sake of their shape, with a higher inner one it trades a grid out of
-# range for two within a tenth.
-STEP_INNER, STEP_OUTER = 0.5, 3.0
+# out of range for the sake of their shape or trades one for two within a tenth; with a steeper
+# slope between the steps it spends shape on households that no rule asks for.
+STEP_INNER, SLOPE_INNER, STEP_OUTER = 0.9, 0.1, 4.0
 _FOUR_PI = 4.0 * np.pi
 
 
@@ -42,17 +42,17 @@ def grid_cost(
 ) -> float:
     """Cost of one grid, 0 for a disc of exactly the target bounded by streets.
 
-    Balance has three steps that a planner can read: within the inner tolerance it costs up
-    to 0.1, inside the range 0.5 to 1, outside 3 and more by twice the excess. Compactness
+    Balance has three steps that a planner can read: within the inner tolerance it costs
+    nothing, inside the range 0.9 to 1, outside 4 and more by twice the excess. Compactness
     costs 1 - Polsby-Popper, streets the share of the edge that follows none.
     """
     off = abs(households / p[TARGET] - 1.0)
     if p[LEAST] <= households <= p[MOST]:
         if off <= p[INNER]:
-            balance = 0.1 * off / p[INNER]
+            balance = 0.0
         else:
             widest = max(p[MOST] / p[TARGET] - 1.0, 1.0 - p[LEAST] / p[TARGET])
-            balance = STEP_INNER + STEP_INNER * (off - p[INNER]) / max(widest - p[INNER], 1e-9)
+            balance = STEP_INNER + SLOPE_INNER * (off - p[INNER]) / max(widest - p[INNER], 1e-9)
     else:
         excess = max(p[LEAST] - households, households - p[MOST]) / p[TARGET]
         balance = STEP_OUTER + 2.0 * excess

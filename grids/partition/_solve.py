@@ -13,16 +13,16 @@ from grids.kernels.seeds import bisect
 from grids.partition._pieces import Piece
 from grids.rules import SizeRange, Weights
 
-__all__ = ["Effort", "Solution", "search", "solve"]
+__all__ = ["INNER", "Effort", "Solution", "search", "solve"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
 _TREES = 8
 # Hot enough to leave any range, cold enough that nothing but gains is taken at the end.
-_HOT, _COLD, _WARM = 0.3, 0.005, 0.05
+_HOT, _COLD, _WARM = 1.0, 0.005, 0.05
 # The inner step of the balance: a tenth of the target.
-_INNER = 0.1
+INNER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def solve(piece: Piece, size: SizeRange, weights: Weights, effort: Effort, seed:
         size.target,
         size.least,
         size.most,
-        inner=_INNER,
+        inner=INNER,
         balance=weights.balance,
         compact=weights.compactness,
         street=weights.streets,

@@ -14,7 +14,8 @@ from grids.batches import in_batches
 from grids.blocks import Blocks
 from grids.borders import Borders, with_ferries
 from grids.partition._pieces import Piece, find_pieces, take_piece
-from grids.partition._solve import Effort, Solution, solve
+from grids.partition._settle import settlements, solve_settled
+from grids.partition._solve import Effort, Solution
 from grids.rules import Rules, SizeRange, Weights
 
 __all__ = ["Partition", "PieceReport", "partition"]
@@ -111,6 +112,8 @@ def partition(
     ranges = [of_block[c] for c in blocks.community.tolist()]
     small = np.array([r.least / 2 for r in ranges])
     piece, joined = find_pieces(size, blocks.community, blocks.zone, borders, small)
+    middle = shapely.get_coordinates(shapely.point_on_surface(blocks.polygons))
+    home = settlements(size, blocks.community, blocks.zone, borders, middle)
     area, perimeter = shapely.area(blocks.polygons), shapely.length(blocks.polygons)
     before = np.full(len(size), -1, np.int64) if prior is None else prior
     order = np.argsort(piece, kind="stable")
@@ -118,6 +121,7 @@ def partition(
     tasks = [
         (
             take_piece(nodes, size, area, perimeter, borders, before),
+            np.unique(home[nodes], return_inverse=True)[1].reshape(-1).astype(np.int64),
             ranges[int(nodes[0])],
             _seed_of(seed, blocks, int(nodes[0])),
         )
@@ -128,7 +132,7 @@ def partition(
     return _assemble(blocks, tasks, solutions, joined)
 
 
-Task = tuple[Piece, SizeRange, int]
+Task = tuple[Piece, Int, SizeRange, int]
 
 
 def _seed_of(seed: int, blocks: Blocks, first: int) -> int:
@@ -157,7 +161,9 @@ def _batches(tasks: list[Task]) -> Iterator[list[int]]:
 
 
 def _solve_batch(tasks: list[Task], weights: Weights, effort: Effort) -> list[Solution]:
-    return [solve(piece, size, weights, effort, seed) for piece, size, seed in tasks]
+    return [
+        solve_settled(piece, home, size, weights, effort, seed) for piece, home, size, seed in tasks
+    ]
 
 
 def _run(
@@ -167,7 +173,7 @@ def _run(
     executor: Executor | None,
     progress: Callable[[int, int], None] | None,
 ) -> list[Solution]:
-    total = sum(len(piece.nodes) for piece, _, _ in tasks)
+    total = sum(len(piece.nodes) for piece, *_ in tasks)
     done = 0
     found: dict[int, Solution] = {}
     for batch, solutions in _solved(tasks, weights, effort, executor):
@@ -203,7 +209,7 @@ def _assemble(
     label = np.zeros(len(blocks.community), np.int64)
     made = 0
     reports = []
-    for (piece, _, _), solution in zip(tasks, solutions, strict=True):
+    for (piece, *_), solution in zip(tasks, solutions, strict=True):
         label[piece.nodes] = solution.label + made
         made += solution.parts
         first = int(piece.nodes[0])
