@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from grids.partition._pieces import Piece
 
-__all__ = ["PEERS", "Peer"]
+__all__ = ["PEERS", "Peer", "metis_best_of"]
 
 Int = NDArray[np.int64]
 Peer = Callable[[Piece, NDArray[np.float64], int], Int]
@@ -29,6 +29,7 @@ def _metis(piece: Piece, parts: int, *, recursive: bool, tries: int) -> Int:
     if not sum(weight):
         weight = [1] * len(weight)
     edge = np.maximum(piece.length.astype(int), 1).tolist()
+    target = 300.0 if piece.block[:, 0].sum() / parts > 150.0 else 50.0
     best, best_miss = np.zeros(len(weight), np.int64), np.inf
     for seed in range(tries):
         options = pymetis.Options(seed=seed, ufactor=30 + 40 * (seed % 4))
@@ -45,7 +46,7 @@ def _metis(piece: Piece, parts: int, *, recursive: bool, tries: int) -> Int:
         )
         found = np.asarray(label, np.int64)
         size = np.bincount(found, weights=piece.block[:, 0], minlength=parts)
-        miss = float((np.abs(size / 300.0 - 1.0) > 0.2).sum())
+        miss = float((np.abs(size / target - 1.0) > 0.2).sum())
         if miss < best_miss:
             best, best_miss = found, miss
     return best
@@ -61,9 +62,13 @@ def metis_recursive(piece: Piece, _centres: NDArray[np.float64], parts: int) -> 
     return _metis(piece, parts, recursive=True, tries=1)
 
 
-def metis_best(piece: Piece, _centres: NDArray[np.float64], parts: int) -> Int:
-    """METIS, contiguous k-way, the best of many seeds and balances."""
-    return _metis(piece, parts, recursive=False, tries=24)
+def metis_best_of(tries: int) -> Peer:
+    """METIS, contiguous k-way, the best of so many seeds and balances."""
+
+    def peer(piece: Piece, _centres: NDArray[np.float64], parts: int) -> Int:
+        return _metis(piece, parts, recursive=False, tries=tries)
+
+    return peer
 
 
 def ward(piece: Piece, centres: NDArray[np.float64], parts: int) -> Int:
@@ -156,7 +161,7 @@ def gerrychain(piece: Piece, _centres: NDArray[np.float64], parts: int) -> Int:
 PEERS: dict[str, Peer] = {
     "METIS k-way": metis_kway,
     "METIS recursive": metis_recursive,
-    "METIS best of 24": metis_best,
+    "METIS best of 24": metis_best_of(24),
     "Ward": ward,
     "Skater": skater,
     "RegionKMeans": region_kmeans,

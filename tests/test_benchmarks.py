@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
         ("partition_bounds", []),
         ("partition_county", []),
+        ("partition_curves", []),
         ("partition_scale", []),
     ],
 )
