@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+import shapely
 from sqlalchemy import select, text
 
 from data.database import Database
@@ -8,8 +9,10 @@ from data.errors import NotFoundError, StateError
 from data.importing import import_osm
 from data.models import Edit, Generation, Grid
 from data.settings import DEMO_COUNTY as COUNTY
+from data.store import upsert
 from grids.assign import assign_incidents
 from grids.figures import community_figures, drafts, grid_figures
+from grids.ground import Ground, load_lines
 from grids.plan import check_draft, current_generation, draw_draft, publish
 from grids.staffing import join_staff
 from grids.who import load_directory
@@ -183,3 +186,26 @@ def test_some_communities_alone_need_a_published_plan(database: Database, furnis
         import_osm(session, furnished.home / "demo" / "city.osm", county=COUNTY)
         with pytest.raises(StateError, match="no published plan"):
             draw_draft(session, COUNTY, communities=["990100001001"])
+
+
+@pytest.mark.parametrize("level", ["bridge", "tunnel"])
+def test_a_bridge_or_tunnel_crosses_and_bounds_nothing(city: Database, level: str) -> None:
+    line = shapely.LineString([(121.0, 31.0), (121.001, 31.0)])
+    street = {
+        "county": COUNTY,
+        "source_ref": f"test/{level}",
+        "kind": "primary",
+        "oneway": False,
+        "bridge": level == "bridge",
+        "tunnel": level == "tunnel",
+        "geom": line,
+    }
+    with city.session() as session:
+        ground = Ground.load(session, COUNTY)
+        before = load_lines(session, COUNTY, ground)
+        upsert(session, "street", [street], key=("county", "source_ref"))
+        after = load_lines(session, COUNTY, ground)
+        session.rollback()
+    assert len(after.streets) == len(before.streets)
+    assert len(after.barriers) == len(before.barriers)
+    assert len(after.crossings) == len(before.crossings) + 1
