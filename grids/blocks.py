@@ -43,6 +43,8 @@ class Blocks:
     households : ndarray of int64, shape (n,)
     people : ndarray of float64, shape (n,)
         Counted, or households times `PEOPLE_PER_HOUSEHOLD`.
+    estate : ndarray of int64, shape (n,)
+        Number of the estate 小区 that the block belongs to; -1 for none.
     """
 
     polygons: NDArray[np.object_]
@@ -50,6 +52,7 @@ class Blocks:
     zone: Int
     households: Int
     people: NDArray[np.float64]
+    estate: Int
 
     @classmethod
     def of(
@@ -60,13 +63,15 @@ class Blocks:
         zone: Int | None = None,
         households: Any,
         people: Any = None,
+        estate: Int | None = None,
     ) -> "Blocks":
-        """Put blocks together; no zone and the usual size of a household where not told."""
+        """Put blocks together; no zone, no estate, the usual household where not told."""
         shapes = np.asarray(polygons, dtype=object)
         counts = np.asarray(households)
         nowhere = np.full(len(shapes), -1, np.int64)
         heads = counts * PEOPLE_PER_HOUSEHOLD if people is None else np.asarray(people, float)
-        return cls(shapes, community, nowhere if zone is None else zone, counts, heads)
+        zones, estates = (nowhere if one is None else one for one in (zone, estate))
+        return cls(shapes, community, zones, counts, heads, estates)
 
     def size_of(self, measure: str) -> NDArray[Any]:
         """Households or people of each block."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-__all__ = ["community_figures", "drafts", "grid_figures", "profiles"]
+__all__ = ["community_figures", "drafts", "grid_figures", "gridworkers", "profiles"]
 
 Rows = Sequence[Row[Any]]
 
@@ -42,6 +42,20 @@ def grid_figures(session: Session, county: str) -> Rows:
         ),
         {"county": county},
     ).all()
+
+
+def gridworkers(session: Session, county: str) -> dict[str, int]:
+    """How many gridworkers the staff list has for each community that has any."""
+    rows = session.execute(
+        text(
+            "SELECT division.code, count(*) AS workers FROM person JOIN division "
+            "ON division.county = person.county AND division.level = 'village' "
+            "AND person.area_ref IN (division.code, division.name) "
+            "WHERE person.county = :county AND person.role = 'gridworker' GROUP BY division.code"
+        ),
+        {"county": county},
+    ).all()
+    return {row.code: row.workers for row in rows}
 
 
 def drafts(session: Session, county: str) -> Rows:

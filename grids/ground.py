@@ -78,6 +78,15 @@ _IDLE_UNITS = text(
 # A building this near to a community's edge counts to it; what lies farther is not the county's,
 # as where an extract holds more than the county.
 _NEAR_M = 50.0
+# The estate that most of a block's addresses name; each address lies in one block.
+_ESTATES = text(
+    "SELECT DISTINCT ON (block.id) block.id, block.community, address.estate "
+    "FROM address JOIN block ON block.county = address.county "
+    "AND ST_Intersects(block.geom, address.geom) "
+    "WHERE address.county = :county AND address.estate IS NOT NULL "
+    "GROUP BY block.id, block.community, address.estate "
+    "ORDER BY block.id, count(*) DESC, address.estate"
+)
 _BLOCKS = text(
     "SELECT id, community, coalesce(zone_id, -1) AS zone, households, ST_AsBinary(geom) AS geom "
     "FROM block WHERE county = :county ORDER BY id"
@@ -112,6 +121,7 @@ class StoredBlocks:
     community: NDArray[np.int64]
     zone: NDArray[np.int64]
     households: NDArray[np.int64]
+    estate: NDArray[np.int64]
     polygons_wgs84: NDArray[np.object_]
     polygons_m: NDArray[np.object_]
 
@@ -162,9 +172,20 @@ def load_blocks(
         np.array([position[row.community] for row in rows], np.int64),
         np.array([row.zone for row in rows], np.int64),
         households,
+        _estates(session, county, ids),
         shapes,
         metres,
     )
+
+
+def _estates(session: Session, county: str, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of each block's estate, -1 for none; an estate ends at its community's edge."""
+    rows = session.execute(_ESTATES, {"county": county}).all()
+    numbers: dict[tuple[str, str], int] = {}
+    for row in rows:
+        numbers.setdefault((row.community, row.estate), len(numbers))
+    of_block = {row.id: numbers[row.community, row.estate] for row in rows}
+    return np.array([of_block.get(block, -1) for block in ids.tolist()], np.int64)
 
 
 def load_lines(session: Session, county: str, ground: Ground) -> BorderLines:

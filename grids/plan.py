@@ -1,6 +1,6 @@
 """Plans: draw a draft, check it, publish it as a generation in one transaction."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, MutableMapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from grids.borders import Borders, draw_borders
 from grids.checks import Fault, check_plan
 from grids.codes import new_codes, reading_order
 from grids.ground import Ground, StoredBlocks, load_blocks, load_lines
-from grids.partition import Partition, Rules, SizeRange, partition
+from grids.partition import Partition, Rules, SizeRange, Solution, partition
 
 __all__ = [
     "GRID_RESOLUTION",
@@ -128,6 +128,7 @@ def draw(
     communities: Collection[str] = (),
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
+    finished: MutableMapping[str, Solution] | None = None,
 ) -> Drawing:
     """Partition a county's blocks into grids and keep the result as a draft.
 
@@ -143,6 +144,8 @@ def draw(
     executor : concurrent.futures.Executor, optional
     progress : callable, optional
         Called with the blocks done and the blocks in all.
+    finished : MutableMapping, optional
+        See `partition`.
 
     Raises
     ------
@@ -155,7 +158,11 @@ def draw(
     ground = Ground.load(session, county)
     stored = load_blocks(session, county, ground, rules, executor)
     blocks = Blocks.of(
-        stored.polygons_m, stored.community, zone=stored.zone, households=stored.households
+        stored.polygons_m,
+        stored.community,
+        zone=stored.zone,
+        households=stored.households,
+        estate=stored.estate,
     )
     borders = draw_borders(blocks.polygons, load_lines(session, county, ground))
     held = _held_labels(session, county, stored) if keep or communities else None
@@ -168,6 +175,7 @@ def draw(
         prior=held if keep else None,
         executor=executor,
         progress=progress,
+        finished=finished,
     )
     if communities:
         parts = _only(parts, blocks, held, _positions(ground, communities))

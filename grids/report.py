@@ -32,6 +32,8 @@ class GridReport:
         Share of the inner boundary along streets, rivers and railways.
     walk_m : float
         Longest walk between two blocks of the grid, along the middles of its blocks.
+    people_per_worker : float
+        People of the community for each of its gridworkers 网格员; NaN where it has none.
     polygon : shapely polygon or multipolygon, projected, metres
     """
 
@@ -46,6 +48,7 @@ class GridReport:
     reock: float
     street_share: float
     walk_m: float
+    people_per_worker: float
     fits: bool
     polygon: shapely.Geometry
 
@@ -72,7 +75,12 @@ class CommunityReport:
 
 
 def grid_reports(
-    blocks: Blocks, borders: Borders, found: Partition, urban: NDArray[np.bool_], rules: Rules
+    blocks: Blocks,
+    borders: Borders,
+    found: Partition,
+    urban: NDArray[np.bool_],
+    rules: Rules,
+    workers: Int | None = None,
 ) -> list[GridReport]:
     """Figures of every grid of a partition, in the order of its labels.
 
@@ -81,6 +89,8 @@ def grid_reports(
     blocks, borders, urban, rules
         As given to `partition`.
     found : Partition
+    workers : ndarray of int64, shape (c,), optional
+        Gridworkers of each community.
     """
     label = found.label
     count = len(found.community)
@@ -90,6 +100,10 @@ def grid_reports(
     households = np.bincount(label, weights=blocks.households, minlength=count)
     street = _street_share(borders, label, count)
     walk = _walks(blocks, borders, label, count)
+    staff = np.zeros(len(urban)) if workers is None else workers
+    crowd = np.bincount(blocks.community, weights=blocks.people, minlength=len(urban))
+    share: Float = np.full(len(urban), np.nan)
+    np.divide(crowd, staff, out=share, where=staff > 0)
     compact, circle = polsby_popper(shapes), reock(shapes)
     reports = []
     for grid in range(count):
@@ -108,6 +122,7 @@ def grid_reports(
                 float(circle[grid]),
                 float(street[grid]),
                 float(walk[grid]),
+                float(share[found.community[grid]]),
                 dedicated or bool(aim.least <= size[grid] <= aim.most),
                 shapes[grid],
             )

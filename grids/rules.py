@@ -52,6 +52,8 @@ class Weights:
         1 - Polsby-Popper.
     streets : float
         Share of the boundary that follows no street, river or railway.
+    estates : float
+        Share of the boundary that runs through an estate 小区.
     stability : float
         Share of a target's households that leave the grid they are in today.
     """
@@ -59,6 +61,7 @@ class Weights:
     balance: float = 1.0
     compactness: float = 1.35
     streets: float = 0.2
+    estates: float = 1.0
     stability: float = 1.5
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ _SHOWN = {
     "reock": "Roundness",
     "street_share": "On streets",
     "walk_m": "Longest walk (m)",
+    "people_per_worker": "People per gridworker",
 }
 _DEDICATED = "#b9a6cf"
 
@@ -77,6 +79,8 @@ def _row(grid: GridReport, codes: list[str]) -> dict[str, Any]:
     facts = {key: value for key, value in asdict(grid).items() if key != "polygon"}
     facts["community"] = codes[grid.community]
     facts["deviation"] = None if grid.dedicated else round(grid.deviation, 4)
+    if math.isnan(grid.people_per_worker):
+        facts["people_per_worker"] = None
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in facts.items()}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import geopandas
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -15,7 +16,8 @@ from api.cli.executors import executor_of
 from data.errors import NotFoundError
 from data.settings import Settings
 from grids.assign import assign_incidents
-from grids.figures import drafts
+from grids.figures import drafts, gridworkers
+from grids.partition import FinishedPieces
 from grids.plan import check_draft, draw
 from grids.plan import publish as publish_draft
 from grids.report import community_reports, grid_reports
@@ -51,6 +53,7 @@ def draw_grids(
     """Partition a county's blocks into grids, kept as a draft."""
     settings = Settings()
     chosen = county_or_default(settings, county)
+    finished = FinishedPieces(settings.home / "partition" / chosen)
     with (
         executor_of(jobs, dask) as executor,
         Progress(console=Console(stderr=True), transient=True) as bar,
@@ -65,16 +68,24 @@ def draw_grids(
             keep=not fresh,
             communities=community or (),
             executor=executor,
+            finished=finished,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+        staff = gridworkers(session, chosen)
         grids = grid_reports(
-            drawing.blocks, drawing.borders, drawing.parts, drawing.ground.urban, drawing.rules
+            drawing.blocks,
+            drawing.borders,
+            drawing.parts,
+            drawing.ground.urban,
+            drawing.rules,
+            np.array([staff.get(code, 0) for code in drawing.ground.codes]),
         )
         towns = community_reports(
             drawing.blocks, drawing.parts, grids, drawing.ground.urban, drawing.rules
         )
         if report is not None:
             write_report(report, session, chosen, drawing, grids, towns)
+    finished.clear()
     own = [grid for grid in grids if not grid.dedicated]
     fitting = sum(grid.fits for grid in own)
     missed = [

@@ -48,7 +48,7 @@ def grid_cost(
     """
     off = abs(households / p[TARGET] - 1.0)
     if p[LEAST] <= households <= p[MOST]:
-        if off <= p[INNER]:
+        if off <= p[INNER] + 1e-9:
             balance = 0.0
         else:
             widest = max(p[MOST] / p[TARGET] - 1.0, 1.0 - p[LEAST] / p[TARGET])

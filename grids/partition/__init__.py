@@ -5,7 +5,18 @@ that cannot reach each other are solved alone (`_pieces`, `_solve`), by the kern
 `grids.kernels`: small ones exactly, the others by bisection and annealing.
 """
 
+from grids.partition._finished import FinishedPieces
+from grids.partition._solve import Solution
 from grids.partition.engine import Partition, PieceReport, partition
 from grids.rules import Rules, SizeRange, Weights
 
-__all__ = ["Partition", "PieceReport", "Rules", "SizeRange", "Weights", "partition"]
+__all__ = [
+    "FinishedPieces",
+    "Partition",
+    "PieceReport",
+    "Rules",
+    "SizeRange",
+    "Solution",
+    "Weights",
+    "partition",
+]

@@ -1,14 +1,15 @@
 """Pieces: blocks that can reach each other inside one community and zone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.graph import connected_parts, neighbours
 from grids.borders import Borders
+from grids.rules import Weights
 
-__all__ = ["Piece", "find_pieces", "take_piece"]
+__all__ = ["Piece", "find_pieces", "take_piece", "weigh"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -25,7 +26,7 @@ class Piece:
     start, near, passable, length, off : ndarray
         Neighbours inside the piece; see `_anneal.anneal`.
     block : ndarray of float64, shape (n, 4)
-        Size, area, perimeter and off-street perimeter.
+        Size, area, perimeter and what the perimeter costs off streets (`weigh`).
     prior : ndarray of int64, shape (n,)
     """
 
@@ -115,6 +116,21 @@ def _best_neighbours(
         ones, first = np.unique(pairs[order, 0], return_index=True)
         target[ones] = pairs[order[first], 1]
     return target
+
+
+def weigh(borders: Borders, estate: Int, weights: Weights) -> Borders:
+    """Borders whose off-street length is what they cost: off streets, and inside an estate.
+
+    Parameters
+    ----------
+    borders : Borders
+    estate : ndarray of int64, shape (n,)
+        Estate of each block, -1 for none.
+    weights : Weights
+    """
+    inside = (estate[borders.left] >= 0) & (estate[borders.left] == estate[borders.right])
+    cost = weights.streets * borders.off_street_m + weights.estates * inside * borders.length_m
+    return replace(borders, off_street_m=cost)
 
 
 def take_piece(

@@ -61,7 +61,8 @@ def solve(piece: Piece, size: SizeRange, weights: Weights, effort: Effort, seed:
         inner=INNER,
         balance=weights.balance,
         compact=weights.compactness,
-        street=weights.streets,
+        # The engine hands over what the edges cost, streets and estates weighed.
+        street=1.0,
     )
     total, count = float(piece.block[:, 0].sum()), len(piece.nodes)
     choices = sorted({max(1, min(k, count)) for k in size.grids_for(total)})

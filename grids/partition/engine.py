@@ -1,6 +1,6 @@
 """The partition of a whole county: pieces solved one by one or by many workers alike."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field
 
@@ -13,7 +13,8 @@ from gis.errors import GeometryError
 from grids.batches import in_batches
 from grids.blocks import Blocks
 from grids.borders import Borders, with_ferries
-from grids.partition._pieces import Piece, find_pieces, take_piece
+from grids.partition._finished import key_of
+from grids.partition._pieces import Piece, find_pieces, take_piece, weigh
 from grids.partition._settle import settlements, solve_settled
 from grids.partition._solve import Effort, Solution
 from grids.rules import Rules, SizeRange, Weights
@@ -72,6 +73,7 @@ def partition(
     effort: Effort | None = None,
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
+    finished: MutableMapping[str, Solution] | None = None,
 ) -> Partition:
     """Assign blocks to grids by the rules.
 
@@ -93,6 +95,9 @@ def partition(
         Solves pieces in parallel; in this process without one.
     progress : callable, optional
         Called with the blocks done and the blocks in all.
+    finished : MutableMapping, optional
+        Solutions by digest, such as `FinishedPieces`: what an interrupted run has solved is
+        taken from it, what this one solves is added piece by piece.
 
     Raises
     ------
@@ -107,6 +112,7 @@ def partition(
     rules = rules or Rules()
     _check(blocks, urban)
     borders = with_ferries(borders, blocks.polygons, blocks.community, blocks.households)
+    edges = weigh(borders, blocks.estate, rules.weights)
     size = blocks.size_of(rules.measure).astype(float)
     of_block = [rules.urban if flag else rules.rural for flag in urban]
     ranges = [of_block[c] for c in blocks.community.tolist()]
@@ -120,7 +126,7 @@ def partition(
     members = np.split(order, np.flatnonzero(np.diff(piece[order])) + 1)
     tasks = [
         (
-            take_piece(nodes, size, area, perimeter, borders, before),
+            take_piece(nodes, size, area, perimeter, edges, before),
             np.unique(home[nodes], return_inverse=True)[1].reshape(-1).astype(np.int64),
             ranges[int(nodes[0])],
             _seed_of(seed, blocks, int(nodes[0])),
@@ -128,7 +134,7 @@ def partition(
         for nodes in members
         if nodes.size
     ]
-    solutions = _run(tasks, rules.weights, effort or Effort(), executor, progress)
+    solutions = _run(tasks, rules.weights, effort or Effort(), executor, progress, finished)
     return _assemble(blocks, tasks, solutions, joined)
 
 
@@ -172,13 +178,22 @@ def _run(
     effort: Effort,
     executor: Executor | None,
     progress: Callable[[int, int], None] | None,
+    finished: MutableMapping[str, Solution] | None,
 ) -> list[Solution]:
+    keys = (
+        [] if finished is None else [key_of(*task[:3], weights, effort, task[3]) for task in tasks]
+    )
+    found = {i: finished[key] for i, key in enumerate(keys) if finished and key in finished}
     total = sum(len(piece.nodes) for piece, *_ in tasks)
-    done = 0
-    found: dict[int, Solution] = {}
-    for batch, solutions in _solved(tasks, weights, effort, executor):
-        found |= dict(zip(batch, solutions, strict=True))
-        done += sum(len(tasks[index][0].nodes) for index in batch)
+    done = sum(len(tasks[i][0].nodes) for i in found)
+    waiting = [i for i in range(len(tasks)) if i not in found]
+    for batch, solutions in _solved([tasks[i] for i in waiting], weights, effort, executor):
+        for position, solution in zip(batch, solutions, strict=True):
+            index = waiting[position]
+            found[index] = solution
+            done += len(tasks[index][0].nodes)
+            if finished is not None:
+                finished[keys[index]] = solution
         if progress is not None:
             progress(done, total)
     return [found[index] for index in range(len(tasks))]

@@ -111,3 +111,30 @@ def test_a_tower_is_reported_as_indivisible() -> None:
     found = partition(blocks, borders, urban)
     grids = grid_reports(blocks, borders, found, urban, Rules())
     assert community_reports(blocks, found, grids, urban, Rules())[0].reasons == ("indivisible",)
+
+
+def test_an_estate_is_not_cut_where_its_edge_serves_as_well() -> None:
+    # The middle cut is the more compact; an estate of the two blocks there moves it aside,
+    # where both grids are still within a tenth.
+    shapes = [shapely.box(x * 100, 0, x * 100 + 100, 100) for x in range(4)]
+    households = np.array([45, 5, 5, 45])
+    town = np.zeros(4, np.int64)
+
+    def cut(estate: list[int]) -> set[int]:
+        blocks = type(CASE.blocks).of(shapes, town, households=households, estate=np.array(estate))
+        label = partition(blocks, draw_borders(shapes), np.array([False])).label
+        return {i for i in range(3) if label[i] != label[i + 1]}
+
+    assert cut([-1, -1, -1, -1]) == {1}
+    assert cut([-1, 0, 0, -1]) in ({0}, {2})
+
+
+def test_people_per_gridworker_is_of_the_community() -> None:
+    row = [shapely.box(x, 0, x + 1, 1) for x in range(4)]
+    town = np.array([0, 0, 1, 1])
+    blocks = type(CASE.blocks).of(row, town, households=np.full(4, 50), people=np.full(4, 120))
+    borders, urban = draw_borders(row), np.array([False, False])
+    found = partition(blocks, borders, urban)
+    grids = grid_reports(blocks, borders, found, urban, Rules(), np.array([3, 0]))
+    assert {grid.people_per_worker for grid in grids if grid.community == 0} == {80.0}
+    assert all(np.isnan(grid.people_per_worker) for grid in grids if grid.community == 1)
