@@ -15,6 +15,8 @@ __all__ = ["MicroGrids", "micro_grids"]
 
 Int = NDArray[np.int64]
 
+_STARTS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class MicroGrids:
@@ -69,7 +71,7 @@ def micro_grids(
             whole, np.array([total], np.int64), np.zeros(len(shapes), np.int64), large
         )
     plots, counts = plots_of(grid, shapes, households)
-    label = group_plots(plots, counts, aim, parts, seed)
+    label = _best_groups(plots, counts, aim, parts, seed)
     polygons = dissolve(plots, label)
     homes = shapely.point_on_surface(shapes)
     tree = shapely.STRtree(plots)
@@ -78,3 +80,17 @@ def micro_grids(
     of_building[building] = label[plot]
     sums = np.bincount(label, weights=counts, minlength=len(polygons)).astype(np.int64)
     return MicroGrids(polygons, sums, of_building, large)
+
+
+def _best_groups(plots: Any, counts: Int, aim: SizeRange, parts: int, seed: int) -> Int:
+    """Groups of the first start whose every size is in range, or of the start nearest to it."""
+    best, least = np.zeros(len(plots), np.int64), np.inf
+    for start in range(_STARTS):
+        label = group_plots(plots, counts, aim, parts, seed + start)
+        sums = np.bincount(label, weights=counts)
+        missed = int(((sums < aim.least) | (sums > aim.most)).sum())
+        if missed < least:
+            best, least = label, missed
+        if not missed:
+            break
+    return best
