@@ -17,7 +17,8 @@ from data.models import Account, Division
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from grids.assign import assign_incidents
-from grids.plan import draw_draft, publish
+from grids.plan import draw_draft
+from grids.publish import publish
 from grids.staffing import join_staff
 from routing.build import build_network
 

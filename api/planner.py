@@ -9,7 +9,8 @@ from api.pages import render, texts_of
 from api.session import Db, checked_form, county_of, desk
 from data.accounts import SignedIn
 from grids.figures import community_figures, drafts, grid_figures, profiles
-from grids.plan import check_draft, draw_draft, publish
+from grids.plan import check_draft, draw_draft
+from grids.publish import publish
 from grids.staffing import join_staff
 from maps.city_map import MapRequest, city_map
 

@@ -18,7 +18,8 @@ from benchmarks._cases import off_target, spare_database
 from benchmarks._county import TONGLIAO_SIDE, make_county
 from data.database import Database
 from data.presets import seed_presets
-from grids.plan import draw, publish
+from grids.plan import draw
+from grids.publish import publish
 
 COUNTY = "990500"
 BAR_S = 600.0

@@ -1,6 +1,6 @@
 """Floor 3: who looks after where; blocks, partition, plans, codes, responsibilities, cards.
 
-`blocks`, `borders` and `partition` are pure; `plan` draws, checks and publishes; `who`
+`blocks`, `borders` and `partition` are pure; `plan` draws and checks, `publish` publishes; `who`
 answers a place with its grid and everyone responsible; `assign` does so for tables and for
 all incidents.
 """

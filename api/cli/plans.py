@@ -19,7 +19,7 @@ from grids.assign import assign_incidents
 from grids.figures import drafts, gridworkers
 from grids.partition import FinishedPieces
 from grids.plan import check_draft, draw
-from grids.plan import publish as publish_draft
+from grids.publish import publish as publish_draft
 from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
 from maps.mapdata import collection

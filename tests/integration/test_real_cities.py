@@ -14,7 +14,8 @@ from data.database import Database
 from data.models import Person
 from data.positions import place_demo_staff
 from grids.assign import assign_incidents
-from grids.plan import check_draft, draw_draft, publish
+from grids.plan import check_draft, draw_draft
+from grids.publish import publish
 from grids.who import load_directory
 from maps import MapRequest, city_map, texts
 from routing.build import build_network

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 import shapely
 from sqlalchemy import select, text
@@ -12,8 +13,10 @@ from data.settings import DEMO_COUNTY as COUNTY
 from data.store import upsert
 from grids.assign import assign_incidents
 from grids.figures import community_figures, drafts, grid_figures
-from grids.ground import Ground, load_lines
-from grids.plan import check_draft, current_generation, draw_draft, publish
+from grids.ground import Ground, load_blocks, load_lines
+from grids.partition import Rules
+from grids.plan import check_draft, current_generation, draw_draft
+from grids.publish import publish
 from grids.staffing import join_staff
 from grids.who import load_directory
 from tests.invariants import assert_incidents_placed, assert_plan_holds
@@ -209,3 +212,13 @@ def test_a_bridge_or_tunnel_crosses_and_bounds_nothing(city: Database, level: st
     assert len(after.streets) == len(before.streets)
     assert len(after.barriers) == len(before.barriers)
     assert len(after.crossings) == len(before.crossings) + 1
+
+
+def test_blocks_know_the_estate_that_their_addresses_name(city: Database) -> None:
+    with city.session() as session:
+        ground = Ground.load(session, COUNTY)
+        blocks = load_blocks(session, COUNTY, ground, Rules())
+    named = blocks.estate >= 0
+    assert named.any()
+    pairs = np.unique(np.column_stack([blocks.estate, blocks.community])[named], axis=0)
+    assert len(pairs) == len(np.unique(pairs[:, 0])), "an estate lies in one community"
