@@ -30,6 +30,7 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "time": ("time", "reported_at", "时间", "上报时间", "发生时间"),
     "description": ("description", "描述", "问题描述", "事件描述"),
     "address": ("address", "地址", "标准地址", "详细地址"),
+    "estate": ("estate", "小区", "小区名称"),
     "households": ("households", "h_cnt", "户数"),
     "population": ("population", "p_cnt", "人口", "人口数"),
     "community": ("community", "code2", "社区代码", "所属社区"),

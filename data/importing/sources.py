@@ -190,9 +190,16 @@ def import_addresses(
         place = located(row, cols, geometry, system, bounds)
         address = text(row, cols.get("address"), "address")
         ref = text(row, cols.get("id")) or f"{path.stem}:{line}"
-        return {"county": county, "source_ref": ref, "text": address, **place.columns()}
+        estate = text(row, cols.get("estate"))[:200] or None
+        return {
+            "county": county,
+            "source_ref": ref,
+            "text": address,
+            "estate": estate,
+            **place.columns(),
+        }
 
-    rows = check_rows(report, table, ("id", "address", "lon", "lat"), check)
+    rows = check_rows(report, table, ("id", "address", "estate", "lon", "lat"), check)
     report.changed = upsert(session, "address", rows)
     join_addresses(session, county)
     return report

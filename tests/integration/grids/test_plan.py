@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from data.database import Database
 from data.errors import NotFoundError, StateError
-from data.importing import import_osm
+from data.importing import import_addresses, import_osm
 from data.models import Edit, Generation, Grid
 from data.settings import DEMO_COUNTY as COUNTY
 from data.store import upsert
@@ -214,11 +214,18 @@ def test_a_bridge_or_tunnel_crosses_and_bounds_nothing(city: Database, level: st
     assert len(after.crossings) == len(before.crossings) + 1
 
 
-def test_blocks_know_the_estate_that_their_addresses_name(city: Database) -> None:
+def test_blocks_know_the_estate_that_their_addresses_name(city: Database, tmp_path) -> None:
     with city.session() as session:
         ground = Ground.load(session, COUNTY)
         blocks = load_blocks(session, COUNTY, ground, Rules())
-    named = blocks.estate >= 0
-    assert named.any()
-    pairs = np.unique(np.column_stack([blocks.estate, blocks.community])[named], axis=0)
-    assert len(pairs) == len(np.unique(pairs[:, 0])), "an estate lies in one community"
+        place = blocks.polygons_wgs84[np.argmax(blocks.households)].representative_point()
+        file = tmp_path / "addresses.csv"
+        rows = [f"e{i},花园路{i}号,{name},{place.x},{place.y}" for i, name in enumerate("甲甲乙")]
+        file.write_text("\n".join(["id,地址,小区,lon,lat", *rows]), encoding="utf-8")
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+        held = session.scalars(text("SELECT estate FROM address WHERE estate IS NOT NULL")).all()
+        found = load_blocks(session, COUNTY, ground, Rules()).estate
+        session.rollback()
+    assert sorted(held) == ["乙", "甲", "甲"]
+    assert (blocks.estate == -1).all()
+    assert np.flatnonzero(found >= 0).tolist() == [int(np.argmax(blocks.households))]
