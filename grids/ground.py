@@ -78,7 +78,7 @@ _IDLE_UNITS = text(
 # A building this near to a community's edge counts to it; what lies farther is not the county's,
 # as where an extract holds more than the county.
 _NEAR_M = 50.0
-# The estate that most of a block's addresses name; each address lies in one block.
+# The estate that most of a block's addresses name.
 _ESTATES = text(
     "SELECT DISTINCT ON (block.id) block.id, block.community, address.estate "
     "FROM address JOIN block ON block.county = address.county "

@@ -180,10 +180,12 @@ def _run(
     progress: Callable[[int, int], None] | None,
     finished: MutableMapping[str, Solution] | None,
 ) -> list[Solution]:
-    keys = (
-        [] if finished is None else [key_of(*task[:3], weights, effort, task[3]) for task in tasks]
-    )
-    found = {i: finished[key] for i, key in enumerate(keys) if finished and key in finished}
+    keys: list[str] = []
+    found: dict[int, Solution] = {}
+    if finished is not None:
+        keys = [key_of(*task[:3], weights, effort, task[3]) for task in tasks]
+        held = enumerate(map(finished.get, keys))
+        found = {i: solution for i, solution in held if solution is not None}
     total = sum(len(piece.nodes) for piece, *_ in tasks)
     done = sum(len(tasks[i][0].nodes) for i in found)
     waiting = [i for i in range(len(tasks)) if i not in found]
