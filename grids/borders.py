@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
 
 from gis.coverage import SNAP_M, pair_up, shared_segments
 from gis.graph import connected_parts
 
-__all__ = ["BorderLines", "Borders", "draw_borders", "nearest_pair", "with_ferries"]
+__all__ = ["BorderLines", "Borders", "draw_borders", "nearest_pair", "walk_graph", "with_ferries"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -134,6 +135,28 @@ def _crossed(
         met, _ = shapely.STRtree(shapes).query(edges, "dwithin", distance=SNAP_M)
         found[np.flatnonzero(barred)[met]] = True
     return found
+
+
+def walk_graph(borders: Borders, kin: NDArray[np.bool_], middle: Float) -> csr_array:
+    """Steps from block to block, metres from middle to middle.
+
+    Parameters
+    ----------
+    borders : Borders
+    kin : ndarray of bool, shape (m,)
+        Which borders join blocks of a kind; those that cannot be crossed are left out.
+    middle : ndarray of float64, shape (n, 2), projected, metres
+        A point inside each block.
+
+    Returns
+    -------
+    sparse array, shape (n, n), each step once
+        A step of no length counts as a nanometre: zero would be none.
+    """
+    walk = kin & borders.passable
+    left, right = borders.left[walk], borders.right[walk]
+    step = np.hypot(*(middle[left] - middle[right]).T) + 1e-9
+    return coo_array((step, (left, right)), shape=(len(middle), len(middle))).tocsr()
 
 
 def with_ferries(borders: Borders, polygons: Any, community: Int, households: Any) -> Borders:

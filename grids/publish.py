@@ -23,8 +23,6 @@ from grids.plan import DraftGrid, current_generation, draft_grids, draft_labels,
 
 __all__ = ["GRID_RESOLUTION", "publish"]
 
-Labels = NDArray[np.int64]
-
 # About 66 m to a cell's edge: a 300-household urban grid holds a handful of whole cells.
 GRID_RESOLUTION = 10
 
@@ -74,7 +72,7 @@ def _replace_grids(
     session: Session,
     draft: Generation,
     grids: list[DraftGrid],
-    label: Labels,
+    label: NDArray[np.int64],
     blocks: StoredBlocks,
     moment: datetime,
 ) -> None:
@@ -105,7 +103,7 @@ def _insert_grids(
     draft: Generation,
     grids: list[DraftGrid],
     fresh: list[int],
-    label: Labels,
+    label: NDArray[np.int64],
     blocks: StoredBlocks,
     moment: datetime,
 ) -> list[Grid]:

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from gis.coverage import dissolve
 from gis.shape import polsby_popper, reock
 from grids.blocks import Blocks
-from grids.borders import Borders
+from grids.borders import Borders, walk_graph
 from grids.partition import Partition, Rules
 
 __all__ = ["CommunityReport", "GridReport", "community_reports", "grid_reports"]
@@ -144,10 +143,7 @@ def _street_share(borders: Borders, label: Int, count: int) -> Float:
 def _walks(blocks: Blocks, borders: Borders, label: Int, count: int) -> Float:
     """Longest shortest path inside each grid; O(b² log b) for the b blocks of a grid."""
     middle = shapely.get_coordinates(shapely.point_on_surface(blocks.polygons))
-    kin = (label[borders.left] == label[borders.right]) & borders.passable
-    left, right = borders.left[kin], borders.right[kin]
-    step = np.hypot(*(middle[left] - middle[right]).T)
-    graph = coo_array((step + 1e-9, (left, right)), shape=(len(label), len(label))).tocsr()
+    graph = walk_graph(borders, label[borders.left] == label[borders.right], middle)
     order = np.argsort(label, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])
     longest: Float = np.zeros(count)

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from gis.graph import neighbours
-from grids.borders import Borders
+from grids.borders import Borders, walk_graph
 from grids.partition._pieces import Piece
 from grids.partition._solve import INNER, Effort, Solution, solve
 from grids.rules import SizeRange, Weights
@@ -39,11 +38,9 @@ def settlements(size: Float, community: Int, zone: Int, borders: Borders, middle
     -----
     O(e log n) for e borders: one search from all dwellings at once.
     """
-    kin = borders.passable & (community[borders.left] == community[borders.right])
+    kin = community[borders.left] == community[borders.right]
     kin &= zone[borders.left] == zone[borders.right]
-    left, right = borders.left[kin], borders.right[kin]
-    step = np.hypot(*(middle[left] - middle[right]).T) + 1e-9
-    graph = coo_array((step, (left, right)), shape=(len(size), len(size))).tocsr()
+    graph = walk_graph(borders, kin, middle)
     settled = np.flatnonzero(size > 0)
     home = np.arange(len(size), dtype=np.int64)
     if settled.size and settled.size < len(size):
