@@ -17,9 +17,10 @@ from data.models import Account, Division
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from grids.assign import assign_incidents
-from grids.plan import draw_draft
+from grids.plan import draw_draft, rules_of
 from grids.publish import publish
 from grids.staffing import join_staff
+from grids.subdivide import subdivide
 from routing.build import build_network
 
 __all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
@@ -84,6 +85,7 @@ def _steps(files: DemoFiles, home: Path) -> list[Step]:
             ),
         ),
         ("drawing and publishing the grids", _publish),
+        ("drawing the micro-grids", lambda s: subdivide(s, county, rules_of(s, "tongliao"))),
         ("joining the staff to their areas", lambda s: join_staff(s, county)),
         ("assigning the incidents", lambda s: assign_incidents(s, county)),
         ("placing the staff on duty", lambda s: place_demo_staff(s, county, seed=_SEED)),

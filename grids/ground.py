@@ -17,7 +17,7 @@ from grids.borders import BorderLines
 from grids.counting import count_households, share_by_area
 from grids.partition import Rules
 
-__all__ = ["Ground", "StoredBlocks", "load_blocks", "load_lines"]
+__all__ = ["Dwellings", "Ground", "StoredBlocks", "load_blocks", "load_lines"]
 
 # Footways and tracks run through estates and fields: they are no boundary that people see.
 BARRIER_STREETS = (
@@ -66,7 +66,7 @@ _ZONES = text(
     "AND kind = ANY(:kinds) AND ST_Area(geom::geography) >= :area ORDER BY id"
 )
 _DWELLINGS = text(
-    "SELECT ST_AsBinary(geom) AS geom, households FROM building "
+    "SELECT id, ST_AsBinary(geom) AS geom, households FROM building "
     "WHERE county = :county AND households > 0 ORDER BY id"
 )
 _IDLE_UNITS = text(
@@ -127,20 +127,23 @@ class StoredBlocks:
 
 
 @dataclass(frozen=True, slots=True)
-class _Dwellings:
+class Dwellings:
     """Buildings with households, in metres, and what each holds."""
 
+    ids: NDArray[np.int64]
     footprints: NDArray[np.object_]
     households: NDArray[np.int64]
 
     @classmethod
-    def load(cls, session: Session, county: str, ground: Ground) -> "_Dwellings":
+    def load(cls, session: Session, county: str, ground: Ground) -> "Dwellings":
+        """Load those in the communities and up to 50 m beside them."""
         rows = session.execute(_DWELLINGS, {"county": county}).all()
         footprints = ground.local.forward(_shapes([row.geom for row in rows]))
         households = np.array([row.households for row in rows], np.int64)
         near, _ = shapely.STRtree(ground.polygons).query(footprints, "dwithin", distance=_NEAR_M)
         own = np.unique(near)
-        return cls(footprints[own], households[own])
+        ids = np.array([row.id for row in rows], np.int64)
+        return cls(ids[own], footprints[own], households[own])
 
 
 def load_blocks(
@@ -151,7 +154,7 @@ def load_blocks(
     executor: Executor | None = None,
 ) -> StoredBlocks:
     """Load a county's blocks, drawing them where there are none; households are counted anew."""
-    dwellings = _Dwellings.load(session, county, ground)
+    dwellings = Dwellings.load(session, county, ground)
     if not session.execute(_BLOCKS, {"county": county}).first():
         _draw(session, county, ground, rules, dwellings, executor)
     rows = session.execute(_BLOCKS, {"county": county}).all()
@@ -203,7 +206,7 @@ def _draw(
     county: str,
     ground: Ground,
     rules: Rules,
-    dwellings: _Dwellings,
+    dwellings: Dwellings,
     executor: Executor | None,
 ) -> None:
     local = ground.local
@@ -252,7 +255,7 @@ def _count(
     county: str,
     ground: Ground,
     blocks: NDArray[np.object_],
-    dwellings: _Dwellings,
+    dwellings: Dwellings,
 ) -> NDArray[np.int64]:
     points = shapely.point_on_surface(dwellings.footprints)
     idle = session.execute(_IDLE_UNITS, {"county": county}).all()

@@ -75,6 +75,11 @@ def rules_of(session: Session, profile: str) -> Rules:
         urban=_range(found.urban_households, found.urban_least, found.urban_most),
         rural=_range(found.rural_households, found.rural_least, found.rural_most),
         measure=found.measure,
+        micro=SizeRange(
+            (found.micro_least + found.micro_most) / 2,
+            float(found.micro_least),
+            float(found.micro_most),
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """``onegrid plan``: draw, check, publish and export the grids."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,10 +19,11 @@ from data.settings import Settings
 from grids.assign import assign_incidents
 from grids.figures import drafts, gridworkers
 from grids.partition import FinishedPieces
-from grids.plan import check_draft, draw
+from grids.plan import check_draft, draw, rules_of
 from grids.publish import publish as publish_draft
 from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
+from grids.subdivide import subdivide
 from maps.mapdata import collection
 from maps.plan_report import write_report
 
@@ -138,6 +140,39 @@ def publish(*, county: County = None, draft: Draft = None, as_json: AsJson = Fal
     emit(facts, "published: " + ", ".join(f"{k} {v}" for k, v in facts.items()), as_json=as_json)
 
 
+@app.command("micro")
+def draw_micro_grids(
+    *,
+    county: County = None,
+    profile: Annotated[str, typer.Option(help="Rules: tongliao, zhejiang, …")] = "tongliao",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0 for one a core.", min=0)] = 1,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw the micro-grids of published grids that have none yet."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with (
+        executor_of(jobs, dask) as executor,
+        Progress(console=Console(stderr=True), transient=True) as bar,
+        ready_database(settings).session() as session,
+    ):
+        task = bar.add_task("micro-grids", total=None)
+        done = subdivide(
+            session,
+            chosen,
+            rules_of(session, profile),
+            seed=seed,
+            executor=executor,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    text = f"{done.micro_grids} micro-grids in {done.grids} grids, {done.fitting} fit the range"
+    if done.indivisible:
+        text += f"; {len(done.indivisible)} buildings go by unit or floors"
+    emit(asdict(done), text, as_json=as_json)
+
+
 def _newest(draft: int | None, known: list[int]) -> int:
     if draft is not None:
         return draft
@@ -150,16 +185,18 @@ def _newest(draft: int | None, known: list[int]) -> int:
 def export(
     target: Annotated[Path, typer.Argument(help=".gpkg, .geojson, .shp or .csv")],
     *,
+    micro: Annotated[bool, typer.Option("--micro", help="The micro-grids instead.")] = False,
     county: County = None,
 ) -> None:
-    """Export the published grids (EPSG:4326)."""
+    """Export the published grids, or their micro-grids (EPSG:4326)."""
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
         session.execute(text("SET LOCAL transaction_read_only = on"))
-        features = collection(session, chosen, "grid")
+        features = collection(session, chosen, "micro_grid" if micro else "grid")
     if not features["features"]:
-        raise NotFoundError(f"county {chosen} has no published plan")
+        lacks = "micro-grids: run onegrid plan micro" if micro else "published plan"
+        raise NotFoundError(f"county {chosen} has no {lacks}")
     if target.suffix == ".geojson":
         target.write_text(json.dumps(features, ensure_ascii=False), encoding="utf-8")
     else:
@@ -168,4 +205,5 @@ def export(
             frame.drop(columns="geometry").to_csv(target, index=False, encoding="utf-8-sig")
         else:
             frame.to_file(target)
-    emit({}, f"{len(features['features'])} grids: {target}", as_json=False)
+    kind = "micro-grids" if micro else "grids"
+    emit({}, f"{len(features['features'])} {kind}: {target}", as_json=False)

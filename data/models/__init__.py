@@ -3,7 +3,16 @@
 from data.models.base import Base
 from data.models.ground import Address, Block, Building, HouseholdUnit, Railway, Street, Water
 from data.models.people import Person, Responsibility, ServiceArea, Unit
-from data.models.plan import Edit, Generation, Grid, GridBlock, GridCell, Lineage
+from data.models.plan import (
+    Edit,
+    Generation,
+    Grid,
+    GridBlock,
+    GridCell,
+    Lineage,
+    MicroGrid,
+    MicroGridBuilding,
+)
 from data.models.rules import IncidentClass, Profile
 from data.models.territory import Division, Zone
 from data.models.trust import Account, AuditLog, LoginSession, RoleGrant
@@ -30,6 +39,8 @@ __all__ = [
     "IncidentEvent",
     "Lineage",
     "LoginSession",
+    "MicroGrid",
+    "MicroGridBuilding",
     "Person",
     "Position",
     "Profile",

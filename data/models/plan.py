@@ -2,13 +2,31 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, String, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Json, Now, Place, Validity, geometry_column
 
-__all__ = ["Edit", "Generation", "Grid", "GridBlock", "GridCell", "Lineage"]
+__all__ = [
+    "Edit",
+    "Generation",
+    "Grid",
+    "GridBlock",
+    "GridCell",
+    "Lineage",
+    "MicroGrid",
+    "MicroGridBuilding",
+]
 
 
 class Generation(Base):
@@ -86,6 +104,33 @@ class GridBlock(Base):
         BigInteger, ForeignKey("grid.id", ondelete="CASCADE"), primary_key=True
     )
     block_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("block.id"), primary_key=True)
+
+
+class MicroGrid(Base):
+    """A micro-grid 微网格 inside a published grid; the grid's code and a number."""
+
+    __tablename__ = "micro_grid"
+    __table_args__ = (UniqueConstraint("grid_id", "code"),)
+
+    id: Mapped[BigId]
+    grid_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("grid.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(String(24))
+    households: Mapped[int]
+    geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
+
+
+class MicroGridBuilding(Base):
+    """Which buildings a micro-grid consists of."""
+
+    __tablename__ = "micro_grid_building"
+    __table_args__ = (Index("ix_micro_grid_building_building", "building_id"),)
+
+    micro_grid_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("micro_grid.id", ondelete="CASCADE"), primary_key=True
+    )
+    building_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("building.id", ondelete="CASCADE"), primary_key=True
+    )
 
 
 class Lineage(Base):

@@ -23,6 +23,8 @@ class Profile(Base):
     rural_households: Mapped[int]
     rural_least: Mapped[int | None]
     rural_most: Mapped[int | None]
+    micro_least: Mapped[int] = mapped_column(server_default="30")
+    micro_most: Mapped[int] = mapped_column(server_default="50")
     measure: Mapped[str] = mapped_column(String(10), server_default="households")
     source: Mapped[str] = mapped_column(Text)
     verified: Mapped[bool]

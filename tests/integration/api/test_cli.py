@@ -54,6 +54,14 @@ def test_plan_is_drawn_checked_published_and_exported(onegrid, tmp_path: Path) -
     assert "there are: " in onegrid("plan", "partition", "--profile", "mars", code=1)
 
 
+def test_micro_grids_are_drawn_where_they_lack_and_exported(onegrid, tmp_path: Path) -> None:
+    assert "0 micro-grids in 0 grids" in onegrid("plan", "micro")
+    onegrid("plan", "export", "micro.geojson", "--micro")
+    features = json.loads((tmp_path / "micro.geojson").read_text("utf-8"))["features"]
+    first = features[0]["properties"]
+    assert first["code"].startswith(first["grid"])
+
+
 def test_assign_writes_what_fits_and_returns_the_rest(onegrid, tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("编号,经度,纬度\n1,122.31,43.575\n2,1,1\n", "utf-8")
