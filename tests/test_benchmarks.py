@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("name", "options"),
     [
+        ("locator", []),
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
         ("partition_bounds", []),
         ("partition_county", []),

@@ -1,16 +1,29 @@
 """From areas to the raster's words."""
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
 from gis.errors import GeometryError
 from gis.locator.dealing import deal_edges
 from gis.locator.edges import Edges
-from gis.locator.layout import BITS, COLUMNS, EAST, FIRST_CELL, NORTH, ROWS, SOUTH, TOP, WEST
+from gis.locator.layout import (
+    BITS,
+    COLUMNS,
+    EAST,
+    FIRST_CELL,
+    NORTH,
+    ROWS,
+    SOUTH,
+    TOP,
+    WEST,
+    Raster,
+)
 from gis.locator.raster import Level, fill_level
-from gis.locator.states import top_states
+from gis.locator.states import origin_of, top_states
 
-__all__ = ["build"]
+__all__ = ["Heap", "build", "fill", "margin_of"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -18,13 +31,55 @@ Float = NDArray[np.float64]
 # Cells of the top level for each area.
 _CELLS_PER_AREA = 8
 _MOST_TOP_BITS = 11
-# A city's grids take 12.
-_WORDS_PER_EDGE = 40
+# A city's grids take 12 exact words.
+_MOST_WORDS_PER_EDGE = 40
+_USUAL_WORDS = 24
 # A cell's value has 28 bits for a word.
 _MOST_WORDS = 1 << 28
 
 
-def build(edges: Edges, rank: Int) -> Int:
+class Heap:
+    """The growing part of rasters, shared by those that were redrawn from each other.
+
+    Attributes
+    ----------
+    near, exact : ndarray of int64
+        With room behind the words in use.
+    used : ndarray of int64, shape (2,)
+        Words in use of each.
+    lock : threading.Lock
+        Held by whoever appends.
+    """
+
+    def __init__(self, near: Int, exact: Int, used: Int) -> None:
+        self.near, self.exact, self.used = near, exact, used
+        self.lock = threading.Lock()
+        self._first_used = int(used.sum())
+
+    @property
+    def wasteful(self) -> bool:
+        """Whether more words were appended by redrawing than the first raster took."""
+        return int(self.used.sum()) > 2 * self._first_used
+
+    def keep(self, raster: Raster, used: Int) -> None:
+        """Take over the arrays that were appended to, which may be longer ones now."""
+        self.near, self.exact, self.used = raster.near, raster.exact, used
+        self._first_used = self._first_used or int(used.sum())
+
+    def settled(self) -> "Heap":
+        """A copy with room to redraw.
+
+        NumPy asks for huge pages where numba, which made the arrays longer, does not: looking
+        up places all over a city takes half the time.
+        """
+        longer = []
+        for words, used in zip((self.near, self.exact), self.used.tolist(), strict=True):
+            longer.append(np.empty(used + used // 4 + 1024, np.int64))
+            longer[-1][:used] = words[:used]
+        return Heap(longer[0], longer[1], self.used)
+
+
+def build(edges: Edges, rank: Int) -> tuple[Raster, Heap]:
     """Raster over the edges of areas.
 
     Parameters
@@ -35,20 +90,24 @@ def build(edges: Edges, rank: Int) -> Int:
 
     Returns
     -------
-    ndarray of int64
-        See `gis.locator.layout`.
+    Raster, and the heap that it lies in
+
+    Raises
+    ------
+    GeometryError
+        If there are more edges than a raster has room for.
     """
-    words = _frame(edges.ends, len(rank))
+    top_words = _frame(edges.ends, len(rank))
+    room = 1024 + _USUAL_WORDS * len(edges.ends)
+    heap = Heap(np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(2, np.int64))
     if not len(edges.ends):
-        return words
-    top = int(words[TOP])
+        return Raster(top_words, heap.near[:0], heap.exact[:0]), heap
+    top = int(top_words[TOP])
     shift = BITS - top
-    frame = words[:FIRST_CELL].view(np.float64)
-    margin = margin_of(frame)
-    size = float(1 << shift)
-    origin = np.array([frame[WEST], frame[SOUTH], size / frame[COLUMNS], size / frame[ROWS]])
+    frame = top_words[:FIRST_CELL].view(np.float64)
+    origin = origin_of(frame, np.zeros(2, np.int64), shift)
     every = np.arange(len(edges.ends))
-    edge_first, edge = deal_edges(edges.ends, every, origin, top, margin)
+    edge_first, edge = deal_edges(edges.ends, every, origin, top, margin_of(frame))
     state_first, state = top_states(frame, edges, len(rank))
     cell = np.arange(1 << (2 * top))
     corner = np.column_stack([cell & ((1 << top) - 1), cell >> top]) << shift
@@ -61,21 +120,28 @@ def build(edges: Edges, rank: Int) -> Int:
         state_first,
         state,
     )
-    return fill(words, level, edges, rank)
+    fill(top_words, heap, level, edges, rank)
+    heap = heap.settled()
+    near, exact = heap.used.tolist()
+    return Raster(top_words, heap.near[:near], heap.exact[:exact]), heap
 
 
-def fill(words: Int, level: Level, edges: Edges, rank: Int) -> Int:
-    """Write cells and all that lie below them; return the words in use."""
-    margin = margin_of(words[:FIRST_CELL].view(np.float64))
-    used = len(words)
-    most_words = used + _WORDS_PER_EDGE * len(edges.ends)
-    while len(level.target):
-        words, used, level = fill_level(words, used, level, edges, rank, margin, most_words)
-    if used > _MOST_WORDS:
-        raise GeometryError(
-            f"{len(edges.ends)} edges are too many for one locator: split the areas"
-        )
-    return np.ascontiguousarray(words[:used])
+def fill(top: Int, heap: Heap, level: Level, edges: Edges, rank: Int) -> Raster:
+    """Write cells of the top level, and all that lies below them, to the end of the heap."""
+    margin = margin_of(top[:FIRST_CELL].view(np.float64))
+    with heap.lock:
+        used = heap.used.copy()
+        most_words = int(used[1]) + _MOST_WORDS_PER_EDGE * len(edges.ends)
+        raster, of_top = Raster(top, heap.near, heap.exact), True
+        while len(level.target):
+            raster, level = fill_level(raster, used, level, of_top, edges, rank, margin, most_words)
+            of_top = False
+        if used.max() > _MOST_WORDS:
+            raise GeometryError(
+                f"{len(edges.ends)} edges are too many for one locator: split the areas"
+            )
+        heap.keep(raster, used)
+    return Raster(top, raster.near[: used[0]], raster.exact[: used[1]])
 
 
 def margin_of(frame: Float) -> float:

@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 
 from gis.errors import GeometryError
 
-__all__ = ["Edges", "edges_of"]
+__all__ = ["NOWHERE", "Edges", "bounds_of", "edges_of", "joined"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+
+# Bounds of what lies nowhere: they meet nothing.
+NOWHERE = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
 
 class Edges(NamedTuple):
@@ -78,4 +81,4 @@ def joined(ends: Float, user: Int) -> Edges:
 def bounds_of(polygons: Any) -> Float:
     """West, south, east and north of each polygon; an empty one has none and meets nothing."""
     bounds: Float = shapely.bounds(polygons).reshape(-1, 4)
-    return np.where(np.isnan(bounds), np.array([np.inf, np.inf, -np.inf, -np.inf]), bounds)
+    return np.where(np.isnan(bounds), NOWHERE, bounds)

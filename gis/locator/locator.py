@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gis.errors import GeometryError
-from gis.locator.build import build
-from gis.locator.edges import edges_of
+from gis.locator.build import Heap, build
+from gis.locator.edges import NOWHERE, bounds_of, edges_of
+from gis.locator.file import read, write
+from gis.locator.layout import Raster
 from gis.locator.query import covering, locate_many, locate_one
+from gis.locator.redraw import redraw
 
 __all__ = ["Located", "Locator"]
 
 Int = NDArray[np.int64]
+Float = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +65,95 @@ class Locator:
     """
 
     def __init__(self, polygons: Any, codes: Sequence[str]) -> None:
-        shapes = np.asarray(polygons, dtype=object)
+        shapes = _paired(polygons, codes)
         self.codes = np.asarray(codes, dtype=object)
-        if len(shapes) != len(self.codes):
-            raise GeometryError(f"{len(shapes)} polygons but {len(self.codes)} codes")
-        rank = np.empty(len(shapes), np.int64)
-        rank[np.argsort(self.codes.astype(str), kind="stable")] = np.arange(len(shapes))
-        self._words = build(edges_of(shapes, np.arange(len(shapes))), rank)
+        self._bounds = bounds_of(shapes)
+        edges = edges_of(shapes, np.arange(len(shapes)))
+        self._raster, self._heap = build(edges, _ranks(self.codes))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Map a locator that was saved; processes that do so share its memory.
+
+        Raises
+        ------
+        GeometryError
+            If the file is no locator of this version.
+        """
+        raster, bounds, codes = read(path)
+        used = np.array([len(raster.near), len(raster.exact)])
+        heap = Heap(raster.near, raster.exact, used)
+        empty = cls([], [])
+        return empty._with(np.array(codes, dtype=object), bounds, raster, heap)
+
+    def save(self, path: Path) -> None:
+        """Write the locator to a file, whole or not at all."""
+        write(path, self._raster, self._bounds, self.codes.tolist())
 
     def __len__(self) -> int:
         """Count the areas."""
         return len(self.codes)
 
+    def redrawn(self, gone: Sequence[str], polygons: Any, codes: Sequence[str]) -> Self:
+        """A locator with some areas taken out and others put in; this one stays as it is.
+
+        Only the cells that they touch are written anew. Areas that stay keep their positions;
+        those put in take the places of those taken out, then further ones; a place that is
+        left over has the code "".
+
+        Parameters
+        ----------
+        gone : sequence of str
+            Codes of the areas to take out.
+        polygons : array of shapely polygons or multipolygons, shape (m,), EPSG:4326
+        codes : sequence of str, length m
+
+        Raises
+        ------
+        GeometryError
+            If there is no area of a code in `gone`, or what is put in is no polygon.
+        """
+        shapes = _paired(polygons, codes)
+        position = {code: index for index, code in enumerate(self.codes.tolist())}
+        if missing := [code for code in gone if not code or code not in position]:
+            raise GeometryError(f"there is no area {missing[0]!r} to take out")
+        out = np.array([position[code] for code in gone], np.int64)
+        more = np.arange(len(self), len(self) + max(len(shapes) - len(out), 0))
+        place = np.concatenate([out, more])[: len(shapes)]
+        new_codes = np.concatenate([self.codes, np.full(len(more), "", dtype=object)])
+        bounds = np.concatenate([self._bounds, np.empty((len(more), 4))])
+        touched = np.concatenate([self._bounds[out], bounds_of(shapes)])
+        bounds[out], new_codes[out] = NOWHERE, ""
+        bounds[place], new_codes[place] = bounds_of(shapes), np.asarray(codes, dtype=object)
+        raster, heap = redraw(
+            self._raster, self._heap, out, touched, shapes, place, _ranks(new_codes)
+        )
+        return copy(self)._with(new_codes, bounds, raster, heap)  # noqa: SLF001 - of this class
+
+    def _with(self, codes: NDArray[np.object_], bounds: Float, raster: Raster, heap: Heap) -> Self:
+        """Itself, its content exchanged."""
+        self.codes, self._bounds, self._raster, self._heap = codes, bounds, raster, heap
+        return self
+
+    @property
+    def wasteful(self) -> bool:
+        """Whether redrawing has left so much behind that the locator should be built again."""
+        return self._heap.wasteful
+
     @property
     def nbytes(self) -> int:
         """Memory of the raster in bytes."""
-        return self._words.nbytes
+        return sum(words.nbytes for words in self._raster)
 
     def find(self, lon: float, lat: float) -> int:
         """Position of the area with the smallest code that covers one point; -1 for none."""
-        found: int = locate_one(self._words, lon, lat)
+        found: int = locate_one(*self._raster, lon, lat)
         return found
 
     def candidates(self, lon: float, lat: float) -> Int:
         """Every area that covers one point, smallest code first."""
-        found = np.empty(16, np.int64)
-        total = covering(self._words, float(lon), float(lat), found)
-        if total > len(found):
-            found = np.empty(total, np.int64)
-            covering(self._words, float(lon), float(lat), found)
-        return found[:total]
+        found: Int = covering(self._raster, float(lon), float(lat))
+        return found
 
     def locate(self, lon: ArrayLike, lat: ArrayLike, *, threads: int = 1) -> Located:
         """Locate points; a constant number of steps for each, however many areas there are.
@@ -113,7 +178,7 @@ class Locator:
 
         def run(part: int) -> int:
             here = slice(cuts[part], cuts[part + 1])
-            bad = locate_many(self._words, x[here], y[here], area[here], count[here])
+            bad = locate_many(*self._raster, x[here], y[here], area[here], count[here])
             return int(cuts[part]) + bad if bad >= 0 else -1
 
         if threads <= 1:
@@ -125,3 +190,17 @@ class Locator:
             if at >= 0:
                 raise GeometryError(f"point {at} has no finite coordinates: ({x[at]}, {y[at]})")
         return Located(area, count)
+
+
+def _paired(polygons: Any, codes: Sequence[str]) -> NDArray[np.object_]:
+    shapes = np.asarray(polygons, dtype=object)
+    if len(shapes) != len(codes):
+        raise GeometryError(f"{len(shapes)} polygons but {len(codes)} codes")
+    return shapes
+
+
+def _ranks(codes: NDArray[np.object_]) -> Int:
+    """Position of each area in the order of codes."""
+    rank = np.empty(len(codes), np.int64)
+    rank[np.argsort(codes.astype(str), kind="stable")] = np.arange(len(codes))
+    return rank

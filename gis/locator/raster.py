@@ -11,16 +11,16 @@ from gis.locator.edges import Edges
 from gis.locator.layout import (
     COLUMNS,
     EDGE_WORDS,
+    EXACT,
     FIRST_CELL,
-    FOLLOWED,
-    LEFT,
-    MOST_CANDIDATES,
+    NEAR,
     NOTHING,
     ROWS,
-    SPANS,
+    Raster,
     packed,
 )
-from gis.locator.states import centre_of, grown, is_left, node_states, origin_of
+from gis.locator.records import write_near, write_record
+from gis.locator.states import centre_of, grown, node_states, origin_of
 
 __all__ = ["Level", "fill_level"]
 
@@ -62,32 +62,41 @@ class Level(NamedTuple):
 
 @numba.njit(cache=True, nogil=True)
 def fill_level(
-    words: Int, used: int, level: Level, edges: Edges, rank: Int, margin: float, most_words: int
-) -> tuple[Int, int, Level]:
+    raster: Raster,
+    used: Int,
+    level: Level,
+    of_top: bool,
+    edges: Edges,
+    rank: Int,
+    margin: float,
+    most_words: int,
+) -> tuple[Raster, Level]:
     """Write the cells of one level.
 
     Parameters
     ----------
-    words : ndarray of int64
-        The raster; it is written to, and grows.
-    used : int
-        Words in use.
+    raster : Raster
+        It is written to; its arrays grow.
+    used : ndarray of int64, shape (2,)
+        Words in use of `near` and `exact`; counted on.
     level : Level
+    of_top : bool
+        Whether these are cells of the top level.
     edges : Edges
     rank : ndarray of int64
         Position of each area in the order of codes.
     margin : float
         See `deal_edges`.
     most_words : int
-        Beyond it cells are not cut further: where many edges run along each other, no cut
-        parts them.
+        Beyond so many exact words cells are not cut further: where many edges run along each
+        other, no cut parts them.
 
     Returns
     -------
-    words, used, and the cells of the next level
+    The raster, and the cells of the next level.
     """
-    ends = edges.ends
-    frame = words[:FIRST_CELL].copy().view(np.float64)
+    top, near, exact = raster
+    frame = top[:FIRST_CELL].copy().view(np.float64)
     finest = 256.0 * margin * max(frame[COLUMNS], frame[ROWS])
     inside = np.zeros(len(rank), np.bool_)
     listed = np.empty(len(rank) + 1, np.int64)
@@ -100,33 +109,40 @@ def fill_level(
     for cell in range(len(level.target)):
         mine = level.edge[level.edge_first[cell] : level.edge_first[cell + 1]]
         held = level.state[level.state_first[cell] : level.state_first[cell + 1]]
-        target, shift = int(level.target[cell]), int(level.shift[cell])
-        if len(mine) == 0 and len(held) < 2:
-            words.view(np.int32)[target] = held[0] if len(held) else NOTHING
-            continue
-        corner = level.corner[cell]
+        shift, corner = int(level.shift[cell]), level.corner[cell]
         centre = centre_of(frame, corner, shift, 0, 0)
         bits: int = min(_bits_for(len(mine)), shift - FINEST)
         fine = np.float64(np.int64(1) << shift) < finest
-        full = used + EDGE_WORDS * next_edge_first[made] > most_words
-        if len(mine) <= MOST_EDGES or bits < 1 or fine or full:
-            words.view(np.int32)[target] = packed(used, 0)
-            words, used = _write_record(words, used, mine, held, centre, edges, rank, position)
-            continue
-        node = used
+        full = used[1] + EDGE_WORDS * next_edge_first[made] > most_words
         cells = 1 << (2 * bits)
-        used += (cells + 1) // 2
-        words = grown(words, used)
-        words.view(np.int32)[target] = packed(node, bits)
+        cut = False
+        if len(mine) == 0 and len(held) < 2:
+            value = int(held[0]) if len(held) else NOTHING
+        elif len(mine) <= MOST_EDGES or bits < 1 or fine or full:
+            record = int(used[1])
+            exact, used[1] = write_record(exact, record, mine, held, centre, edges, rank, position)
+            near, near_used = write_near(near, int(used[0]), exact, record, frame, corner, shift)
+            value = packed(int(used[0]), NEAR) if near_used > used[0] else packed(record, EXACT)
+            used[0] = near_used
+        else:
+            cut = True
+            value = packed(int(used[0]), bits)
+        if of_top:
+            top.view(np.int32)[level.target[cell]] = value
+        else:
+            near.view(np.int32)[level.target[cell]] = value
+        if not cut:
+            continue
+        node = int(used[0])
+        used[0] += (cells + 1) // 2
+        near = grown(near, used[0])
         part = shift - bits
-        first, dealt = deal_edges(ends, mine, origin_of(frame, corner, part), bits, margin)
+        first, dealt = deal_edges(edges.ends, mine, origin_of(frame, corner, part), bits, margin)
         held_first, held_by = node_states(
             edges, mine, held, centre, frame, corner, part, bits, inside, listed
         )
-        next_target, next_shift = (
-            grown(next_target, made + cells),
-            grown(next_shift, made + cells),
-        )
+        next_target = grown(next_target, made + cells)
+        next_shift = grown(next_shift, made + cells)
         next_corner = grown(next_corner, 2 * (made + cells))
         next_edge_first = grown(next_edge_first, made + cells + 1)
         next_state_first = grown(next_state_first, made + cells + 1)
@@ -154,7 +170,7 @@ def fill_level(
         next_state_first[: made + 1],
         next_state[: next_state_first[made]],
     )
-    return words, used, below
+    return Raster(top, near, exact), below
 
 
 @numba.njit(cache=True, nogil=True)
@@ -164,75 +180,3 @@ def _bits_for(edges: int) -> int:
     while bits < MOST_BITS and edges > TARGET_EDGES * (1 << bits):
         bits += 1
     return bits
-
-
-@numba.njit(cache=True, nogil=True)
-def _write_record(
-    words: Int,
-    used: int,
-    mine: Int,
-    held: Int,
-    centre: tuple[float, float],
-    edges: Edges,
-    rank: Int,
-    position: Int,
-) -> tuple[Int, int]:
-    """Append a leaf's record, or several where candidates are many."""
-    ends = edges.ends
-    total = len(held)
-    for e in mine:
-        total += edges.first[e + 1] - edges.first[e]
-    candidates = np.empty(total, np.int64)
-    count = 0
-    for i in range(len(held)):
-        position[held[i]] = 0
-        candidates[count] = held[i]
-        count += 1
-    for e in mine:
-        for k in range(edges.first[e], edges.first[e + 1]):
-            if position[edges.area[k]] < 0:
-                position[edges.area[k]] = 0
-                candidates[count] = edges.area[k]
-                count += 1
-    candidates = candidates[:count][np.argsort(rank[candidates[:count]])]
-    for start in range(0, count, MOST_CANDIDATES):
-        chunk = candidates[start : start + MOST_CANDIDATES]
-        for i in range(count):
-            position[candidates[i]] = -1
-        for i in range(len(chunk)):
-            position[chunk[i]] = i
-        follows = FOLLOWED if start + MOST_CANDIDATES < count else np.int64(0)
-        pairs = (len(chunk) + 1) // 2
-        words = grown(words, used + 3 + pairs + EDGE_WORDS * len(mine))
-        floats, cells = words.view(np.float64), words.view(np.int32)
-        mask = np.int64(0)
-        for i in range(len(held)):
-            if position[held[i]] >= 0:
-                mask |= np.int64(1) << position[held[i]]
-        words[used + 1] = mask
-        floats[used + 2] = centre[0]
-        words[used + 2 + pairs] = 0
-        for i in range(len(chunk)):
-            cells[2 * (used + 3) + i] = chunk[i]
-        at = used + 3 + pairs
-        kept = 0
-        for e in mine:
-            uses = np.int64(0)
-            for k in range(edges.first[e], edges.first[e + 1]):
-                if position[edges.area[k]] >= 0:
-                    uses ^= np.int64(1) << position[edges.area[k]]
-            if uses == 0:
-                continue
-            if (ends[e, 0] <= centre[0]) != (ends[e, 2] <= centre[0]):
-                uses |= SPANS
-            if is_left(ends[e], centre[0], centre[1]):
-                uses |= LEFT
-            floats[at : at + 4] = ends[e]
-            words[at + 4] = uses
-            at += EDGE_WORDS
-            kept += 1
-        words[used] = kept | (np.int64(len(chunk)) << 32) | follows
-        used = at
-    for i in range(count):
-        position[candidates[i]] = -1
-    return words, used

@@ -4,6 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -169,3 +170,77 @@ def test_what_cannot_be_located_in_is_refused() -> None:
 def test_no_area_at_all_answers_nowhere() -> None:
     assert Locator([], []).locate([1.0], [1.0]).area.tolist() == [-1]
     assert Locator([shapely.Polygon()], ["a"]).find(0.0, 0.0) == -1
+
+
+def redrawn_pieces(rng: np.random.Generator, pieces, codes):
+    """Some pieces taken out, joined with a neighbour or moved a little, others put in."""
+    out = rng.choice(len(pieces), rng.integers(1, min(4, len(pieces)) + 1), replace=False)
+    moved = [shapely.affinity.translate(pieces[i], *rng.uniform(-5e-4, 5e-4, 2)) for i in out]
+    new = np.array([*moved, shapely.union_all(pieces[out])], dtype=object)
+    return [codes[i] for i in out], new, [f"{rng.integers(1000):03d}n{i}" for i in range(len(new))]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_redrawing_some_areas_equals_building_anew(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    held = dict(enumerate(random_coverage_wgs84(seed)))
+    pieces, codes = np.array([*held.values()], dtype=object), [f"{i:03d}" for i in held]
+    locator = Locator(pieces, codes)
+    for _ in range(3):
+        gone, new, fresh = redrawn_pieces(rng, pieces, codes)
+        before = locator
+        locator = locator.redrawn(gone, new, fresh)
+        stay = [i for i, code in enumerate(codes) if code not in gone]
+        old_codes, old_pieces = codes, pieces
+        pieces = np.concatenate([pieces[stay], new])
+        codes = [codes[i] for i in stay] + fresh
+        points = places_of(pieces, rng)
+        assert_same_answers(locator, Locator(pieces, codes), points)
+    assert_same_answers(before, Locator(old_pieces, old_codes), points)
+
+
+def assert_same_answers(one: Locator, other: Locator, points) -> None:
+    for lon, lat in points.tolist():
+        ours = [one.codes[i] for i in one.candidates(lon, lat)]
+        assert ours == [other.codes[i] for i in other.candidates(lon, lat)], (lon, lat)
+
+
+def test_areas_that_stay_keep_their_positions() -> None:
+    row = shapely.box(np.arange(4.0), 0, np.arange(4.0) + 1, 1)
+    locator = Locator(row, ["a", "b", "c", "d"])
+    joined = locator.redrawn(["b", "c"], [shapely.box(1, 0, 3, 1)], ["e"])
+    assert joined.codes.tolist() == ["a", "e", "", "d"]
+    assert joined.locate([0.5, 1.5, 2.5, 3.5], [0.5] * 4).area.tolist() == [0, 1, 1, 3]
+    split = joined.redrawn(["a"], shapely.box([0, 0.5], 0, [0.5, 1], 1), ["f", "g"])
+    assert split.codes.tolist() == ["f", "e", "", "d", "g"]
+    assert split.locate([0.2, 0.7, 3.5], [0.5] * 3).area.tolist() == [0, 4, 3]
+    assert not split.wasteful
+    with pytest.raises(GeometryError, match="no area 'b' to take out"):
+        joined.redrawn(["b"], [], [])
+
+
+def test_a_saved_locator_is_mapped_and_answers_the_same(tmp_path) -> None:
+    pieces = random_coverage_wgs84(7)
+    locator = Locator(pieces, [f"{i:03d}" for i in range(len(pieces))])
+    path = tmp_path / "grids.locator"
+    locator.save(path)
+    mapped = Locator.load(path)
+    points = places_of(pieces, np.random.default_rng(7))
+    assert_same_answers(mapped, locator, points)
+    found = mapped.locate(points[:, 0], points[:, 1])
+    assert np.array_equal(found.area, locator.locate(points[:, 0], points[:, 1]).area)
+    assert mapped.redrawn(["001"], [], []).codes[1] == ""
+    assert not mapped._raster.near.flags.writeable
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a locator", None])
+def test_a_file_that_is_no_locator_is_refused(tmp_path, content) -> None:
+    path = tmp_path / "grids.locator"
+    if content is None:
+        np.save(path.with_suffix(".npy"), np.array([1, 2, 3]))
+        path = path.with_suffix(".npy")
+    else:
+        path.write_bytes(content)
+    with pytest.raises(GeometryError, match="build it again"):
+        Locator.load(path)

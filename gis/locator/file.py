@@ -1,0 +1,60 @@
+"""The raster in a file that several processes map: the memory is held once."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.errors import GeometryError
+from gis.locator.layout import Raster
+
+__all__ = ["read", "write"]
+
+Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+
+# "1GRIDLOC" as a number, and the layout's version: a file of another version is refused.
+_MAGIC, _VERSION = 0x434F4C4449524731, 1
+
+
+def write(path: Path, raster: Raster, bounds: Float, codes: list[str]) -> None:
+    """Write a locator; a reader sees the old file or the whole new one."""
+    text = np.frombuffer("\n".join(codes).encode(), np.uint8)
+    partial = path.with_name(path.name + ".part")
+    with partial.open("wb") as file:
+        for array in (np.array([_MAGIC, _VERSION, len(codes)]), text, bounds, *raster):
+            np.save(file, array, allow_pickle=False)
+    partial.replace(path)
+
+
+def read(path: Path) -> tuple[Raster, Float, list[str]]:
+    """Map a locator's raster; read its bounds and codes.
+
+    Raises
+    ------
+    GeometryError
+        If the file is no locator of this version.
+    """
+    try:
+        with path.open("rb") as file:
+            magic, version, count = np.load(file, allow_pickle=False).tolist()
+            if (magic, version) != (_MAGIC, _VERSION):
+                raise GeometryError(f"{path} is of another version: build it again")
+            text, bounds = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
+            raster = Raster(*[_mapped(path, file) for _ in Raster._fields])
+    except (ValueError, TypeError, EOFError) as error:
+        raise GeometryError(f"{path} is no locator ({error}): build it again") from error
+    return raster, bounds, text.tobytes().decode().split("\n") if count else []
+
+
+def _mapped(path: Path, file: BinaryIO) -> Int:
+    """Map the array that begins here, and go on to the next."""
+    np.lib.format.read_magic(file)
+    shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    start = file.tell()
+    if not shape[0]:
+        return np.empty(0, np.int64)
+    words: Int = np.memmap(path, kind, "r", start, shape)
+    file.seek(start + words.nbytes)
+    return np.asarray(words)
