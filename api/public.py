@@ -18,6 +18,9 @@ Lon = Annotated[
     float, Query(ge=-180, le=180, allow_inf_nan=False, description="degrees, EPSG:4326")
 ]
 Lat = Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, description="degrees, EPSG:4326")]
+RadiusM = Annotated[
+    float, Query(ge=0, le=10_000, allow_inf_nan=False, description="how far off it may be, metres")
+]
 MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
 MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
 
@@ -56,9 +59,10 @@ def card_map(request: Request, db: Db, lon: MaybeLon = None, lat: MaybeLat = Non
 
 
 @router.get("/api/v1/who")
-def who(request: Request, db: Db, lon: Lon, lat: Lat) -> dict[str, Any]:
-    """Grid and duty contacts of a place (EPSG:4326)."""
-    answer = engines(request).directory(db, county_of(request)).answer(lon, lat)
+def who(request: Request, db: Db, lon: Lon, lat: Lat, radius_m: RadiusM = 0.0) -> dict[str, Any]:
+    """Grid and duty contacts of a place (EPSG:4326); which grids it may be in if uncertain."""
+    directory = engines(request).directory(db, county_of(request))
+    answer = directory.answer(lon, lat, radius_m=radius_m)
     people = [
         {"name": p.name, "role": p.role, "duty_phone": p.duty_phone, "by": p.by, "area": p.area}
         for p in answer.people
@@ -66,7 +70,10 @@ def who(request: Request, db: Db, lon: Lon, lat: Lat) -> dict[str, Any]:
     return {
         "crs": "EPSG:4326",
         "grid": asdict(answer.grid) if answer.grid else None,
+        "micro_grid": answer.micro_grid,
         "on_boundary": answer.on_boundary,
+        "ambiguous": answer.ambiguous,
+        "candidates": [asdict(one) for one in answer.candidates],
         "people": people,
         "reason": answer.reason,
     }

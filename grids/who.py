@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from data.errors import StateError
 from gis.locator import Locator
+from gis.shares import Shares
 
-__all__ = ["Directory", "GridFacts", "Holder", "WhoAnswer", "load_directory"]
+__all__ = ["Candidate", "Directory", "GridFacts", "Holder", "WhoAnswer", "load_directory"]
 
 _GRIDS = text(
     "SELECT grid.id, grid.code, grid.name, grid.kind, grid.community, division.name AS "
@@ -30,10 +31,18 @@ _HOLDERS = text(
     "JOIN person ON person.id = r.person_id "
     "WHERE r.county = :county AND r.valid @> CAST(:at AS timestamptz) ORDER BY r.holder, r.id"
 )
+_MICRO_GRIDS = text(
+    "SELECT micro_grid.code, ST_AsBinary(micro_grid.geom) AS geom FROM micro_grid "
+    "JOIN grid ON grid.id = micro_grid.grid_id WHERE grid.county = :county "
+    "AND grid.valid @> CAST(:at AS timestamptz) ORDER BY micro_grid.code"
+)
 _AREAS = text(
     "SELECT id, name, kind, ST_AsBinary(geom) AS geom FROM service_area "
     "WHERE county = :county ORDER BY id"
 )
+
+# A circle drawn with 64 segments, in metres of a projection, is inside an area to this share.
+_WHOLE = 1 - 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,50 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A grid that an uncertain place may lie in.
+
+    Attributes
+    ----------
+    share : float
+        Part of the circle of uncertainty inside it.
+    distance_m, edge_m : float
+        From the stated place to the grid (0 inside), and to its edge.
+    """
+
+    code: str
+    share: float
+    distance_m: float
+    edge_m: float
+
+
+@dataclass(frozen=True, slots=True)
 class WhoAnswer:
-    """The answer for one place: the grid, others on a shared edge, and who is responsible."""
+    """The answer for one place.
+
+    Attributes
+    ----------
+    grid : GridFacts or None
+        None outside every grid.
+    on_boundary : tuple of str
+        Codes of the other grids on whose edge the place lies.
+    people : tuple of Holder
+    reason : str
+    micro_grid : str or None
+        Its code, where the grid has been divided.
+    ambiguous : bool
+        Whether the place may lie in another grid, or in none, as far as it is known.
+    candidates : tuple of Candidate
+        What grids an uncertain place may lie in, largest share first; empty for an exact one.
+    """
 
     grid: GridFacts | None
     on_boundary: tuple[str, ...]
     people: tuple[Holder, ...]
     reason: str
+    micro_grid: str | None = None
+    ambiguous: bool = False
+    candidates: tuple[Candidate, ...] = ()
 
     def first(self, role: str) -> Holder | None:
         """First holder of a role, A before B."""
@@ -88,21 +134,63 @@ class Directory:
     grid_locator: Locator
     areas: list[tuple[int, str, str]]
     area_locator: Locator
+    micro_locator: Locator
+    shares: Shares
     by_grid: dict[int, list[Holder]] = field(default_factory=dict)
     by_division: dict[str, list[Holder]] = field(default_factory=dict)
     by_area: dict[int, list[Holder]] = field(default_factory=dict)
 
-    def answer(self, lon: float, lat: float) -> WhoAnswer:
-        """Answer for one place (degrees, EPSG:4326)."""
+    def answer(self, lon: float, lat: float, *, radius_m: float = 0.0) -> WhoAnswer:
+        """Answer for one place (degrees, EPSG:4326), known to a radius.
+
+        The grid is the one at the place itself; what else it may be is said, never chosen.
+
+        Raises
+        ------
+        GeometryError
+            If the radius is negative or a number is not finite.
+        """
         hits = self.grid_locator.candidates(lon, lat)
         areas = self.area_locator.candidates(lon, lat)
+        near = self.shares.of_place(lon, lat, radius_m) if radius_m else []
+        candidates = tuple(
+            Candidate(self.grids[one.area].code, one.share, one.distance_m, one.edge_m)
+            for one in near
+        )
+        unsure = bool(radius_m) and not (len(near) == 1 and near[0].share > _WHOLE)
         if not hits.size:
             people = self._area_people(areas) + self._county_people()
-            return WhoAnswer(None, (), tuple(people), "outside every grid of the county")
+            reason = "outside every grid of the county"
+            return WhoAnswer(
+                None,
+                (),
+                tuple(people),
+                reason,
+                ambiguous=bool(candidates),
+                candidates=candidates,
+            )
         grid = self.grids[int(hits[0])]
         others = tuple(self.grids[int(hit)].code for hit in hits[1:])
         reason = "on the shared edge of grids: the smallest code" if others else "inside the grid"
-        return WhoAnswer(grid, others, tuple(self.people_of(grid, areas)), reason)
+        return WhoAnswer(
+            grid,
+            others,
+            tuple(self.people_of(grid, areas)),
+            reason,
+            self._micro_grid(grid, lon, lat),
+            unsure or bool(others),
+            candidates,
+        )
+
+    def _micro_grid(self, grid: GridFacts, lon: float, lat: float) -> str | None:
+        """Code of the grid's micro-grid at a place.
+
+        Cuts lie on a lattice of a millimetre: between them and the grid's edge there can be a
+        hair that is in none.
+        """
+        found = self.micro_locator.candidates(lon, lat)
+        codes = (str(self.micro_locator.codes[hit]) for hit in found)
+        return next((code for code in codes if code.startswith(grid.code)), None)
 
     def people_of(
         self, grid: GridFacts, areas: np.ndarray[Any, np.dtype[np.int64]]
@@ -145,13 +233,17 @@ def load_directory(session: Session, county: str, at: datetime | None = None) ->
         for r in rows
     ]
     areas = session.execute(_AREAS, key).all()
+    micro = session.execute(_MICRO_GRIDS, key).all()
+    shapes = _shapes([r.geom for r in rows])
     directory = Directory(
         county,
         moment,
         facts,
-        Locator(_shapes([r.geom for r in rows]), [f.code for f in facts]),
+        Locator(shapes, [f.code for f in facts]),
         [(a.id, a.name, a.kind) for a in areas],
         Locator(_shapes([a.geom for a in areas]), [f"{a.id:012d}" for a in areas]),
+        Locator(_shapes([m.geom for m in micro]), [m.code for m in micro]),
+        Shares(shapes, [f.code for f in facts]),
     )
     _add_holders(session, directory, key)
     return directory

@@ -35,12 +35,29 @@ def register(app: typer.Typer) -> None:
     app.command("map")(draw_map)
 
 
-def who(lon: Lon, lat: Lat, *, county: County = None, as_json: AsJson = False) -> None:
-    """Say which grid a place lies in and who is responsible."""
+def who(
+    lon: Lon,
+    lat: Lat,
+    *,
+    radius: Annotated[
+        float, typer.Option(help="How far off the place may be, in metres.", min=0)
+    ] = 0.0,
+    county: County = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which grid a place lies in, or may lie in, and who is responsible."""
     settings = Settings()
     with ready_database(settings).session() as session:
-        answer = load_directory(session, county_or_default(settings, county)).answer(lon, lat)
+        directory = load_directory(session, county_or_default(settings, county))
+    answer = directory.answer(lon, lat, radius_m=radius)
     lines = [f"{answer.grid.name} {answer.grid.code}" if answer.grid else "no grid", answer.reason]
+    lines += [f"micro-grid {answer.micro_grid}"] if answer.micro_grid else []
+    if answer.ambiguous:
+        lines += ["the place may lie in:"] if answer.candidates else []
+        lines += [
+            f"  {one.code}: {one.share:.0%}, {one.distance_m:.0f} m away, edge {one.edge_m:.0f} m"
+            for one in answer.candidates
+        ]
     lines += [f"  {p.role}: {p.name} {p.duty_phone or ''} ({p.by} {p.area})" for p in answer.people]
     emit(asdict(answer), "\n".join(lines), as_json=as_json)
     raise typer.Exit(0 if answer.grid else 1)

@@ -34,6 +34,8 @@ def test_who_answers_for_people_and_for_programs(onegrid) -> None:
     assert "gridworker:" in onegrid("who", 122.31, 43.575)
     facts = json.loads(onegrid("who", 122.31, 43.575, "--json"))
     assert len(facts["grid"]["code"]) == 15
+    assert facts["micro_grid"].startswith(facts["grid"]["code"])
+    assert "may lie in" in onegrid("who", 122.31, 43.575, "--radius", 300)
     assert "outside" in onegrid("who", 120, 30, code=1)
     assert "180" in onegrid("who", 200, 43, code=2)
 

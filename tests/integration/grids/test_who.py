@@ -7,6 +7,7 @@ from sqlalchemy import text
 from data.database import Database
 from data.errors import StateError
 from data.settings import DEMO_COUNTY as COUNTY
+from gis.errors import GeometryError
 from grids.card import CARD_ROLES, card_at, find_addresses
 from grids.who import load_directory
 
@@ -67,6 +68,61 @@ def test_a_shared_corner_names_the_other_grids(city: Database) -> None:
         answer = load_directory(session, COUNTY).answer(corner.x, corner.y)
     assert answer.grid is not None
     assert [answer.grid.code, *answer.on_boundary] == sorted(set(corner.codes))
+
+
+def test_a_place_has_its_micro_grid(city: Database) -> None:
+    rng = np.random.default_rng(3)
+    query = text(
+        "SELECT micro_grid.code FROM micro_grid JOIN grid ON grid.id = grid_id "
+        "AND upper_inf(valid) WHERE ST_Covers(micro_grid.geom, ST_SetSRID(ST_MakePoint(:x, :y), "
+        "4326)) ORDER BY micro_grid.code LIMIT 1"
+    )
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        for x, y in zip(
+            rng.uniform(122.296, 122.324, 60), rng.uniform(43.57, 43.59, 60), strict=True
+        ):
+            expected = session.scalar(query, {"x": float(x), "y": float(y)})
+            assert directory.answer(x, y).micro_grid == expected
+
+
+def test_an_uncertain_place_says_what_it_may_be(city: Database) -> None:
+    query = text(
+        "SELECT code FROM grid WHERE upper_inf(valid) AND ST_DWithin(geom::geography, "
+        "ST_SetSRID(ST_MakePoint(:x, :y), 4326)::geography, :r) ORDER BY code"
+    )
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        for place in session.execute(PLACES).all():
+            exact = directory.answer(place.lon, place.lat)
+            assert not exact.ambiguous
+            assert exact.candidates == ()
+            inner, outer = (
+                set(session.scalars(query, {"x": place.lon, "y": place.lat, "r": r}))
+                for r in (99.0, 101.0)
+            )
+            answer = directory.answer(place.lon, place.lat, radius_m=100.0)
+            codes = {one.code for one in answer.candidates}
+            assert inner <= codes <= outer
+            assert answer.grid == exact.grid
+            assert answer.ambiguous == (len(codes) > 1 or answer.candidates[0].share < 1 - 1e-6)
+
+
+def test_a_place_just_outside_may_lie_inside(city: Database) -> None:
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        west = session.execute(
+            text(
+                "SELECT ST_X(p) AS lon, ST_Y(p) AS lat FROM "
+                "(SELECT (ST_DumpPoints(geom)).geom AS p FROM grid WHERE upper_inf(valid)) AS corner ORDER BY 1 LIMIT 1"
+            )
+        ).one()
+    answer = directory.answer(west.lon - 1e-4, west.lat, radius_m=30.0)
+    assert answer.grid is None
+    assert answer.ambiguous
+    assert all(0 < one.share < 1 and 5 < one.distance_m < 30 for one in answer.candidates)
+    with pytest.raises(GeometryError, match="no place within"):
+        directory.answer(west.lon, west.lat, radius_m=-1.0)
 
 
 def test_before_the_first_plan_there_is_no_answer(city: Database) -> None:
