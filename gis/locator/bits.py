@@ -7,7 +7,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-__all__ = ["as_float", "bits_set", "lowest_bit", "single"]
+__all__ = ["as_float", "bits_set", "lowest_bit", "pointer", "single"]
 
 
 def _as_float(_: Any, word: Any) -> Any:
@@ -46,6 +46,14 @@ def _single(_: Any, word: Any, half_number: Any) -> Any:
     return types.float64(word, half_number), read
 
 
+def _pointer(_: Any, address: Any) -> Any:
+    def read(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = context.get_value_type(signature.return_type)
+        return builder.inttoptr(arguments[0], kind)
+
+    return types.voidptr(address), read
+
+
 # The bits of a 64-bit word read as a double: a view of the array costs more than a look-up.
 as_float: Callable[[int], float] = cast(Any, intrinsic(_as_float))
 # How many bits of a word are set.
@@ -54,3 +62,5 @@ bits_set: Callable[[int], int] = cast(Any, intrinsic(_bits_set))
 lowest_bit: Callable[[int], int] = cast(Any, intrinsic(_lowest_bit))
 # The lower (0) or upper (1) half of a word read as a single float.
 single: Callable[[int, int], float] = cast(Any, intrinsic(_single))
+# An address as a pointer that `numba.carray` takes.
+pointer: Callable[[int], Any] = cast(Any, intrinsic(_pointer))

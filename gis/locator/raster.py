@@ -27,9 +27,9 @@ __all__ = ["Level", "fill_level"]
 Int = NDArray[np.int64]
 
 # A cell with more edges is cut, into about so many cells that each is left with TARGET edges.
-MOST_EDGES = 4
-TARGET_EDGES = 2
-MOST_BITS = 4
+MOST_EDGES = 5
+TARGET_EDGES = 3
+MOST_BITS = 5
 # The finest cells: 2**FINEST parts of the frame's side make one.
 FINEST = 8
 

@@ -114,7 +114,8 @@ def test_a_place_just_outside_may_lie_inside(city: Database) -> None:
         west = session.execute(
             text(
                 "SELECT ST_X(p) AS lon, ST_Y(p) AS lat FROM "
-                "(SELECT (ST_DumpPoints(geom)).geom AS p FROM grid WHERE upper_inf(valid)) AS corner ORDER BY 1 LIMIT 1"
+                "(SELECT (ST_DumpPoints(geom)).geom AS p FROM grid WHERE upper_inf(valid)) "
+                "AS corner ORDER BY 1 LIMIT 1"
             )
         ).one()
     answer = directory.answer(west.lon - 1e-4, west.lat, radius_m=30.0)
