@@ -148,6 +148,8 @@ class Locator:
     def _hold(self, raster: Raster, heap: Heap) -> None:
         self._raster, self._heap = raster, heap
         self.find = partial(locate_one, *(int(words.ctypes.data) for words in raster))
+        # It may outlive the locator, and with it must live the arrays whose addresses it has.
+        vars(self.find)["raster"] = raster
 
     @property
     def wasteful(self) -> bool:

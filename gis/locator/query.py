@@ -39,7 +39,7 @@ from gis.locator.layout import (
 )
 from gis.locator.orient import side
 
-__all__ = ["covering", "held_at", "locate_many", "locate_one", "record_end"]
+__all__ = ["covering", "has_record", "held_at", "locate_many", "locate_one", "record_end"]
 
 Words = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -274,6 +274,12 @@ def locate_many(
 def _is_node(value: int) -> bool:
     """Whether a value leads to a node: its bits are neither EXACT nor NEAR."""
     return (value < NOTHING) & (((bits_of(value) + 1) & 7) > 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def has_record(raster: Raster, lon: float, lat: float) -> bool:
+    """Whether edges, or several areas, are in the cell of a place."""
+    return _value_at(raster.top, raster.near, lon, lat) < NOTHING
 
 
 @numba.njit(cache=True, nogil=True)

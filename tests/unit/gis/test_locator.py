@@ -135,6 +135,12 @@ def test_many_areas_at_one_corner() -> None:
     assert_exact(pieces, codes, points)
 
 
+def test_find_outlives_its_locator() -> None:
+    find = Locator(shapely.box(np.arange(300.0), 0, np.arange(300.0) + 1, 1), ["a"] * 300).find
+    Locator(shapely.box(np.arange(300.0), 5, np.arange(300.0) + 1, 6), ["a"] * 300)
+    assert [find(x + 0.5, 0.5) for x in range(300)] == list(range(300))
+
+
 def test_threads_give_the_same_answer() -> None:
     pieces = random_coverage_wgs84(5)
     rng = np.random.default_rng(5)
