@@ -14,7 +14,7 @@ from data.importing.report import ImportReport
 from data.importing.rows import located, stated_crs
 from data.importing.sources import INCIDENT_RESOLUTION, read_any
 from gis.cells import cells_of_points
-from grids.who import Directory
+from grids.who import Directory, GridFacts, WhoAnswer
 
 __all__ = ["AssignReport", "assign_incidents", "assign_table"]
 
@@ -65,14 +65,15 @@ def assign_table(
     """Add grid, tie count, H3 cell and the responsible people to every row of a table.
 
     Rows that cannot be placed are in the report with the reason; the others are written to
-    `target` as CSV with the columns ``grid_code``, ``grid_count``, ``by``, ``h3_cell`` and a
-    name and duty phone for each role. The place columns keep what they held.
+    `target` as CSV with the columns ``grid_code``, ``micro_grid``, ``community``,
+    ``grid_count``, ``ambiguous``, ``by``, ``h3_cell`` and a name and duty phone for each role.
+    The place columns keep what they held.
     """
     table = read_any(source, columns)
     system = stated_crs(table, crs)
     report = ImportReport(source.name)
     cols = recognise(table.rows[0], ("lon", "lat")) if table.rows and table.rows[0] else {}
-    placed: list[tuple[dict[str, Any], float, float]] = []
+    placed: list[_Placed] = []
     for index, row in enumerate(table.rows):
         report.read += 1
         shape = table.geometries[index] if table.geometries else None
@@ -81,32 +82,46 @@ def assign_table(
         except CellError as error:
             report.refuse(index + 1, str(error), row)
             continue
-        if not directory.grid_locator.candidates(place.lon, place.lat).size:
-            report.refuse(index + 1, "outside every grid of the county", row)
+        answer = directory.answer(place.lon, place.lat)
+        if answer.grid is None:
+            report.refuse(index + 1, answer.reason, row)
             continue
-        placed.append((row, place.lon, place.lat))
+        placed.append(_Placed(row, place.lon, place.lat, answer.grid, answer))
     report.stored = report.changed = len(placed)
-    _write(directory, placed, target)
+    _write(placed, target)
     return report
 
 
-def _write(
-    directory: Directory, placed: list[tuple[dict[str, Any], float, float]], target: Path
-) -> None:
-    added = ["grid_code", "grid_count", "by", "h3_cell"]
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A row, its place in EPSG:4326, and the answer for it."""
+
+    row: dict[str, Any]
+    lon: float
+    lat: float
+    grid: GridFacts
+    answer: WhoAnswer
+
+    def cells(self) -> list[Any]:
+        """What is added to the row, but for the H3 cell and the people."""
+        count = 1 + len(self.answer.on_boundary)
+        ambiguous = "1" if self.answer.ambiguous else "0"
+        micro = self.answer.micro_grid or ""
+        return [self.grid.code, micro, self.grid.community, count, ambiguous, "polygon"]
+
+
+def _write(placed: list[_Placed], target: Path) -> None:
+    added = ["grid_code", "micro_grid", "community", "grid_count", "ambiguous", "by", "h3_cell"]
     added += [f"{role}_{part}" for role in ROLES for part in ("name", "phone")]
-    own = list(placed[0][0]) if placed else []
-    points = np.array([(lon, lat) for _, lon, lat in placed], float).reshape(-1, 2)
+    own = list(placed[0].row) if placed else []
+    points = np.array([(one.lon, one.lat) for one in placed], float).reshape(-1, 2)
     cells = cells_of_points(points[:, 0], points[:, 1], INCIDENT_RESOLUTION).tolist()
     partial = target.with_name(target.name + ".part")
     with partial.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow([*own, *added])
-        for (row, lon, lat), cell in zip(placed, cells, strict=True):
-            answer = directory.answer(lon, lat)
-            people = [answer.first(role) for role in ROLES]
+        for one, cell in zip(placed, cells, strict=True):
+            people = [one.answer.first(role) for role in ROLES]
             names = [part for p in people for part in ((p.name, p.duty_phone) if p else ("", ""))]
-            code = answer.grid.code if answer.grid else ""
-            count = 1 + len(answer.on_boundary)
-            writer.writerow([*row.values(), code, count, "polygon", f"{cell:x}", *names])
+            writer.writerow([*one.row.values(), *one.cells(), f"{cell:x}", *names])
     partial.replace(target)

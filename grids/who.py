@@ -161,6 +161,8 @@ class Directory:
         if not hits.size:
             people = self._area_people(areas) + self._county_people()
             reason = "outside every grid of the county"
+            if self.grid_locator.find(lat, lon) >= 0:
+                reason += "; lon and lat look swapped"
             return WhoAnswer(
                 None,
                 (),

@@ -136,7 +136,9 @@ def located(
         x, y = number(row, columns.get("lon"), "lon"), number(row, columns.get("lat"), "lat")
     place = Located(x, y, crs)
     if not (-180 <= place.lon <= 180 and -90 <= place.lat <= 90):
-        raise CellError(f"({x:g}, {y:g}) is no place on earth in {crs.name}")
+        swapped = -180 <= place.lat <= 180 and -90 <= place.lon <= 90
+        hint = "; lon and lat look swapped" if swapped else ""
+        raise CellError(f"({x:g}, {y:g}) is no place on earth in {crs.name}{hint}")
     if bounds is not None:
         west, south, east, north = bounds
         if not (west <= place.lon <= east and south <= place.lat <= north):

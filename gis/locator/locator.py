@@ -1,6 +1,6 @@
 """The locator: place → area, exact on every place, ties reported."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -147,7 +147,8 @@ class Locator:
 
     def _hold(self, raster: Raster, heap: Heap) -> None:
         self._raster, self._heap = raster, heap
-        self.find = partial(locate_one, *(int(words.ctypes.data) for words in raster))
+        addresses = (int(words.ctypes.data) for words in raster)
+        self.find: Callable[[float, float], int] = partial(locate_one, *addresses)
         # It may outlive the locator, and with it must live the arrays whose addresses it has.
         vars(self.find)["raster"] = raster
 

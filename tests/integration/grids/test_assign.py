@@ -17,7 +17,10 @@ def table(folder: Path, session) -> Path:
     )
     lines = [f"{row.source_ref},{row.x!r},{row.y!r}" for row in rows]
     path = folder / "in.csv"
-    path.write_text("编号,经度,纬度\n" + "\n".join([*lines, "海上,1.0,1.0", "空,,"]), "utf-8")
+    path.write_text(
+        "编号,经度,纬度\n" + "\n".join([*lines, "海上,1.0,1.0", "空,,", "反,43.575,122.31"]),
+        "utf-8",
+    )
     return path
 
 
@@ -35,10 +38,11 @@ def test_a_table_is_assigned_as_the_database_assigns(city: Database, tmp_path: P
                 "JOIN grid ON grid.id = grid_id ORDER BY incident.id"
             )
         ).all()
-    assert (report.read, report.stored) == (602, 600)
+    assert (report.read, report.stored) == (603, 600)
     assert [refusal.reason for refusal in report.refused] == [
         "outside every grid of the county",
         "lon is missing",
+        "(43.575, 122.31) is no place on earth in EPSG:4326; lon and lat look swapped",
     ]
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:
         found = list(csv.DictReader(handle))
@@ -46,6 +50,8 @@ def test_a_table_is_assigned_as_the_database_assigns(city: Database, tmp_path: P
     for row, (ref, code, count, cell, worker) in zip(found, held, strict=True):
         assert (row["编号"], row["grid_code"], int(row["grid_count"])) == (ref, code, count)
         assert row["h3_cell"] == cell
+        assert row["micro_grid"].startswith(code)
+        assert (row["community"], row["ambiguous"]) == (code[:12], str(int(count > 1)))
         assert row["gridworker_name"] == worker
 
 
