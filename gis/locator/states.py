@@ -94,6 +94,14 @@ def _toggle(area: int, inside: NDArray[np.bool_], listed: Int, count: int) -> in
 
 
 @numba.njit(cache=True, nogil=True)
+def _cross(edges: Edges, e: int, inside: NDArray[np.bool_], listed: Int, count: int) -> int:
+    """Change all areas of an edge."""
+    for k in range(edges.first[e], edges.first[e + 1]):
+        count = _toggle(edges.area[k], inside, listed, count)
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
 def _crossings_of_row(
     ends: Float, chosen: Int, row: int, frame: Float, corner: Int, shift: int, side_bits: int
 ) -> tuple[Int, Int]:
@@ -109,6 +117,35 @@ def _crossings_of_row(
             count += 1
     order = np.argsort(column[:count], kind="mergesort")
     return column[:count][order], edge[:count][order]
+
+
+@numba.njit(cache=True, nogil=True)
+def _sweep_row(
+    edges: Edges,
+    columns: Int,
+    crossed: Int,
+    inside: NDArray[np.bool_],
+    listed: Int,
+    count: int,
+    first: Int,
+    area: Int,
+) -> Int:
+    """Write the areas of a row of centres from west to east; `inside` is empty afterwards.
+
+    `first` holds where the areas of the row's first cell begin, and is filled in behind it.
+    """
+    event, used = 0, first[0]
+    for column in range(len(first) - 1):
+        while event < len(crossed) and columns[event] <= column:
+            count = _cross(edges, crossed[event], inside, listed, count)
+            event += 1
+        area = grown(area, used + count)
+        area[used : used + count] = listed[:count]
+        used += count
+        first[column + 1] = used
+    for i in range(count):
+        inside[listed[i]] = False
+    return area
 
 
 @numba.njit(cache=True, nogil=True)
@@ -142,24 +179,12 @@ def top_states(frame: Float, edges: Edges, areas: int) -> tuple[Int, Int]:
     area = np.empty(size * size, np.int64)
     inside = np.zeros(areas, np.bool_)
     listed = np.empty(areas + 1, np.int64)
-    used = 0
     for row in range(size):
         mine = of_row[rows_first[row] : rows_first[row + 1]]
         columns, crossed = _crossings_of_row(ends, mine, row, frame, corner, shift, side_bits)
-        count, event = 0, 0
-        for column in range(size):
-            while event < len(crossed) and columns[event] <= column:
-                e = crossed[event]
-                for k in range(edges.first[e], edges.first[e + 1]):
-                    count = _toggle(edges.area[k], inside, listed, count)
-                event += 1
-            area = grown(area, used + count)
-            area[used : used + count] = listed[:count]
-            used += count
-            first[row * size + column + 1] = used
-        for i in range(count):
-            inside[listed[i]] = False
-    return first, area[:used]
+        firsts = first[row * size : (row + 1) * size + 1]
+        area = _sweep_row(edges, columns, crossed, inside, listed, 0, firsts, area)
+    return first, area[: first[-1]]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -180,7 +205,6 @@ def node_states(
     size = 1 << bits
     first = np.zeros(size * size + 1, np.int64)
     area = np.empty(size * size, np.int64)
-    used = 0
     for row in range(size):
         x, y = centre_of(frame, corner, shift, 0, row)
         count = 0
@@ -194,21 +218,11 @@ def node_states(
             if (ax <= centre[0]) != (bx <= centre[0]):
                 crosses ^= is_left(ends[e], centre[0], y) != is_left(ends[e], centre[0], centre[1])
             if crosses:
-                for k in range(edges.first[e], edges.first[e + 1]):
-                    count = _toggle(edges.area[k], inside, listed, count)
+                count = _cross(edges, e, inside, listed, count)
         columns, crossed = _crossings_of_row(ends, mine, row, frame, corner, shift, bits)
-        event = 0
-        for column in range(size):
-            while event < len(crossed) and columns[event] <= column:
-                if columns[event] > 0:
-                    e = crossed[event]
-                    for k in range(edges.first[e], edges.first[e + 1]):
-                        count = _toggle(edges.area[k], inside, listed, count)
-                event += 1
-            area = grown(area, used + count)
-            area[used : used + count] = listed[:count]
-            used += count
-            first[row * size + column + 1] = used
-        for i in range(count):
-            inside[listed[i]] = False
-    return first, area[:used]
+        # Those west of the first centre were crossed on the way to it.
+        beyond = np.searchsorted(columns, 1)
+        firsts = first[row * size : (row + 1) * size + 1]
+        columns, crossed = columns[beyond:], crossed[beyond:]
+        area = _sweep_row(edges, columns, crossed, inside, listed, count, firsts, area)
+    return first, area[: first[-1]]
