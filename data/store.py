@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from psycopg import sql
 from sqlalchemy.orm import Session
 
-__all__ = ["upsert"]
+__all__ = ["shapes_from_wkb", "upsert"]
 
 
 def upsert(
@@ -87,3 +89,10 @@ def _cell(value: Any) -> Any:
     if isinstance(value, shapely.Geometry):
         return shapely.to_wkb(shapely.set_srid(value, 4326), hex=True, include_srid=True)
     return value
+
+
+def shapes_from_wkb(wkb: Sequence[bytes | memoryview]) -> NDArray[np.object_]:
+    """Geometries of a query's ``ST_AsBinary`` column, shape (n,), as they are held."""
+    shapes = np.empty(len(wkb), dtype=object)
+    shapes[:] = shapely.from_wkb([bytes(item) for item in wkb])
+    return shapes

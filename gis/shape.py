@@ -1,4 +1,4 @@
-"""Shape measures of polygons in a projected system."""
+"""Shape measures of polygons in a projected system, and their form as it is held."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-__all__ = ["polsby_popper", "reock"]
+__all__ = ["as_multipolygon", "polsby_popper", "reock"]
 
 
 def polsby_popper(polygons: Any) -> NDArray[np.float64]:
@@ -53,3 +53,8 @@ def reock(polygons: Any) -> NDArray[np.float64]:
     out = np.zeros_like(area)
     np.divide(area, circle, out=out, where=circle > 0)
     return out
+
+
+def as_multipolygon(shape: Any) -> shapely.MultiPolygon:
+    """A polygon or multipolygon as a multipolygon, which is what columns of areas take."""
+    return shapely.MultiPolygon(list(shapely.get_parts(shape)))

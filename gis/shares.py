@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,17 @@ class Shares:
         if len(shapes) != len(codes):
             raise GeometryError(f"{len(shapes)} polygons but {len(codes)} codes")
         self._codes = list(codes)
-        self._local = LocalProjection.around(shapes) if len(shapes) else LocalProjection(0.0, 0.0)
-        self._shapes: NDArray[np.object_] = self._local.forward(shapes)
-        self._tree = shapely.STRtree(self._shapes)
+        self._polygons = shapes
+
+    # Projected when first asked for: whoever asks for exact places only never needs it.
+    @cached_property
+    def _local(self) -> LocalProjection:
+        some = len(self._polygons)
+        return LocalProjection.around(self._polygons) if some else LocalProjection(0.0, 0.0)
+
+    @cached_property
+    def _tree(self) -> Any:
+        return shapely.STRtree(self._local.forward(self._polygons))
 
     def of_place(self, lon: float, lat: float, radius_m: float) -> list[Share]:
         """Areas that a place may lie in that is known to a radius, largest share first.
@@ -109,7 +118,7 @@ class Shares:
 
     def _shares(self, shape: Any, centre: Any) -> list[Share]:
         hits = np.asarray(self._tree.query(shape, "dwithin", distance=_TOUCH_M), np.int64)
-        areas = self._shapes[hits]
+        areas = self._tree.geometries[hits]
         measured = _measure(shapely.intersection(areas, shape), shape)
         whole = _measure(np.array([shape], dtype=object), shape)[0]
         distance = shapely.distance(areas, centre)

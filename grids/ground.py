@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.communities import ensure_communities
-from data.store import upsert
+from data.store import shapes_from_wkb, upsert
 from gis.crs import LocalProjection
 from grids.blocks import draw_blocks
 from grids.borders import BorderLines
@@ -107,7 +107,7 @@ class Ground:
         """Load the communities, making them first where the county has none."""
         ensure_communities(session, county)
         rows = session.execute(_COMMUNITIES, {"county": county}).all()
-        shapes = _shapes([row.geom for row in rows])
+        shapes = shapes_from_wkb([row.geom for row in rows])
         local = LocalProjection.around(shapes)
         urban = np.array([row.ur.startswith("1") for row in rows])
         return cls(local, [row.code for row in rows], urban, local.forward(shapes))
@@ -138,7 +138,7 @@ class Dwellings:
     def load(cls, session: Session, county: str, ground: Ground) -> "Dwellings":
         """Load those in the communities and up to 50 m beside them."""
         rows = session.execute(_DWELLINGS, {"county": county}).all()
-        footprints = ground.local.forward(_shapes([row.geom for row in rows]))
+        footprints = ground.local.forward(shapes_from_wkb([row.geom for row in rows]))
         households = np.array([row.households for row in rows], np.int64)
         near, _ = shapely.STRtree(ground.polygons).query(footprints, "dwithin", distance=_NEAR_M)
         own = np.unique(near)
@@ -158,7 +158,7 @@ def load_blocks(
     if not session.execute(_BLOCKS, {"county": county}).first():
         _draw(session, county, ground, rules, dwellings, executor)
     rows = session.execute(_BLOCKS, {"county": county}).all()
-    shapes = _shapes([row.geom for row in rows])
+    shapes = shapes_from_wkb([row.geom for row in rows])
     metres = ground.local.forward(shapes)
     households = _count(session, county, ground, metres, dwellings)
     ids = np.array([row.id for row in rows], np.int64)
@@ -195,7 +195,7 @@ def load_lines(session: Session, county: str, ground: Ground) -> BorderLines:
     """Load what borders may follow: streets, barriers, and where barriers are crossed."""
     key = {"county": county, "kinds": [*BARRIER_STREETS, *_links()]}
     found = {
-        name: ground.local.forward(_shapes(list(session.scalars(text(query), key))))
+        name: ground.local.forward(shapes_from_wkb(list(session.scalars(text(query), key))))
         for name, query in _LINES.items()
     }
     return BorderLines(**found)
@@ -219,11 +219,11 @@ def _draw(
     paths = session.scalars(_PATHS, {"county": county}).all()
     blocks = draw_blocks(
         ground.polygons,
-        local.forward(_shapes(list(barriers))),
-        local.forward(_shapes([zone.geom for zone in zones])),
+        local.forward(shapes_from_wkb(list(barriers))),
+        local.forward(shapes_from_wkb([zone.geom for zone in zones])),
         dwellings.footprints,
         dwellings.households,
-        paths=local.forward(_shapes(list(paths))),
+        paths=local.forward(shapes_from_wkb(list(paths))),
         atoms=[rules.atom_of(urban=bool(urban)) for urban in ground.urban],
         executor=executor,
     )
@@ -260,12 +260,6 @@ def _count(
     points = shapely.point_on_surface(dwellings.footprints)
     idle = session.execute(_IDLE_UNITS, {"county": county}).all()
     counts = np.array([row.households for row in idle], np.int64)
-    units = ground.local.forward(_shapes([row.geom for row in idle]))
+    units = ground.local.forward(shapes_from_wkb([row.geom for row in idle]))
     total = count_households(blocks, points, dwellings.households)
     return total if not len(units) else total + share_by_area(units, counts, blocks)
-
-
-def _shapes(wkb: list[bytes | memoryview]) -> NDArray[np.object_]:
-    shapes = np.empty(len(wkb), dtype=object)
-    shapes[:] = shapely.from_wkb([bytes(item) for item in wkb])
-    return shapes

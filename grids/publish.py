@@ -15,6 +15,7 @@ from data.models import Generation, Grid, GridBlock, Lineage
 from data.store import upsert
 from gis.cells import cover_polygons
 from gis.coverage import dissolve
+from gis.shape import as_multipolygon
 from grids.checks import check_plan
 from grids.codes import new_codes, reading_order
 from grids.ground import Ground, StoredBlocks, load_blocks
@@ -136,7 +137,7 @@ def _insert_grids(
                 "zone_id": grid.zone_id,
                 "households": int(households[i]),
                 "valid": f"[{moment.isoformat()},)",
-                "geom": _multi(shapes[i]),
+                "geom": as_multipolygon(shapes[i]),
             }
         )
     upsert(session, "grid", rows, key=())
@@ -150,10 +151,6 @@ def _insert_grids(
     upsert(session, "grid_block", links, key=())
     _index_cells(session, county, [by_code[codes[i]] for i in fresh], shapes[fresh])
     return new
-
-
-def _multi(shape: Any) -> Any:
-    return shapely.MultiPolygon(list(shapely.get_parts(shape)))
 
 
 def _codes(

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.errors import StateError
-from data.store import upsert
+from data.store import shapes_from_wkb, upsert
+from gis.shape import as_multipolygon
 from grids.codes import reading_order
 from grids.ground import Dwellings, Ground
 from grids.micro import MicroGrids, micro_grids
@@ -88,7 +89,7 @@ def subdivide(
     if not rows and not _has_plan(session, county):
         raise StateError(f"county {county} has no published plan: run onegrid plan publish")
     ground = Ground.load(session, county)
-    shapes = ground.local.forward(shapely.from_wkb([bytes(row.geom) for row in rows]))
+    shapes = ground.local.forward(shapes_from_wkb([row.geom for row in rows]))
     dwellings = Dwellings.load(session, county, ground)
     members = _members(session, county, ground, dwellings, [row.id for row in rows])
     tasks = [
@@ -129,7 +130,7 @@ def _members(
         ),
         {"county": county},
     ).all()
-    blocks = shapely.from_wkb([bytes(row.geom) for row in rows])
+    blocks = shapes_from_wkb([row.geom for row in rows])
     tree = shapely.STRtree(ground.local.forward(blocks))
     homes = shapely.point_on_surface(dwellings.footprints)
     home, block = tree.query_nearest(homes, all_matches=False)
@@ -177,7 +178,7 @@ def _store(
         for micro, shape in enumerate(ground.local.inverse(one.polygons)):
             row = {"county": county, "grid_id": grid, "code": codes[micro]}
             row["households"] = int(one.households[micro])
-            row["geom"] = shapely.MultiPolygon(list(shapely.get_parts(shape)))
+            row["geom"] = as_multipolygon(shape)
             rows.append(row)
         links += zip(
             [codes[m] for m in one.building.tolist()], dwellings.ids[mine].tolist(), strict=True

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.errors import StateError
+from data.store import shapes_from_wkb
 from gis.locator import Locator
 from gis.shares import Shares
 
@@ -236,15 +236,15 @@ def load_directory(session: Session, county: str, at: datetime | None = None) ->
     ]
     areas = session.execute(_AREAS, key).all()
     micro = session.execute(_MICRO_GRIDS, key).all()
-    shapes = _shapes([r.geom for r in rows])
+    shapes = shapes_from_wkb([r.geom for r in rows])
     directory = Directory(
         county,
         moment,
         facts,
         Locator(shapes, [f.code for f in facts]),
         [(a.id, a.name, a.kind) for a in areas],
-        Locator(_shapes([a.geom for a in areas]), [f"{a.id:012d}" for a in areas]),
-        Locator(_shapes([m.geom for m in micro]), [m.code for m in micro]),
+        Locator(shapes_from_wkb([a.geom for a in areas]), [f"{a.id:012d}" for a in areas]),
+        Locator(shapes_from_wkb([m.geom for m in micro]), [m.code for m in micro]),
         Shares(shapes, [f.code for f in facts]),
     )
     _add_holders(session, directory, key)
@@ -265,9 +265,3 @@ def _add_holders(session: Session, directory: Directory, key: dict[str, Any]) ->
         else:
             holder = Holder(*person, "service area", area_names.get(r.service_area_id, ""))
             directory.by_area.setdefault(r.service_area_id, []).append(holder)
-
-
-def _shapes(wkb: list[Any]) -> Any:
-    shapes = np.empty(len(wkb), dtype=object)
-    shapes[:] = shapely.from_wkb([bytes(item) for item in wkb])
-    return shapes

@@ -23,7 +23,7 @@ from gis.locator.layout import (
 from gis.locator.raster import Level, fill_level
 from gis.locator.states import origin_of, top_states
 
-__all__ = ["Heap", "build", "fill", "margin_of"]
+__all__ = ["Heap", "build", "fill", "margin_of", "top_level"]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -105,21 +105,22 @@ def build(edges: Edges, rank: Int) -> tuple[Raster, Heap]:
     every = np.arange(len(edges.ends))
     edge_first, edge = deal_edges(edges.ends, every, origin, top, margin_of(frame))
     state_first, state = top_states(frame, edges, len(rank))
-    cell = np.arange(1 << (2 * top))
-    corner = np.column_stack([cell & ((1 << top) - 1), cell >> top]) << shift
-    level = Level(
-        2 * FIRST_CELL + cell,
-        corner,
-        np.full(len(cell), shift),
-        edge_first,
-        edge,
-        state_first,
-        state,
-    )
+    cells = np.arange(1 << (2 * top))
+    level = top_level(cells, top, edge_first, edge, state_first, state)
     fill(top_words, heap, level, edges, rank)
     heap = heap.settled()
     near, exact = heap.used.tolist()
     return Raster(top_words, heap.near[:near], heap.exact[:exact]), heap
+
+
+def top_level(
+    cells: Int, top: int, edge_first: Int, edge: Int, state_first: Int, state: Int
+) -> Level:
+    """Cells of a top level of so many bits, to be written; see `Level`."""
+    shift = BITS - top
+    corner = np.column_stack([cells & ((1 << top) - 1), cells >> top]) << shift
+    target, shifts = 2 * FIRST_CELL + cells, np.full(len(cells), shift)
+    return Level(target, corner, shifts, edge_first, edge, state_first, state)
 
 
 def fill(top: Int, heap: Heap, level: Level, edges: Edges, rank: Int) -> Raster:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.locator.bits import as_float, lowest_bit
-from gis.locator.build import Heap, build, fill, margin_of
+from gis.locator.build import Heap, build, fill, margin_of, top_level
 from gis.locator.dealing import deal_edges
 from gis.locator.edges import Edges, edges_of, joined
 from gis.locator.layout import (
@@ -173,21 +173,21 @@ def _level(raster: Raster, cells: Int, edges: Edges, gone: Int, fresh: Edges, ar
     frame = raster.top[:FIRST_CELL].view(np.float64)
     top = int(raster.top[TOP])
     shift = BITS - top
-    corner = np.column_stack([cells & ((1 << top) - 1), cells >> top]) << shift
-    origin = origin_of(frame, np.zeros(2, np.int64), shift)
+    west_south = np.zeros(2, np.int64)
+    origin = origin_of(frame, west_south, shift)
     every = np.arange(len(edges.ends))
     first, dealt = deal_edges(edges.ends, every, origin, top, margin_of(frame))
     of_cell = [dealt[first[cell] : first[cell + 1]] for cell in cells]
     added = np.sort(area)
     states: list[Int] = []
-    for one in corner:
-        centre = centre_of(frame, one, shift, 0, 0)
+    for cell in cells.tolist():
+        column, row = cell & ((1 << top) - 1), cell >> top
+        centre = centre_of(frame, west_south, shift, column, row)
         held = held_at(raster, *centre)
         states.append(np.append(held[~np.isin(held, gone)], _holding(fresh, added, *centre)))
-    return Level(
-        2 * FIRST_CELL + cells,
-        corner,
-        np.full(len(cells), shift),
+    return top_level(
+        cells,
+        top,
         _starts(of_cell),
         np.concatenate([np.empty(0, np.int64), *of_cell]),
         _starts(states),
