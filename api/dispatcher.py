@@ -42,7 +42,8 @@ def page(request: Request, db: Db, _who: Dispatcher, incident: Chosen = 0) -> st
     values: dict[str, Any] = {"incident": None, "answer": None, "advice": None, "place": None}
     if incident:
         found, place = _incident(db, county, incident)
-        answer = engines(request).directory(db, county).answer(*place)
+        directory = engines(request).directory(db)
+        answer = directory.answer(*place, class_code=found.class_code)
         values = {"incident": found, "answer": answer, "place": place}
         values["advice"] = _recommend(request, db, incident) if found.state == "accepted" else None
     classes = {row.code: row for row in db.query(IncidentClass)}

@@ -7,7 +7,7 @@ import jinja2
 from fastapi import Request
 
 import maps
-from data.roles import ROLE_NAMES_ZH
+from data.roles import preset_role_names
 from data.settings import DEMO_COUNTY
 from maps.texts import LANGUAGES, Texts, texts
 
@@ -41,7 +41,7 @@ def render(request: Request, template: str, **values: Any) -> str:
     words = texts(language)
 
     def role_name(role: str) -> str:
-        return ROLE_NAMES_ZH.get(role, role) if language == "zh" else role.replace("_", " ")
+        return preset_role_names(language).get(role, role)
 
     return _ENVIRONMENT.get_template(template).render(
         _=words,

@@ -1,24 +1,36 @@
-"""Roles and ways of moving by their Chinese and English names."""
+"""Roles by the names that lists give them, and ways of moving by their Chinese names."""
 
-__all__ = ["MODES", "ROLES", "ROLE_NAMES_ZH"]
+import json
+from functools import cache
+from pathlib import Path
 
-ROLE_NAMES_ZH = {
-    "centre_director": "网格中心主任",
-    "grid_leader": "网格长",
-    "gridworker": "网格员",
-    "police": "社区民警",
-    "mediator": "调解员",
-    "doctor": "医生",
-    "electrician": "水电工",
-}
-ROLES = (
-    {zh: role for role, zh in ROLE_NAMES_ZH.items()}
-    | {role: role for role in ROLE_NAMES_ZH}
-    | {"专职网格员": "gridworker", "民警": "police", "人民调解员": "mediator"}
-)
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from data.models import Role
+
+__all__ = ["MODES", "preset_role_names", "roles_by_name"]
+
 MODES = {"car": "car", "moped": "moped", "foot": "foot"} | {
     "汽车": "car",
     "警车": "car",
     "电动车": "moped",
     "步行": "foot",
 }
+
+
+def roles_by_name(session: Session) -> dict[str, str]:
+    """Every code, name and other name of a role → its code."""
+    found: dict[str, str] = {}
+    for role in session.scalars(select(Role).order_by(Role.code)):
+        for name in (role.code, role.name, role.name_en, *role.aliases):
+            found.setdefault(name, role.code)
+    return found
+
+
+@cache
+def preset_role_names(language: str) -> dict[str, str]:
+    """Code → name in a language (``zh`` or ``en``) of the roles that ship with the program."""
+    path = Path(__file__).parent / "presets" / "roles.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {row["code"]: row["name" if language == "zh" else "name_en"] for row in rows}

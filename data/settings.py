@@ -50,3 +50,13 @@ class Settings(BaseSettings):
     def networks_dir(self) -> Path:
         """Folder of the road networks, one file per county."""
         return self.home / "networks"
+
+    @property
+    def locators_dir(self) -> Path:
+        """Folder of the built locators, which processes map together."""
+        return self.home / "locators"
+
+    @property
+    def jobs_dir(self) -> Path:
+        """Folder of the files of background jobs; web server and worker share it."""
+        return self.home / "jobs"

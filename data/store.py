@@ -7,6 +7,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from psycopg import sql
+from psycopg.types.range import TimestamptzRange
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 __all__ = ["shapes_from_wkb", "upsert"]
@@ -88,6 +90,8 @@ def _action(table: str, columns: list[str], keys: list[str]) -> sql.Composable:
 def _cell(value: Any) -> Any:
     if isinstance(value, shapely.Geometry):
         return shapely.to_wkb(shapely.set_srid(value, 4326), hex=True, include_srid=True)
+    if isinstance(value, Range):
+        return TimestamptzRange(value.lower, value.upper)
     return value
 
 

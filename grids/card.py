@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from grids.who import Directory, GridFacts, Holder
+from grids.places import GridFacts
+from grids.responsibility import Holder
+from grids.who import Directory
 
 __all__ = ["AddressMatch", "Card", "card_at", "find_addresses"]
 

@@ -1,16 +1,29 @@
 """Joining staff to areas: who on the staff list looks after which grid, community or beat."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from data.models import Division, Grid, Person, Responsibility, ServiceArea
+from data.posts import PostChange, PostKey, key_of, record_changes
 
 __all__ = ["StaffingReport", "join_staff"]
+
+_AUTHOR = "join_staff"
+_ENDED_GRIDS = text(
+    "SELECT r.id, upper(grid.valid) AS at FROM responsibility AS r "
+    "JOIN grid ON grid.id = r.grid_id OR grid.code = left(r.micro_grid, length(grid.code)) "
+    "WHERE r.county = :county AND grid.county = :county AND upper_inf(r.valid) "
+    "AND upper(grid.valid) <= :moment"
+)
+_ENDED_MEMBERS = text(
+    "UPDATE membership SET valid = membership.valid * tstzrange(NULL, upper(grid.valid)) "
+    "FROM grid WHERE grid.id = membership.grid_id AND membership.county = :county "
+    "AND upper_inf(membership.valid) AND upper(grid.valid) <= :moment"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +38,10 @@ class StaffingReport:
 def join_staff(session: Session, county: str, *, at: datetime | None = None) -> StaffingReport:
     """Bring responsibilities in line with the staff list and the published plan.
 
-    Responsibilities for grids that have ended end too. A gridworker's area is a community,
-    whose grids are dealt to its gridworkers so that households are even; everybody else is
-    responsible for the community, town or service area that the list names. What holds
-    already stays as it is: changes are dated, never overwritten.
+    Responsibilities for grids that have ended end too, and so do memberships. A gridworker's
+    area is a community, whose grids are dealt to its gridworkers so that households are even;
+    everybody else is responsible for the community, town or service area that the list names.
+    What holds already stays as it is: changes are dated, never overwritten.
     """
     moment = at or datetime.now(UTC)
     ended = _end_with_grids(session, county, moment)
@@ -47,7 +60,8 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
         )
     ).all()
     held = {(row.person_id, row.division, row.service_area_id) for row in open_rows}
-    lost, begun = [], 0
+    lost: list[str] = []
+    begun: list[PostKey] = []
     workers: dict[str, list[Person]] = {}
     for person in people:
         area, division = areas.get(person.area_ref or ""), divisions.get(person.area_ref or "")
@@ -56,14 +70,12 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
         elif area is None and division is None:
             lost.append(person.name)
         elif (person.id, None if area else division, area) not in held:
-            chosen: dict[str, int | str | None] = (
-                {"service_area_id": area} if area else {"division": division}
-            )
-            session.add(_responsibility(person, moment, chosen))
-            begun += 1
-    begun += _deal_grids(session, county, workers, open_rows, moment)
-    session.flush()
-    return StaffingReport(begun, ended, tuple(lost))
+            key = PostKey(person.id, None, person.role, service_area_id=area)
+            begun.append(key if area else replace(key, division=division))
+    begun += _deal_grids(session, county, workers, open_rows)
+    changes = [PostChange(key, moment, "A") for key in begun]
+    record_changes(session, county, changes, author=_AUTHOR)
+    return StaffingReport(len(begun), ended, tuple(lost))
 
 
 def _by_name(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
@@ -73,30 +85,14 @@ def _by_name(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     return found
 
 
-def _responsibility(
-    person: Person, moment: datetime, area: dict[str, int | str | None]
-) -> Responsibility:
-    return Responsibility(
-        county=person.county,
-        person_id=person.id,
-        role=person.role,
-        holder="A",
-        valid=Range(moment, None),
-        **area,
-    )
-
-
 def _end_with_grids(session: Session, county: str, moment: datetime) -> int:
-    ended = session.execute(
-        text(
-            "UPDATE responsibility SET valid = tstzrange(lower(responsibility.valid), "
-            "greatest(upper(grid.valid), lower(responsibility.valid))) FROM grid "
-            "WHERE grid.id = responsibility.grid_id AND responsibility.county = :county "
-            "AND upper_inf(responsibility.valid) AND upper(grid.valid) <= :moment RETURNING 1"
-        ),
-        {"county": county, "moment": moment},
-    )
-    return len(ended.all())
+    key = {"county": county, "moment": moment}
+    ends = {row.id: row.at for row in session.execute(_ENDED_GRIDS, key)}
+    rows = session.scalars(select(Responsibility).where(Responsibility.id.in_(ends)))
+    changes = [PostChange(key_of(row), ends[row.id], "ended") for row in rows]
+    record_changes(session, county, changes, author=_AUTHOR)
+    session.execute(_ENDED_MEMBERS, key)
+    return len(changes)
 
 
 def _deal_grids(
@@ -104,10 +100,13 @@ def _deal_grids(
     county: str,
     workers: dict[str, list[Person]],
     open_rows: Iterable[Responsibility],
-    moment: datetime,
-) -> int:
+) -> list[PostKey]:
     """Give each unheld grid to the gridworker of its community with the fewest households."""
-    taken = {row.grid_id: row.person_id for row in open_rows if row.grid_id is not None}
+    taken = {
+        row.grid_id: row.person_id
+        for row in open_rows
+        if row.grid_id is not None and row.role == "gridworker" and row.person_id is not None
+    }
     grids = session.scalars(
         select(Grid)
         .where(Grid.county == county, func.upper_inf(Grid.valid))
@@ -117,13 +116,12 @@ def _deal_grids(
     for grid in grids:
         if grid.id in taken:
             load[taken[grid.id]] = load.get(taken[grid.id], 0) + grid.households
-    begun = 0
+    begun = []
     for grid in grids:
         team = workers.get(grid.community, [])
         if grid.id in taken or not team:
             continue
         person = min(team, key=lambda one: (load.get(one.id, 0), one.id))
         load[person.id] = load.get(person.id, 0) + max(grid.households, 1)
-        session.add(_responsibility(person, moment, {"grid_id": grid.id}))
-        begun += 1
+        begun.append(PostKey(person.id, None, "gridworker", grid_id=grid.id))
     return begun

@@ -11,7 +11,7 @@ from folium.template import Template
 from markupsafe import escape
 from sqlalchemy.orm import Session
 
-from data.roles import ROLE_NAMES_ZH
+from data.roles import preset_role_names
 from maps.assets import header_html
 from maps.mapdata import base_layers, collection
 from maps.texts import Texts
@@ -307,10 +307,11 @@ def _incidents(session: Session, county: str, view: LocalMap, request: MapReques
 
 def _responders(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
     group = _layer(texts("Responders"), view)
+    names = preset_role_names(texts.language)
     for feature in collection(session, county, "responder")["features"]:
         facts = feature["properties"]
         lon, lat = feature["geometry"]["coordinates"]
-        role = ROLE_NAMES_ZH[facts["role"]] if texts.language == "zh" else texts(facts["role"])
+        role = names.get(facts["role"], facts["role"])
         age = f"{facts['age_min']:.0f} {texts('min ago')}"
         folium.CircleMarker(
             (lat, lon),
@@ -320,7 +321,7 @@ def _responders(session: Session, county: str, view: LocalMap, texts: Texts) -> 
             fill=True,
             fill_color="#44BB99",
             fill_opacity=1,
-            tooltip=f"{escape(facts['name'])} · {role} · {age}",
+            tooltip=f"{escape(facts['name'])} · {escape(role)} · {age}",
         ).add_to(group)
 
 

@@ -28,7 +28,8 @@ _QUERIES = {
     "'code', grid.code, 'name', grid.name, 'kind', grid.kind, 'households', grid.households, "
     "'community', division.name, 'worker', coalesce((SELECT string_agg(person.name, '、' "
     "ORDER BY person.id) FROM responsibility JOIN person ON person.id = person_id "
-    "WHERE responsibility.grid_id = grid.id AND upper_inf(responsibility.valid)), '—')"
+    "WHERE responsibility.grid_id = grid.id AND responsibility.valid @> now() "
+    "AND responsibility.role = 'gridworker'), '—')"
     ") AS properties FROM grid JOIN division ON division.code = grid.community "
     "WHERE grid.county = :county AND upper_inf(grid.valid) ORDER BY grid.code",
     "micro_grid": "SELECT ST_AsGeoJSON(micro_grid.geom, 7)::json AS geometry, json_build_object("
@@ -38,6 +39,7 @@ _QUERIES = {
     "service_area": "SELECT ST_AsGeoJSON(area.geom, 6)::json AS geometry, json_build_object("
     "'name', area.name, 'holder', coalesce(string_agg(person.name, '、'), '—')) AS properties "
     "FROM service_area AS area LEFT JOIN responsibility ON service_area_id = area.id "
+    "AND responsibility.valid @> now() "
     "LEFT JOIN person ON person.id = person_id WHERE area.county = :county "
     "GROUP BY area.id ORDER BY area.id",
     "incident": "SELECT ST_AsGeoJSON(incident.geom, 7)::json AS geometry, json_build_object("

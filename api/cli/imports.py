@@ -12,7 +12,7 @@ from data.importing.report import ImportReport
 from data.settings import Settings
 from routing.build import build_network
 
-__all__ = ["app"]
+__all__ = ["Columns", "Crs", "app", "columns_of"]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +29,8 @@ Columns = Annotated[
 Refused = Annotated[Path | None, typer.Option(help="Where refused rows are written.")]
 
 
-def _columns(pairs: list[str] | None) -> dict[str, str]:
+def columns_of(pairs: list[str] | None) -> dict[str, str]:
+    """``wanted=heading`` pairs as heading → wanted."""
     found = {}
     for pair in pairs or []:
         wanted, separator, heading = pair.partition("=")
@@ -97,7 +98,12 @@ def osm(
 def areas(
     file: File,
     *,
-    kind: Annotated[str, typer.Option(help="community, zone, police_beat or mediation_area.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="community, zone, police_beat, mediation_area, fire_area or department_area."
+        ),
+    ],
     county: County = None,
     crs: Crs = None,
     column: Columns = None,
@@ -105,21 +111,8 @@ def areas(
     as_json: AsJson = False,
 ) -> None:
     """Polygons of communities, dedicated zones or service areas."""
-    options = {"kind": kind, "crs": crs, "columns": _columns(column)}
+    options = {"kind": kind, "crs": crs, "columns": columns_of(column)}
     _run("import_areas", file, county, refused, as_json=as_json, **options)
-
-
-@app.command()
-def divisions(
-    file: File,
-    *,
-    county: County = None,
-    column: Columns = None,
-    refused: Refused = None,
-    as_json: AsJson = False,
-) -> None:
-    """Division codes 统计用区划代码 with 城乡分类."""
-    _run("import_divisions", file, county, refused, as_json=as_json, columns=_columns(column))
 
 
 def _with_crs(name: str) -> Any:
@@ -132,7 +125,7 @@ def _with_crs(name: str) -> Any:
         refused: Refused = None,
         as_json: AsJson = False,
     ) -> None:
-        options = {"crs": crs, "columns": _columns(column)}
+        options = {"crs": crs, "columns": columns_of(column)}
         _run(name, file, county, refused, as_json=as_json, **options)
 
     return command
@@ -146,14 +139,28 @@ for _name, _help in {
     app.command(_name, help=_help)(_with_crs(f"import_{_name}"))
 
 
-@app.command()
-def people(
-    file: File,
-    *,
-    county: County = None,
-    column: Columns = None,
-    refused: Refused = None,
-    as_json: AsJson = False,
-) -> None:
-    """Staff: name, role, duty phone, way of moving, area."""
-    _run("import_people", file, county, refused, as_json=as_json, columns=_columns(column))
+def _plain(name: str) -> Any:
+    def command(
+        file: File,
+        *,
+        county: County = None,
+        column: Columns = None,
+        refused: Refused = None,
+        as_json: AsJson = False,
+    ) -> None:
+        _run(name, file, county, refused, as_json=as_json, columns=columns_of(column))
+
+    return command
+
+
+for _name, _help in {
+    "divisions": "Division codes 统计用区划代码 with 城乡分类.",
+    "people": "Staff: name, role, duty phone, way of moving, area, unit.",
+    "units": "Centres, police stations and departments with their duty telephones.",
+    "leave": "Who is away from when to when, and who stands in.",
+    "rosters": "When units are on duty and by whom: resident, rotating or on call.",
+    "responsibilities": "Who holds which role where, from when to when, as A or B holder.",
+    "rules": "Who is asked: the county's own rules instead of the presets.",
+    "memberships": "Which grid a building or an address belongs to, whatever the polygons say.",
+}.items():
+    app.command(_name, help=_help)(_plain(f"import_{_name}"))

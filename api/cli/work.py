@@ -1,4 +1,4 @@
-"""``onegrid who``, ``assign``, ``dispatch``, ``map``, ``user``, ``classes``."""
+"""``onegrid dispatch``, ``map``, ``user``, ``classes``."""
 
 import json
 from dataclasses import asdict
@@ -15,8 +15,6 @@ from api.cli.context import AsJson, County, console, county_or_default, emit, re
 from data.accounts import add_account
 from data.models import Incident, IncidentClass
 from data.settings import DEMO_COUNTY, Settings
-from grids.assign import assign_table
-from grids.who import load_directory
 from maps.city_map import MapRequest, city_map
 from maps.texts import texts
 from routing.dispatch import Recommendation, find_incident, incidents_waiting, recommend
@@ -24,62 +22,12 @@ from routing.network import RoadNetwork
 
 __all__ = ["register"]
 
-Lon = Annotated[float, typer.Argument(help="Longitude, EPSG:4326.", min=-180, max=180)]
-Lat = Annotated[float, typer.Argument(help="Latitude, EPSG:4326.", min=-90, max=90)]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (who, assign, dispatch, classes, user):
+    for command in (dispatch, classes, user):
         app.command()(command)
     app.command("map")(draw_map)
-
-
-def who(
-    lon: Lon,
-    lat: Lat,
-    *,
-    radius: Annotated[
-        float, typer.Option(help="How far off the place may be, in metres.", min=0)
-    ] = 0.0,
-    county: County = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say which grid a place lies in, or may lie in, and who is responsible."""
-    settings = Settings()
-    with ready_database(settings).session() as session:
-        directory = load_directory(session, county_or_default(settings, county))
-    answer = directory.answer(lon, lat, radius_m=radius)
-    lines = [f"{answer.grid.name} {answer.grid.code}" if answer.grid else "no grid", answer.reason]
-    lines += [f"micro-grid {answer.micro_grid}"] if answer.micro_grid else []
-    if answer.ambiguous:
-        lines += ["the place may lie in:"] if answer.candidates else []
-        lines += [
-            f"  {one.code}: {one.share:.0%}, {one.distance_m:.0f} m away, edge {one.edge_m:.0f} m"
-            for one in answer.candidates
-        ]
-    lines += [f"  {p.role}: {p.name} {p.duty_phone or ''} ({p.by} {p.area})" for p in answer.people]
-    emit(asdict(answer), "\n".join(lines), as_json=as_json)
-    raise typer.Exit(0 if answer.grid else 1)
-
-
-def assign(
-    source: Annotated[Path, typer.Argument(help="CSV, XLSX or vector file with places.")],
-    *,
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write.")],
-    county: County = None,
-    crs: Annotated[str | None, typer.Option(help="EPSG:n, GCJ-02 or BD-09.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Add grid, people and H3 cell to every row; rows that cannot be placed come back."""
-    settings = Settings()
-    with ready_database(settings).session() as session:
-        directory = load_directory(session, county_or_default(settings, county))
-    report = assign_table(directory, source, output, crs=crs)
-    if report.refused:
-        report.write_refused(output.with_name(f"{output.name}.refused.csv"))
-    emit(json.loads(report.as_json()), report.summary(), as_json=as_json)
-    raise typer.Exit(3 if report.refused else 0)
 
 
 def dispatch(

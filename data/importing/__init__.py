@@ -1,13 +1,18 @@
 """Importing files: one transaction each, every refused row returned with its reason."""
 
+from data.importing.people import import_leave, import_people, import_rosters, import_units
 from data.importing.report import ImportReport, Refusal
+from data.importing.responsibilities import (
+    import_memberships,
+    import_responsibilities,
+    import_rules,
+)
 from data.importing.sources import (
     import_addresses,
     import_areas,
     import_divisions,
     import_households,
     import_incidents,
-    import_people,
 )
 from data.importing.streets import import_osm
 
@@ -19,6 +24,12 @@ __all__ = [
     "import_divisions",
     "import_households",
     "import_incidents",
+    "import_leave",
+    "import_memberships",
     "import_osm",
     "import_people",
+    "import_responsibilities",
+    "import_rosters",
+    "import_rules",
+    "import_units",
 ]

@@ -1,13 +1,24 @@
 """Recognising headings, Chinese and English, and reading cells of a type."""
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from data.errors import SourceError
 
-__all__ = ["CellError", "moment", "number", "recognise", "text", "whole"]
+__all__ = [
+    "CellError",
+    "hours",
+    "moment",
+    "number",
+    "period",
+    "recognise",
+    "text",
+    "weekdays",
+    "whole",
+]
 
 # Times without a zone in Chinese files are Beijing time.
 LOCAL_ZONE = ZoneInfo("Asia/Shanghai")
@@ -36,6 +47,25 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "community": ("community", "code2", "社区代码", "所属社区"),
     "town": ("town_id", "town", "乡镇", "街道"),
     "kind": ("kind", "类型"),
+    "person": ("person", "人员编号", "工号", "人员", "姓名"),
+    "deputy": ("deputy", "代班人", "顶岗人"),
+    "holder": ("holder", "ab岗", "a/b岗", "岗别"),
+    "scope": ("scope", "负责类别", "负责事项"),
+    "from": ("from", "开始日期", "开始时间", "起始日期", "生效日期"),
+    "to": ("to", "结束日期", "结束时间", "截止日期", "失效日期"),
+    "note": ("note", "备注", "事由"),
+    "presence": ("presence", "值守方式", "进驻方式"),
+    "weekdays": ("weekdays", "星期", "值班日"),
+    "hours": ("hours", "值班时段", "时段"),
+    "grid": ("grid", "grid_code", "网格", "网格编码", "网格代码"),
+    "building": ("building", "楼栋编号", "建筑编号"),
+    "division": ("division", "所属区划", "服务区划"),
+    "position": ("position", "次序", "顺序"),
+    "grid_kind": ("grid_kind", "网格类型"),
+    "owner": ("owner", "权属单位"),
+    "to_role": ("to_role", "派给岗位"),
+    "to_unit": ("to_unit", "派给单位"),
+    "source": ("source", "依据", "来源"),
 }
 
 
@@ -96,13 +126,71 @@ def whole(row: Mapping[str, Any], column: str | None, what: str) -> int | None:
 
 def moment(row: Mapping[str, Any], column: str | None, what: str) -> datetime:
     """Moment of a cell, ISO-like; Beijing time where it has no zone; the future is refused."""
-    raw = text(row, column, what).replace("/", "-")
-    try:
-        value = datetime.fromisoformat(raw)
-    except ValueError as error:
-        raise CellError(f"{what} {raw!r} is no date") from error
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=LOCAL_ZONE)
+    raw = text(row, column, what)
+    value = _dated(raw, what)
     if not datetime(1990, 1, 1, tzinfo=UTC) < value < datetime.now(UTC) + timedelta(days=1):
         raise CellError(f"{what} {raw!r} is before 1990 or in the future")
     return value.astimezone(UTC)
+
+
+def period(
+    row: Mapping[str, Any], begin: str | None, end: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """First and last moment that two cells state, each None where its cell is empty.
+
+    A last day without an hour is meant as a whole: the period ends at the midnight after it.
+    """
+    begins = _dated(raw, "from") if (raw := text(row, begin)) else None
+    ends = None
+    if raw := text(row, end):
+        ends = _dated(raw, "to")
+        if len(raw) <= len("2026-12-31") or raw.endswith(" 00:00:00"):
+            ends += timedelta(days=1)
+    if begins is not None and ends is not None and ends <= begins:
+        raise CellError(f"the end {raw!r} is not after the beginning")
+    for value in (begins, ends):
+        if value is not None and not 1950 <= value.year <= 2200:
+            raise CellError(f"the year {value.year} cannot be meant")
+    return begins, ends
+
+
+def _dated(raw: str, what: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(raw.replace("/", "-"))
+    except ValueError as error:
+        raise CellError(f"{what} {raw!r} is no date; write it like 2026-07-01 08:30") from error
+    return value if value.tzinfo is not None else value.replace(tzinfo=LOCAL_ZONE)
+
+
+def weekdays(row: Mapping[str, Any], column: str | None) -> list[int] | None:
+    """Days of the week of a cell: ``1-5``, ``周一至周五``, ``6,7``; None where it is empty."""
+    raw = text(row, column)
+    if not raw:
+        return None
+    plain = raw.translate(_DAY_SIGNS).replace("工作7", "1-5").replace("节假7", "6-7")
+    found: set[int] = set()
+    for part in filter(None, re.split(r"[,\s]+", plain)):
+        bounds = part.split("-")
+        if len(bounds) > 2 or not all(b in set("1234567") for b in bounds):
+            raise CellError(f"days of the week {raw!r} are not like 1-5 or 周一至周五")
+        found.update(range(int(bounds[0]), int(bounds[-1]) + 1))
+    return sorted(found)
+
+
+def hours(row: Mapping[str, Any], column: str | None) -> tuple[time, time] | None:
+    """Hours of the day of a cell, ``08:30-17:30``; None where it is empty."""
+    raw = text(row, column)
+    if not raw:
+        return None
+    parts = re.split(r"\s*[-–~至]\s*", raw.replace("：", ":"))
+    try:
+        starts, ends = (time.fromisoformat(part.zfill(5)) for part in parts)
+    except ValueError as error:
+        raise CellError(f"hours {raw!r} are not like 08:30-17:30") from error
+    if starts == ends:
+        raise CellError(f"hours {raw!r} are empty: leave the cell empty for the whole day")
+    return starts, ends
+
+
+# 周一至周五 → 1-5; 、， → comma.
+_DAY_SIGNS = str.maketrans("一二三四五六日天至~、，；;", "12345677--,,,,", "周星期")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ImportReport", "Refusal"]
+__all__ = ["ImportReport", "Refusal", "safe_cell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class ImportReport:
             writer.writerow(["row", "reason", *headings])
             for refusal in self.refused:
                 cells = [refusal.values.get(name, "") for name in headings]
-                writer.writerow([refusal.row, refusal.reason, *map(_safe, cells)])
+                writer.writerow([refusal.row, refusal.reason, *map(safe_cell, cells)])
 
     def summary(self) -> str:
         """One line for people."""
@@ -66,7 +66,7 @@ class ImportReport:
         )
 
 
-def _safe(value: Any) -> str:
-    # A spreadsheet would run a cell that starts like a formula.
+def safe_cell(value: Any) -> str:
+    """Text of a cell that no spreadsheet runs: one that starts like a formula gets a quote."""
     text = "" if value is None else str(value)
     return f"'{text}" if text[:1] in {"=", "+", "@", "\t", "\r"} else text

@@ -69,7 +69,7 @@ def check_rows(
     return kept
 
 
-def stated_crs(table: SourceTable, option: str | None) -> SourceCrs:
+def stated_crs(stated: SourceCrs | None, option: str | None) -> SourceCrs:
     """The coordinate system that the option or the file states; never a guess.
 
     Raises
@@ -77,11 +77,11 @@ def stated_crs(table: SourceTable, option: str | None) -> SourceCrs:
     CrsError
         If neither does, or both do and differ.
     """
-    if option is None and table.crs is not None:
-        return table.crs
+    if option is None and stated is not None:
+        return stated
     crs = parse_crs(option)
-    if table.crs is not None and table.crs != crs and not crs.is_offset:
-        raise CrsError(f"the file states {table.crs.name} but --crs says {crs.name}: which is it?")
+    if stated is not None and stated != crs and not crs.is_offset:
+        raise CrsError(f"the file states {stated.name} but --crs says {crs.name}: which is it?")
     return crs
 
 

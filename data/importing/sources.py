@@ -1,4 +1,4 @@
-"""Importers of areas, divisions, household units, addresses, people and incidents."""
+"""Importers of areas, divisions, household units, addresses and incidents."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from data.importing.rows import (
 )
 from data.models import IncidentClass
 from data.readers import SourceTable, read_table, read_vector
-from data.roles import MODES, ROLES
 from data.store import upsert
 from gis.cells import cells_of_points
 
@@ -33,10 +32,11 @@ __all__ = [
     "import_divisions",
     "import_households",
     "import_incidents",
-    "import_people",
 ]
 
 INCIDENT_RESOLUTION = 10
+# Areas that need not follow grids: 警格, 调解, 消防, 部门.
+SERVICE_KINDS = ("police_beat", "mediation_area", "fire_area", "department_area")
 _RANKS = {"1": "province", "2": "city", "3": "county", "4": "town", "5": "village"}
 # The well-known file of the Bureau of Statistics' codes has no heading row.
 _DIVISION_HEADINGS = [
@@ -86,12 +86,12 @@ def import_areas(
     Parameters
     ----------
     kind : str
-        ``community``, ``zone``, ``police_beat`` or ``mediation_area``.
+        ``community``, ``zone``, or a kind of service area: see `SERVICE_KINDS`.
     """
-    if kind not in {"community", "zone", "police_beat", "mediation_area"}:
+    if kind not in {"community", "zone", *SERVICE_KINDS}:
         raise SourceError(f"unknown kind of area {kind!r}")
     table = read_vector(path, columns)
-    system = stated_crs(table, crs)
+    system = stated_crs(table.crs, crs)
     report = ImportReport(path.name)
 
     def check(row: Row, cols: dict[str, str], geometry: Any, line: int) -> Row:
@@ -149,7 +149,7 @@ def import_households(
 ) -> ImportReport:
     """Import household units, make communities of their groups where there are none, and spread."""
     table = read_vector(path, columns)
-    system = stated_crs(table, crs)
+    system = stated_crs(table.crs, crs)
     report = ImportReport(path.name)
 
     def check(row: Row, cols: dict[str, str], geometry: Any, _line: int) -> Row:
@@ -182,7 +182,7 @@ def import_addresses(
 ) -> ImportReport:
     """Import standard addresses with their points, joined to the buildings they stand in."""
     table = read_any(path, columns)
-    system = stated_crs(table, crs)
+    system = stated_crs(table.crs, crs)
     bounds = county_bounds(session, county)
     report = ImportReport(path.name)
 
@@ -220,37 +220,6 @@ def join_addresses(session: Session, county: str) -> None:
     )
 
 
-def import_people(
-    session: Session, path: Path, *, county: str, columns: Columns = None
-) -> ImportReport:
-    """Import staff: name, role, duty phone, way of moving, area and unit."""
-    table = read_table(path, columns)
-    report = ImportReport(path.name)
-
-    def check(row: Row, cols: dict[str, str], _geometry: Any, _line: int) -> Row:
-        role = text(row, cols.get("role"), "role")
-        if (role := ROLES.get(role, role)) not in ROLES.values():
-            raise CellError(f"role {role!r} is unknown")
-        mode = text(row, cols.get("mode")) or "foot"
-        if (mode := MODES.get(mode, mode)) not in MODES.values():
-            raise CellError(f"way of moving {mode!r} is unknown")
-        name = text(row, cols.get("name"), "name")
-        return {
-            "county": county,
-            "source_ref": text(row, cols.get("id")) or f"{role}:{name}",
-            "name": name,
-            "role": role,
-            "mode": mode,
-            "duty_phone": place_text(row, cols, "duty_phone"),
-            "area_ref": place_text(row, cols, "area"),
-        }
-
-    wanted = ("id", "name", "role", "duty_phone", "mode", "area")
-    rows = check_rows(report, table, wanted, check)
-    report.changed = upsert(session, "person", rows)
-    return report
-
-
 def import_incidents(
     session: Session,
     path: Path,
@@ -261,7 +230,7 @@ def import_incidents(
 ) -> ImportReport:
     """Import incidents; a class that is not in the class table is refused."""
     table = read_any(path, columns)
-    system = stated_crs(table, crs)
+    system = stated_crs(table.crs, crs)
     bounds = county_bounds(session, county)
     classes: dict[str, str] = {}
     for known in session.scalars(select(IncidentClass)):

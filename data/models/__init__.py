@@ -2,7 +2,7 @@
 
 from data.models.base import Base
 from data.models.ground import Address, Block, Building, HouseholdUnit, Railway, Street, Water
-from data.models.people import Person, Responsibility, ServiceArea, Unit
+from data.models.people import DutyRoster, Leave, Person, ServiceArea, Unit
 from data.models.plan import (
     Edit,
     Generation,
@@ -13,21 +13,30 @@ from data.models.plan import (
     MicroGrid,
     MicroGridBuilding,
 )
-from data.models.rules import IncidentClass, Profile
+from data.models.responsibility import (
+    DirectoryVersion,
+    Membership,
+    Responsibility,
+    ResponsibilityChange,
+)
+from data.models.rules import IncidentClass, Profile, ResponsibilityRule, Role, Team
 from data.models.territory import Division, Zone
 from data.models.trust import Account, AuditLog, LoginSession, RoleGrant
-from data.models.work import Assignment, Dispatch, Incident, IncidentEvent, Position
+from data.models.work import AssignJob, Assignment, Dispatch, Incident, IncidentEvent, Position
 
 __all__ = [
     "Account",
     "Address",
+    "AssignJob",
     "Assignment",
     "AuditLog",
     "Base",
     "Block",
     "Building",
+    "DirectoryVersion",
     "Dispatch",
     "Division",
+    "DutyRoster",
     "Edit",
     "Generation",
     "Grid",
@@ -37,8 +46,10 @@ __all__ = [
     "Incident",
     "IncidentClass",
     "IncidentEvent",
+    "Leave",
     "Lineage",
     "LoginSession",
+    "Membership",
     "MicroGrid",
     "MicroGridBuilding",
     "Person",
@@ -46,9 +57,13 @@ __all__ = [
     "Profile",
     "Railway",
     "Responsibility",
+    "ResponsibilityChange",
+    "ResponsibilityRule",
+    "Role",
     "RoleGrant",
     "ServiceArea",
     "Street",
+    "Team",
     "Unit",
     "Water",
     "Zone",

@@ -1,6 +1,6 @@
-"""People: persons, units, areas of service, and the responsibilities that join them."""
+"""People: persons, units, areas of service; who is away, and who is on duty."""
 
-from datetime import datetime
+from datetime import datetime, time
 
 from sqlalchemy import (
     BigInteger,
@@ -8,15 +8,20 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    SmallInteger,
     String,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Place, SourceRef, Validity, geometry_column
 
-__all__ = ["Person", "Responsibility", "ServiceArea", "Unit"]
+__all__ = ["DutyRoster", "Leave", "Person", "ServiceArea", "Unit", "Weekdays"]
+
+# ISO days of the week, 1 for Monday; null for every day.
+Weekdays = Mapped[list[int] | None]
 
 
 class Unit(Base):
@@ -73,45 +78,44 @@ class ServiceArea(Base):
     geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
 
 
-class Responsibility(Base):
-    """A person's responsibility for an area, with dates; A or B holder (AB岗)."""
+class Leave(Base):
+    """A time for which a person is away, and who stands in, if anybody is named."""
 
-    __tablename__ = "responsibility"
+    __tablename__ = "leave"
     __table_args__ = (
-        CheckConstraint("holder IN ('A', 'B')", name="holder"),
-        CheckConstraint(
-            "num_nonnulls(grid_id, division, service_area_id) = 1",
-            name="one_area",
-        ),
-        ExcludeConstraint(
-            ("person_id", "="),
-            ("role", "="),
-            ("grid_id", "="),
-            ("valid", "&&"),
-            name="ex_responsibility_grid",
-        ),
-        ExcludeConstraint(
-            ("person_id", "="),
-            ("role", "="),
-            ("division", "="),
-            ("valid", "&&"),
-            name="ex_responsibility_division",
-        ),
-        ExcludeConstraint(
-            ("person_id", "="),
-            ("role", "="),
-            ("service_area_id", "="),
-            ("valid", "&&"),
-            name="ex_responsibility_service_area",
-        ),
-        Index("ix_responsibility_county_valid", "county", "valid", postgresql_using="gist"),
+        CheckConstraint("deputy_id <> person_id", name="deputy"),
+        ExcludeConstraint(("person_id", "="), ("valid", "&&"), name="ex_leave_person"),
+        Index("ix_leave_deputy", "deputy_id", postgresql_where=text("deputy_id IS NOT NULL")),
     )
 
     id: Mapped[BigId]
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
-    role: Mapped[str] = mapped_column(String(30))
-    holder: Mapped[str] = mapped_column(String(1), server_default="A")
-    grid_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("grid.id"))
-    division: Mapped[str | None] = mapped_column(ForeignKey("division.code"))
-    service_area_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("service_area.id"))
+    deputy_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
     valid: Mapped[Validity]
+    note: Mapped[str] = mapped_column(String(400), server_default="")
+
+
+class DutyRoster(Base):
+    """When a unit is on duty and by whom: resident 常驻, rotating 轮驻 or on call 随驻.
+
+    A row without a person is a post that answers the unit's own telephone.
+    """
+
+    __tablename__ = "duty_roster"
+    __table_args__ = (
+        UniqueConstraint("county", "source_ref"),
+        CheckConstraint("presence IN ('resident', 'rotating', 'on_call')", name="presence"),
+        CheckConstraint("(starts IS NULL) = (ends IS NULL)", name="hours"),
+        Index("ix_duty_roster_unit", "unit_id"),
+    )
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    unit_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("unit.id"))
+    person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
+    presence: Mapped[str] = mapped_column(String(10))
+    valid: Mapped[Validity]
+    weekdays: Weekdays = mapped_column(ARRAY(SmallInteger))
+    # Hours of the day in local time; the end may lie on the next day.
+    starts: Mapped[time | None]
+    ends: Mapped[time | None]

@@ -1,11 +1,15 @@
-"""Rules as data: grid profiles and incident classes, each with its source."""
+"""Rules as data: profiles, incident classes, roles, teams, who is asked; each with its source."""
 
-from sqlalchemy import CheckConstraint, String, Text
+from datetime import time
+
+from sqlalchemy import CheckConstraint, SmallInteger, String, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base
+from data.models.people import Weekdays
 
-__all__ = ["IncidentClass", "Profile"]
+__all__ = ["IncidentClass", "Profile", "ResponsibilityRule", "Role", "Team"]
 
 
 class Profile(Base):
@@ -41,3 +45,61 @@ class IncidentClass(Base):
     group: Mapped[str] = mapped_column(String(30))
     responder_role: Mapped[str] = mapped_column(String(30))
     source: Mapped[str] = mapped_column(Text)
+
+
+class Role(Base):
+    """A role in the grid and the names that lists give it."""
+
+    __tablename__ = "role"
+
+    code: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    name_en: Mapped[str] = mapped_column(String(100))
+    aliases: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    source: Mapped[str] = mapped_column(Text)
+
+
+class Team(Base):
+    """The roles that every grid is to have, such as 1+3+N."""
+
+    __tablename__ = "team"
+
+    code: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    source: Mapped[str] = mapped_column(Text)
+    verified: Mapped[bool]
+
+
+class ResponsibilityRule(Base):
+    """Who is asked: area × class × owner of the thing × time → a role, a unit or the owner.
+
+    Rules are asked in the order of `position`; a null condition is always met. A county that
+    has rules of its own does not use the presets.
+    """
+
+    __tablename__ = "responsibility_rule"
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(to_role, to_unit) = (NOT to_owner)::int", name="target"),
+        CheckConstraint("(starts IS NULL) = (ends IS NULL)", name="hours"),
+    )
+
+    county: Mapped[str] = mapped_column(String(6), primary_key=True)
+    code: Mapped[str] = mapped_column(String(30), primary_key=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(200))
+    grid_kind: Mapped[str | None] = mapped_column(String(10))
+    # The leading digits of a community, a town or a county.
+    division: Mapped[str | None] = mapped_column(String(12))
+    class_scope: Mapped[str | None] = mapped_column(String(30))
+    # A unit's name, or "known" for any.
+    owner: Mapped[str | None] = mapped_column(String(200))
+    weekdays: Weekdays = mapped_column(ARRAY(SmallInteger))
+    starts: Mapped[time | None]
+    ends: Mapped[time | None]
+    # A role's code, or "class" for the role that the class of incident names.
+    to_role: Mapped[str | None] = mapped_column(String(30))
+    to_unit: Mapped[str | None] = mapped_column(String(200))
+    to_owner: Mapped[bool] = mapped_column(server_default=text("false"))
+    source: Mapped[str] = mapped_column(Text)
+    verified: Mapped[bool]

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Json, Now, Place, SourceRef, geometry_column
 
-__all__ = ["Assignment", "Dispatch", "Incident", "IncidentEvent", "Position"]
+__all__ = ["AssignJob", "Assignment", "Dispatch", "Incident", "IncidentEvent", "Position"]
 
 
 class Incident(Base):
@@ -64,16 +64,45 @@ class IncidentEvent(Base):
 
 
 class Assignment(Base):
-    """Who is responsible for an incident, by role, and the responsibility that says so."""
+    """Who is responsible for an incident, by role, and the responsibility that says so.
+
+    The one that the rules name leads. A centre that takes what nobody is responsible for
+    (属地兜底) has no responsibility.
+    """
 
     __tablename__ = "assignment"
+    __table_args__ = (CheckConstraint("num_nonnulls(person_id, unit_id) = 1", name="one_holder"),)
 
     incident_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("incident.id", ondelete="CASCADE"), primary_key=True
     )
     role: Mapped[str] = mapped_column(String(30), primary_key=True)
-    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
-    responsibility_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("responsibility.id"))
+    person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
+    unit_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("unit.id"))
+    responsibility_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("responsibility.id")
+    )
+    lead: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class AssignJob(Base):
+    """A table that is being assigned in the background, and how far it is."""
+
+    __tablename__ = "assign_job"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
+    )
+
+    id: Mapped[BigId]
+    state: Mapped[str] = mapped_column(String(10), server_default="waiting")
+    name: Mapped[str] = mapped_column(String(200))
+    crs: Mapped[str | None] = mapped_column(String(40))
+    author: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[Now]
+    rows_done: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    rows_placed: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    rows_refused: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    reason: Mapped[str] = mapped_column(String(1000), server_default="")
 
 
 class Dispatch(Base):

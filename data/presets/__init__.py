@@ -15,9 +15,9 @@ ALL_COUNTIES = "000000"
 
 def seed_presets(session: Session) -> None:
     """Insert the presets that are not held yet; edited ones stay as they are."""
-    for table in ("profile", "incident_class"):
+    for table in ("profile", "incident_class", "role", "team", "responsibility_rule"):
         path = Path(__file__).parent / f"{table.replace('class', 'classe')}s.json"
         rows = json.loads(path.read_text(encoding="utf-8"))
         held = set(session.scalars(text(f"SELECT code FROM {table}")))  # noqa: S608 - two constants
         fresh = [row | {"county": ALL_COUNTIES} for row in rows if row["code"] not in held]
-        upsert(session, table, fresh, key=("code",))
+        upsert(session, table, fresh, key=())

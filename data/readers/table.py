@@ -17,7 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from data.errors import SourceError
 from gis.crs import SourceCrs
 
-__all__ = ["SourceTable", "read_table"]
+__all__ = ["SourceTable", "distinct", "read_table", "rows_of_workbook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +62,20 @@ def read_table(
     """
     if not path.is_file():
         raise SourceError(f"no file {path}")
-    lines = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
+    lines = rows_of_workbook(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
     first = [cell.strip() for cell in next(lines, [])]
     if not any(first):
         raise SourceError(f"{path} has no heading row")
     if headings is not None and first[0].isdigit():
         lines, first = chain([first], lines), list(headings)
-    names = _distinct([(columns or {}).get(name, name) for name in first])
+    names = distinct([(columns or {}).get(name, name) for name in first])
     filled = (line for line in lines if any(line))
     return SourceTable(
         [dict(zip_longest(names, line[: len(names)], fillvalue="")) for line in filled]
     )
 
 
-def _distinct(names: list[str]) -> list[str]:
+def distinct(names: list[str]) -> list[str]:
     """Number headings that stand twice, so that no column hides another."""
     seen: Counter[str] = Counter()
     distinct = []
@@ -102,7 +102,14 @@ def _read_csv(path: Path) -> Iterator[list[str]]:
     yield from csv.reader(StringIO(_decode(raw, path)))
 
 
-def _read_xlsx(path: Path) -> Iterator[list[str]]:
+def rows_of_workbook(path: Path) -> Iterator[list[str]]:
+    """Rows of the first sheet of an XLSX as text.
+
+    Raises
+    ------
+    SourceError
+        If the file is no workbook.
+    """
     try:
         sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
     except (BadZipFile, InvalidFileException, KeyError) as error:

@@ -90,10 +90,8 @@ class Locator:
             If the file is no locator of this version.
         """
         raster, bounds, codes = read(path)
-        used = np.array([len(raster.near), len(raster.exact)])
-        heap = Heap(raster.near, raster.exact, used)
         empty = cls([], [])
-        return empty._with(np.array(codes, dtype=object), bounds, raster, heap)
+        return empty._with(np.array(codes, dtype=object), bounds, raster, _heap_of(raster))
 
     def save(self, path: Path) -> None:
         """Write the locator to a file, whole or not at all."""
@@ -152,6 +150,14 @@ class Locator:
         # It may outlive the locator, and with it must live the arrays whose addresses it has.
         vars(self.find)["raster"] = raster
 
+    def __getstate__(self) -> tuple[NDArray[np.object_], Float, Raster]:
+        """What is sent to another process: the look-up of one place holds addresses of this."""
+        return self.codes, self._bounds, self._raster
+
+    def __setstate__(self, state: tuple[NDArray[np.object_], Float, Raster]) -> None:
+        """Take what was sent."""
+        self._with(*state, _heap_of(state[2]))
+
     @property
     def wasteful(self) -> bool:
         """Whether redrawing has left so much behind that the locator should be built again."""
@@ -202,6 +208,11 @@ class Locator:
             if at >= 0:
                 raise GeometryError(f"point {at} has no finite coordinates: ({x[at]}, {y[at]})")
         return Located(area, count)
+
+
+def _heap_of(raster: Raster) -> Heap:
+    """A heap without room behind the words of a raster."""
+    return Heap(raster.near, raster.exact, np.array([len(raster.near), len(raster.exact)]))
 
 
 def _paired(polygons: Any, codes: Sequence[str]) -> NDArray[np.object_]:

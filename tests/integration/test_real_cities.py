@@ -14,9 +14,9 @@ from data.database import Database
 from data.models import Person
 from data.positions import place_demo_staff
 from grids.assign import assign_incidents
+from grids.directory import load_directory
 from grids.plan import check_draft, draw_draft
 from grids.publish import publish
-from grids.who import load_directory
 from maps import MapRequest, city_map, texts
 from routing.build import build_network
 from routing.dispatch import recommend
@@ -107,8 +107,9 @@ def assert_locator_agrees(session: Session, county: str) -> None:
         text("SELECT ST_X(geom), ST_Y(geom), grid_id, grid_count FROM incident WHERE county = :c"),
         {"c": county},
     ).all()
-    found = directory.grid_locator.locate([r[0] for r in rows], [r[1] for r in rows])
-    ids = [directory.grids[a].id if a >= 0 else None for a in found.area.tolist()]
+    grids = directory.places.grids
+    found = grids.locator.locate([r[0] for r in rows], [r[1] for r in rows])
+    ids = [grids.ids[a] if a >= 0 else None for a in found.area.tolist()]
     assert ids == [r[2] for r in rows]
     assert found.count.tolist() == [r[3] for r in rows]
 

@@ -31,7 +31,7 @@ def onegrid(city_settings: Settings, tmp_path: Path, monkeypatch, capfd):
 
 
 def test_who_answers_for_people_and_for_programs(onegrid) -> None:
-    assert "gridworker:" in onegrid("who", 122.31, 43.575)
+    assert "gridworker A:" in onegrid("who", 122.31, 43.575)
     facts = json.loads(onegrid("who", 122.31, 43.575, "--json"))
     assert len(facts["grid"]["code"]) == 15
     assert facts["micro_grid"].startswith(facts["grid"]["code"])
@@ -69,7 +69,7 @@ def test_assign_writes_what_fits_and_returns_the_rest(onegrid, tmp_path: Path) -
     path.write_text("编号,经度,纬度\n1,122.31,43.575\n2,1,1\n", "utf-8")
     assert "not stated" in onegrid("assign", path, "-o", "out.csv", code=1)
     told = onegrid("assign", path, "-o", "out.csv", "--crs", "EPSG:4326", code=3)
-    assert "2 read = 1 stored" in told
+    assert "2 read = 1 placed + 1 refused" in told
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as handle:
         assert len(list(csv.DictReader(handle))) == 1
     assert "outside every grid" in (tmp_path / "out.csv.refused.csv").read_text("utf-8-sig")

@@ -12,13 +12,13 @@ from data.models import Edit, Generation, Grid
 from data.settings import DEMO_COUNTY as COUNTY
 from data.store import upsert
 from grids.assign import assign_incidents
+from grids.directory import load_directory
 from grids.figures import community_figures, drafts, grid_figures
 from grids.ground import Ground, load_blocks, load_lines
 from grids.partition import Rules
 from grids.plan import check_draft, current_generation, draw_draft
 from grids.publish import publish
 from grids.staffing import join_staff
-from grids.who import load_directory
 from tests.invariants import assert_incidents_placed, assert_plan_holds
 
 
@@ -80,9 +80,11 @@ def test_republishing_ends_begins_and_remembers(city: Database) -> None:
         assert base is not None
         assert base.valid is not None
         old = load_directory(session, COUNTY, at=base.valid.lower)
-        assert {grid.code for grid in old.grids} == set(before.values()), "as of then"
+        assert {grid.code for grid in old.places.facts.values()} == set(before.values()), (
+            "as of then"
+        )
         now = load_directory(session, COUNTY)
-        assert {grid.code for grid in now.grids} == set(after.values())
+        assert {grid.code for grid in now.places.facts.values()} == set(after.values())
 
 
 def test_an_incident_keeps_the_grid_that_it_was_given(city: Database) -> None:

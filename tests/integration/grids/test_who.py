@@ -9,7 +9,7 @@ from data.errors import StateError
 from data.settings import DEMO_COUNTY as COUNTY
 from gis.errors import GeometryError
 from grids.card import CARD_ROLES, card_at, find_addresses
-from grids.who import load_directory
+from grids.directory import load_directory
 
 PLACES = text(
     "SELECT ST_X(p) AS lon, ST_Y(p) AS lat, code FROM (SELECT code, ST_PointOnSurface(geom) AS p "

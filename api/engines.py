@@ -1,0 +1,162 @@
+"""What a process keeps in memory to answer: the directory of the county and its road network.
+
+The database tells of every commit that changes a directory; a new one is then made beside the
+old and takes its place in one assignment, so no answer mixes the two.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from data.database import Database
+from data.errors import StateError
+from data.presets import ALL_COUNTIES
+from data.settings import Settings
+from grids.directory import DirectoryVersion, directory_version, load_directory
+from grids.who import Directory
+from routing.network import RoadNetwork
+
+__all__ = ["Engines"]
+
+_LOG = logging.getLogger("onegrid")
+_RETRY_S = 1.0
+# How soon a stop is noticed where nothing is told.
+_WAIT_S = 0.5
+# Directories of former generations that are kept for answers as of then.
+_FORMER = 2
+# A connection that died without a word is noticed after about half a minute.
+_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
+
+
+class Engines:
+    """Directory and road network of a county, loaded once and again when they change."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._county = settings.county
+        self._networks, self._locators = settings.networks_dir, settings.locators_dir
+        self._database = database
+        self._held: tuple[DirectoryVersion, Directory] | None = None
+        self._former: OrderedDict[int, tuple[DirectoryVersion, Directory]] = OrderedDict()
+        self._network: tuple[float, RoadNetwork] | None = None
+        self._loading = threading.Lock()
+        self._stop = threading.Event()
+        self._listener: threading.Thread | None = None
+        self._listening = False
+
+    def ready(self) -> Directory | None:
+        """The directory of now without asking the database; None where it must be asked.
+
+        It is trusted while the database tells of changes and its generation holds.
+        """
+        held = self._held
+        if held is None or not self._listening or not held[1].holds(datetime.now(UTC)):
+            return None
+        return held[1]
+
+    def refreshed(self) -> Directory:
+        """The directory of now, asked for in a session of its own."""
+        with self._database.session() as session:
+            return self.directory(session)
+
+    def directory(self, session: Session, at: datetime | None = None) -> Directory:
+        """The directory of now, or of the generation that held at another time.
+
+        Raises
+        ------
+        StateError
+            If no plan was published then.
+        """
+        moment = at or datetime.now(UTC)
+        version = directory_version(session, self._county, moment)
+        held = self._held
+        if held is not None and held[0] == version:
+            return held[1]
+        with self._loading:
+            if self._held is not None and self._held[0] == version:
+                return self._held[1]
+            if at is not None and not self._is_current(session, version):
+                return self._as_of(session, version, moment)
+            made = self._load(session, moment, self._held)
+            self._held = version, made
+        return made
+
+    def network(self, county: str) -> RoadNetwork:
+        """The county's road network; a new file renews it."""
+        path: Path = self._networks / f"{county}.npz"
+        changed = path.stat().st_mtime if path.exists() else 0.0
+        if self._network is None or self._network[0] != changed:
+            self._network = changed, RoadNetwork.load(path)
+        return self._network[1]
+
+    def start(self) -> None:
+        """Begin to listen for changes."""
+        self._stop.clear()
+        self._listener = threading.Thread(target=self._listen, daemon=True, name="directory")
+        self._listener.start()
+
+    def stop(self) -> None:
+        """End listening."""
+        self._stop.set()
+        if self._listener is not None:
+            self._listener.join(timeout=5)
+        self._listening = False
+
+    def _load(
+        self,
+        session: Session,
+        moment: datetime,
+        held: tuple[DirectoryVersion, Directory] | None,
+        *,
+        kept: bool = True,
+    ) -> Directory:
+        folder = self._locators if kept else None
+        return load_directory(session, self._county, moment, folder=folder, held=held)
+
+    def _is_current(self, session: Session, version: DirectoryVersion) -> bool:
+        try:
+            now = directory_version(session, self._county, datetime.now(UTC))
+        except StateError:
+            return False
+        return now.generation == version.generation
+
+    def _as_of(self, session: Session, version: DirectoryVersion, moment: datetime) -> Directory:
+        held = self._former.get(version.generation)
+        if held is None or held[0] != version:
+            made = self._load(session, moment, None, kept=False)
+            held = self._former[version.generation] = version, made
+            while len(self._former) > _FORMER:
+                self._former.popitem(last=False)
+        return held[1]
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._follow()
+            except (psycopg.Error, OperationalError) as error:
+                self._listening = False
+                _LOG.warning("not told of changes, asking at each request: %s", error)
+                self._stop.wait(_RETRY_S)
+
+    def _follow(self) -> None:
+        conninfo = self._database.conninfo
+        with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
+            connection.execute("LISTEN directory")
+            # What was told before we listened is caught up with first.
+            self._catch_up()
+            self._listening = True
+            while not self._stop.is_set():
+                told = {note.payload for note in connection.notifies(timeout=_WAIT_S, stop_after=1)}
+                if told & {self._county, ALL_COUNTIES}:
+                    self._catch_up()
+
+    def _catch_up(self) -> None:
+        try:
+            self.refreshed()
+        except StateError:  # nothing is published yet: requests say so themselves
+            self._held = None

@@ -1,0 +1,136 @@
+"""Writing parts as one CSV, Parquet, GPKG or GeoJSON file: whole or not at all."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import shapely
+
+from data.errors import SourceError
+from data.importing.report import safe_cell
+
+__all__ = ["GEOMETRY", "SUFFIXES", "write_refused", "write_target"]
+
+# The column of a part that holds the place as WKB (EPSG:4326).
+GEOMETRY = "geometry"
+_GEO = {
+    "version": "1.1.0",
+    "primary_column": GEOMETRY,
+    "columns": {GEOMETRY: {"encoding": "WKB", "geometry_types": ["Point"]}},
+}
+
+
+def write_target(parts: Iterable[Path], target: Path) -> None:
+    """Write parts to a file by its suffix.
+
+    Vector files carry points in EPSG:4326; a CSV keeps the columns that it had.
+
+    Raises
+    ------
+    SourceError
+        If the suffix is none of `SUFFIXES`, or the disk is full.
+    """
+    write = SUFFIXES.get(target.suffix.lower())
+    if write is None:
+        raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
+    partial = target.with_name(f".{target.stem}.part{target.suffix}")
+    try:
+        write(_tables(parts), partial)
+        partial.replace(target)
+    except (OSError, pyogrio.errors.DataSourceError) as error:
+        raise SourceError(
+            f"{target} was not written ({error}); make room and run the same command again: "
+            "the parts are kept"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_refused(parts: Iterable[Path], target: Path) -> None:
+    """Write refused rows as CSV, where there are any; formulas are made harmless."""
+    tables = (table for table in _tables(parts) if len(table))
+    first = next(tables, None)
+    if first is None:
+        target.unlink(missing_ok=True)
+        return
+    partial = target.with_name(f"{target.name}.part")
+    with partial.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(first.column_names)
+        for table in (first, *tables):
+            for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
+                writer.writerow([row[0], row[1], *map(safe_cell, row[2:])])
+    partial.replace(target)
+
+
+def _tables(parts: Iterable[Path]) -> Iterator[pa.Table]:
+    for part in parts:
+        yield pq.read_table(part)
+
+
+def _csv(tables: Iterator[pa.Table], path: Path) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as handle:
+        writer = csv.writer(handle)
+        for number, table in enumerate(tables):
+            plain = table.drop_columns([GEOMETRY])
+            if not number:
+                writer.writerow(plain.column_names)
+            writer.writerows(zip(*(c.to_pylist() for c in plain.columns), strict=True))
+
+
+def _parquet(tables: Iterator[pa.Table], path: Path) -> None:
+    writer: pq.ParquetWriter | None = None
+    try:
+        for table in tables:
+            if writer is None:
+                schema = table.schema.with_metadata({b"geo": json.dumps(_GEO).encode()})
+                writer = pq.ParquetWriter(path, schema, compression="zstd")
+            writer.write_table(table.cast(writer.schema))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _gpkg(tables: Iterator[pa.Table], path: Path) -> None:
+    path.unlink(missing_ok=True)
+    for number, table in enumerate(tables):
+        pyogrio.write_arrow(
+            table,
+            path,
+            layer="assigned",
+            driver="GPKG",
+            geometry_name=GEOMETRY,
+            geometry_type="Point",
+            crs="EPSG:4326",
+            append=number > 0,
+        )
+
+
+def _geojson(tables: Iterator[pa.Table], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as handle:
+        handle.write('{"type": "FeatureCollection", "features": [')
+        before = "\n"
+        for table in tables:
+            wkb = table.column(GEOMETRY).to_numpy()
+            shapes = shapely.to_geojson(np.asarray(shapely.from_wkb(wkb), dtype=object))
+            facts = table.drop_columns([GEOMETRY]).to_pylist()
+            for shape, row in zip(shapes, facts, strict=True):
+                properties = json.dumps(row, ensure_ascii=False, default=str)
+                handle.write(f'{before}{{"type": "Feature", "geometry": {shape}, ')
+                handle.write(f'"properties": {properties}}}')
+                before = ",\n"
+        handle.write("\n]}\n")
+
+
+SUFFIXES: dict[str, Callable[[Iterator[pa.Table], Path], Any]] = {
+    ".csv": _csv,
+    ".parquet": _parquet,
+    ".gpkg": _gpkg,
+    ".geojson": _geojson,
+}

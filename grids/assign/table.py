@@ -1,0 +1,234 @@
+"""Assigning a table of any size: in chunks, resumable, refused rows with their reasons."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from data.bulk import SUFFIXES, Chunk, Spool, open_source, write_refused, write_target
+from data.bulk.placing import Placed, place
+from data.bulk.room import require_room
+from data.bulk.spool import refusals
+from data.bulk.target import GEOMETRY
+from data.errors import SourceError
+from data.importing.columns import recognise
+from data.importing.rows import stated_crs
+from data.importing.sources import INCIDENT_RESOLUTION
+from gis.cells import cells_of_points
+from gis.crs import SourceCrs
+from grids.assign.engine import Assigned, Assigner
+
+__all__ = ["AssignOptions", "TableReport", "assign_table"]
+
+CHUNK_ROWS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class AssignOptions:
+    """How a table is read.
+
+    Attributes
+    ----------
+    crs : str or None
+        Where the file does not state it.
+    columns : mapping
+        Heading in the file → name wanted (``lon``, ``lat``, ``class``, ``address``).
+    by_class : bool
+        Whether the rows' class of incident decides who leads.
+    classes : mapping
+        Name or code of a class → code.
+    """
+
+    crs: str | None = None
+    columns: Mapping[str, str] | None = None
+    by_class: bool = False
+    classes: Mapping[str, str] | None = None
+    encoding: str | None = None
+    rows: int = CHUNK_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """What was done: read = placed + refused."""
+
+    source: str
+    read: int
+    placed: int
+    refused: int
+    fallback: int
+    resumed: int
+
+    def summary(self) -> str:
+        """One line for people."""
+        text = f"{self.source}: {self.read} read = {self.placed} placed + {self.refused} refused"
+        if self.fallback:
+            text += f"; {self.fallback} left to the territory's centre"
+        return text + (f"; went on after row {self.resumed}" if self.resumed else "")
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)
+
+
+def assign_table(
+    assigner: Assigner,
+    source: Path,
+    target: Path,
+    *,
+    options: AssignOptions | None = None,
+    version: str = "",
+    progress: Callable[[float, int, int], None] | None = None,
+) -> TableReport:
+    """Add grid, people and H3 cell to every row of a table.
+
+    Interrupted, it goes on where it stopped when called again; the output appears whole or
+    not at all. Rows that cannot be placed go to ``TARGET.refused.csv`` with the reason.
+
+    Parameters
+    ----------
+    source : Path
+        CSV (also .gz), XLSX, Parquet or a vector file with points.
+    target : Path
+        ``.csv``, ``.parquet``, ``.gpkg`` or ``.geojson``.
+    version : str
+        Of plan and staff: parts made with another are thrown away.
+    progress : callable, optional
+        Called with the share done, the rows placed and the rows refused.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read, or the disk is full.
+    CrsError
+        If no coordinate system is stated, or two that differ.
+    """
+    how = options or AssignOptions()
+    if target.suffix.lower() not in SUFFIXES:
+        raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
+    opened = open_source(source, how.columns, encoding=how.encoding)
+    crs = stated_crs(opened.crs, how.crs)
+    require_room(source, target)
+    facts = source.stat()
+    about = {
+        "at": assigner.at.isoformat(),
+        "source": [str(source.resolve()), facts.st_size, facts.st_mtime_ns],
+        "options": [how.crs, dict(how.columns or {}), how.by_class, how.encoding, how.rows],
+        "roles": list(assigner.roles),
+        "version": version,
+    }
+    spool = Spool(target, about)
+    done = len(spool)
+    placed, refused = spool.counts()
+    resumed = placed + refused
+    work = _Work(assigner, how, crs)
+    for chunk in opened.chunks(how.rows, done * how.rows):
+        good, bad = work.run(chunk)
+        spool.add(good, bad)
+        placed, refused = placed + len(good), refused + len(bad)
+        if progress is not None:
+            progress(opened.fraction, placed, refused)
+    if not len(spool):
+        spool.remove()
+        raise SourceError(f"{source} has no rows")
+    fallback = spool.count("fallback", "1")
+    write_target((part.placed for part in spool.parts()), target)
+    write_refused((part.refused for part in spool.parts()), refused_path(target))
+    spool.remove()
+    return TableReport(source.name, placed + refused, placed, refused, fallback, resumed)
+
+
+def begun_at(target: Path) -> datetime | None:
+    """As of when an interrupted output was begun, None where there is none: it goes on so."""
+    stated = Spool.about(target).get("at")
+    return None if stated is None else datetime.fromisoformat(stated)
+
+
+def refused_path(target: Path) -> Path:
+    """Where the refused rows of an output go."""
+    return target.with_name(f"{target.name}.refused.csv")
+
+
+class _Work:
+    """One chunk after another → its rows with what is added, and its refused rows."""
+
+    def __init__(self, assigner: Assigner, options: AssignOptions, crs: SourceCrs) -> None:
+        self._assigner, self._options, self._crs = assigner, options, crs
+
+    def run(self, chunk: Chunk) -> tuple[pa.Table, pa.Table]:
+        """Assign a chunk: rows placed, and rows refused."""
+        names = chunk.table.column_names
+        wanted = ("lon", "lat", "class", "address")
+        columns = recognise(names, wanted) if names else {}
+        placed = place(chunk, columns, self._crs)
+        refused = dict(placed.refused)
+        classes = self._classes(chunk, columns, refused)
+        keep = np.array([at for at in range(len(placed.lon)) if at not in refused], np.int64)
+        addresses = None
+        if "address" in columns:
+            held = chunk.table.column(columns["address"]).to_pylist()
+            addresses = [None if held[at] is None else str(held[at]) for at in keep.tolist()]
+        assigned = self._assigner.assign(
+            placed.lon[keep],
+            placed.lat[keep],
+            classes=None if classes is None else [classes[at] for at in keep.tolist()],
+            addresses=addresses,
+        )
+        for at, reason in assigned.outside.items():
+            refused[int(keep[at])] = reason
+        inside = np.array([at for at in range(len(keep)) if at not in assigned.outside], np.int64)
+        good = self._rows(chunk, placed, assigned, keep[inside], inside)
+        return good, _refused(chunk, refused)
+
+    def _classes(
+        self, chunk: Chunk, columns: dict[str, str], refused: dict[int, str]
+    ) -> list[str | None] | None:
+        if not self._options.by_class:
+            return None
+        if "class" not in columns:
+            raise SourceError("there is no column with the class: name it with --column")
+        known = self._options.classes or {}
+        found: list[str | None] = []
+        for at, cell in enumerate(chunk.table.column(columns["class"]).to_pylist()):
+            code = known.get(str(cell or "").strip())
+            if code is None:
+                refused.setdefault(at, f"class {cell!r} is not in the class table")
+            found.append(code)
+        return found
+
+    def _rows(
+        self, chunk: Chunk, placed: Placed, assigned: Assigned, rows: Any, inside: Any
+    ) -> pa.Table:
+        added = dict(assigned.columns)
+        lon, lat = placed.lon[rows], placed.lat[rows]
+        cells = cells_of_points(lon, lat, INCIDENT_RESOLUTION).tolist()
+        shapes = shapely.to_wkb(shapely.points(lon, lat)) if len(rows) else []
+        own = [n for n in chunk.table.column_names if n not in {*added, "h3_cell", GEOMETRY}]
+        kept = chunk.table.select(own).take(pa.array(rows, pa.int64()))
+        columns = [_column(name, cells_[inside]) for name, cells_ in added.items()]
+        return pa.table(
+            [
+                *kept.columns,
+                *columns,
+                pa.array([f"{cell:x}" for cell in cells], pa.string()),
+                pa.array(list(shapes), pa.binary()),
+            ],
+            [*own, *added, "h3_cell", GEOMETRY],
+        )
+
+
+def _column(name: str, cells: Any) -> pa.Array:
+    if name == "grid_count":
+        return pa.array(cells.tolist(), pa.int32())
+    return pa.array(cells.tolist(), pa.string())
+
+
+def _refused(chunk: Chunk, refused: dict[int, str]) -> pa.Table:
+    order = sorted(refused)
+    numbers = [chunk.first + at for at in order]
+    rows = chunk.table.take(pa.array(order, pa.int64()))
+    return refusals(numbers, [refused[at] for at in order], rows)

@@ -1,0 +1,112 @@
+"""A layer: areas of one kind with their ids, located; renewed by what has changed."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gis.errors import GeometryError
+from gis.locator import Locator
+from gis.shares import Shares
+
+__all__ = ["Layer", "LayerRow"]
+
+Fetch = Callable[[Sequence[int]], NDArray[np.object_]]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """An area as the database lists it; `since` tells rows of one id in two databases apart."""
+
+    id: int
+    code: str
+    since: str = ""
+
+
+class Layer:
+    """Areas of one kind.
+
+    Parameters
+    ----------
+    rows : sequence of LayerRow
+        Each with a code of its own; an area of an id never changes its shape.
+    fetch : callable
+        Shapes of some ids, in that order (EPSG:4326).
+    file : Path, optional
+        Where the built locator is kept for other processes, without the suffix.
+
+    Attributes
+    ----------
+    locator : Locator
+    ids : list of int
+        By position in the locator; 0 where an area was taken out.
+    """
+
+    def __init__(self, rows: Sequence[LayerRow], fetch: Fetch, file: Path | None = None) -> None:
+        self.ids = [row.id for row in rows]
+        self._fetch = fetch
+        self.locator = _kept(rows, fetch, file)
+
+    def renewed(self, rows: Sequence[LayerRow], fetch: Fetch, file: Path | None = None) -> "Layer":
+        """The layer of other rows; where few have changed, only these are drawn anew."""
+        wanted = {row.id for row in rows}
+        held = {one: at for at, one in enumerate(self.ids) if one}
+        gone = [self.locator.codes[at] for one, at in held.items() if one not in wanted]
+        fresh = [row for row in rows if row.id not in held]
+        if not gone and not fresh:
+            return self
+        if self.locator.wasteful or (len(gone) + len(fresh)) * 4 > len(rows):
+            return Layer(rows, fetch, file)
+        return self._redrawn(gone, fresh, fetch)
+
+    def _redrawn(self, gone: list[str], fresh: list[LayerRow], fetch: Fetch) -> Self:
+        other = object.__new__(type(self))
+        codes = [row.code for row in fresh]
+        shapes = fetch([row.id for row in fresh])
+        other.locator = self.locator.redrawn(gone, shapes, codes)
+        position = {row.code: row.id for row in fresh}
+        known: dict[str, int] = dict(zip(self.locator.codes.tolist(), self.ids, strict=True))
+        position = known | position
+        other.ids = [position.get(code, 0) for code in other.locator.codes.tolist()]
+        other._fetch = fetch
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process, which cannot fetch shapes."""
+        return {"ids": self.ids, "locator": self.locator}
+
+    def at(self, lon: float, lat: float) -> list[int]:
+        """Ids of the areas that cover a place, smallest code first."""
+        return [self.ids[hit] for hit in self.locator.candidates(lon, lat)]
+
+    @cached_property
+    def shares(self) -> tuple[Shares, list[int]]:
+        """How much of a shape lies in which area, and the ids by position; fetched when asked."""
+        held = [(one, self.locator.codes[at]) for at, one in enumerate(self.ids) if one]
+        ids = [one for one, _ in held]
+        return Shares(self._fetch(ids), [code for _, code in held]), ids
+
+
+def _kept(rows: Sequence[LayerRow], fetch: Fetch, file: Path | None) -> Locator:
+    """The locator from its file, else built and written there."""
+    codes = [row.code for row in rows]
+    if file is None:
+        return Locator(fetch([row.id for row in rows]), codes)
+    text = "\n".join(f"{row.id} {row.code} {row.since}" for row in rows)
+    path = file.with_name(f"{file.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.locator")
+    if path.exists():
+        try:
+            return Locator.load(path)
+        except GeometryError:  # of another version, or cut off: made anew below
+            path.unlink()
+    made = Locator(fetch([row.id for row in rows]), codes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for old in path.parent.glob(f"{file.name}-*.locator"):
+        old.unlink(missing_ok=True)
+    made.save(path)
+    return made

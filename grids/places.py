@@ -1,0 +1,222 @@
+"""Where a place lies: grid, micro-grid, community and service areas of one generation."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from grids.layer import Layer
+from grids.responsibility.records import AreaKey
+
+__all__ = ["Candidate", "GridFacts", "Places", "Where", "division_keys"]
+
+# A circle drawn with 64 segments, in metres of a projection, is inside an area to this share.
+_WHOLE = 1 - 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class GridFacts:
+    """What an answer says of a grid; `owner` is the unit that a dedicated grid answers to."""
+
+    id: int
+    code: str
+    name: str
+    kind: str
+    community: str
+    community_name: str
+    households: int
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A grid that an uncertain place may lie in.
+
+    Attributes
+    ----------
+    share : float
+        Part of the circle of uncertainty inside it.
+    distance_m, edge_m : float
+        From the stated place to the grid (0 inside), and to its edge.
+    """
+
+    code: str
+    share: float
+    distance_m: float
+    edge_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a place lies, and how that is known.
+
+    Attributes
+    ----------
+    grid : GridFacts or None
+        None outside every grid.
+    others : tuple of str
+        Codes of the other grids on whose edge the place lies, or that share its building.
+    micro_grid : str or None
+        Its code, where the grid has been divided.
+    areas : tuple of AreaKey
+        Nearest first: micro-grid, grid, service areas, community, town, county.
+    by : str
+        ``polygon``, or ``building`` where a building or address is known to belong to the grid.
+    ambiguous : bool
+        Whether the place may lie in another grid, or in none, as far as it is known.
+    candidates : tuple of Candidate
+        What grids an uncertain place may lie in, largest share first; empty for an exact one.
+    """
+
+    grid: GridFacts | None
+    others: tuple[str, ...]
+    micro_grid: str | None
+    areas: tuple[AreaKey, ...]
+    by: str
+    reason: str
+    ambiguous: bool
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(slots=True)
+class Places:
+    """The areas of a county in one generation of its plan.
+
+    Attributes
+    ----------
+    begins, ends : datetime, datetime or None
+        When the generation holds.
+    facts : dict of int to GridFacts
+        By the grid's id.
+    service : dict of str to Layer
+        Service areas by their kind.
+    buildings : Layer or None
+        Buildings that are known to belong to a grid.
+    building_grids : dict of int to tuple of int
+        Their grids; more than one where grids share a footprint.
+    address_grids : dict of str to int
+        Grid of an address, by its text and by its number in the source.
+    """
+
+    county: str
+    begins: datetime
+    ends: datetime | None
+    grids: Layer
+    facts: dict[int, GridFacts]
+    micro_grids: Layer
+    service: dict[str, Layer]
+    buildings: Layer | None = None
+    building_grids: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    address_grids: dict[str, int] = field(default_factory=dict)
+
+    def where(
+        self, lon: float, lat: float, *, radius_m: float = 0.0, address: str | None = None
+    ) -> Where:
+        """Where a place lies (degrees, EPSG:4326), known to a radius.
+
+        The grid is that of the address or building where membership is known, else the one at
+        the place; what else it may be is said, never chosen.
+
+        Raises
+        ------
+        GeometryError
+            If the radius is negative or a number is not finite.
+        """
+        candidates = self._candidates(lon, lat, radius_m) if radius_m else ()
+        unsure = bool(radius_m) and not (len(candidates) == 1 and candidates[0].share > _WHOLE)
+        hits = self.grids.at(lon, lat)
+        member = self._membership(lon, lat, address, hits)
+        if member is not None:
+            found, reason = member
+            by, unsure = "building", len(found) > 1
+        else:
+            found, by, reason = hits, "polygon", "inside the grid"
+            if len(hits) > 1:
+                reason, unsure = "on the shared edge of grids: the smallest code", True
+        service = self._service(lon, lat)
+        if not found:
+            reason = "outside every grid of the county"
+            if self.grids.locator.find(lat, lon) >= 0:
+                reason += "; lon and lat look swapped"
+            areas = (*service, ("county", self.county))
+            return Where(None, (), None, areas, by, reason, bool(candidates), candidates)
+        grid = self.facts[found[0]]
+        others = tuple(self.facts[one].code for one in found[1:])
+        micro = self._micro_grid(grid.code, lon, lat)
+        return Where(
+            grid,
+            others,
+            micro,
+            self.keys(grid, micro, service),
+            by,
+            reason,
+            unsure,
+            candidates,
+        )
+
+    def keys(
+        self, grid: GridFacts, micro: str | None, service: tuple[AreaKey, ...]
+    ) -> tuple[AreaKey, ...]:
+        """The areas of a place, nearest first."""
+        own: AreaKey = ("grid", grid.code)
+        divisions = division_keys(grid.community)
+        if micro is None:
+            return (own, *service, *divisions)
+        return (("micro_grid", micro), own, *service, *divisions)
+
+    def _service(self, lon: float, lat: float) -> tuple[AreaKey, ...]:
+        return tuple(
+            ("service_area", str(one))
+            for layer in self.service.values()
+            for one in layer.at(lon, lat)
+        )
+
+    def _micro_grid(self, grid: str, lon: float, lat: float) -> str | None:
+        """Code of the grid's micro-grid at a place.
+
+        Cuts lie on a lattice of a millimetre: between them and the grid's edge there can be a
+        hair that is in none.
+        """
+        locator = self.micro_grids.locator
+        codes = (locator.codes[hit] for hit in locator.candidates(lon, lat))
+        return next((code for code in codes if code.startswith(grid)), None)
+
+    def _membership(
+        self, lon: float, lat: float, address: str | None, hits: list[int]
+    ) -> tuple[list[int], str] | None:
+        """Grids that the address, else the building at the place, is known to belong to."""
+        if address is not None and (known := self.address_grids.get(address.strip())):
+            return [known], "the address is known to belong to the grid"
+        if self.buildings is None:
+            return None
+        for building in self.buildings.at(lon, lat):
+            grids = self.building_grids[building]
+            if len(grids) == 1:
+                return list(grids), "the building is known to belong to the grid"
+            # The place is inside one of the grids that share the building, or else in none.
+            inside = [one for one in hits if one in grids] or sorted(
+                grids, key=lambda one: self.facts[one].code
+            )
+            rest = [one for one in grids if one != inside[0]]
+            return [inside[0], *rest], "grids share the building: its address says which"
+        return None
+
+    def _candidates(self, lon: float, lat: float, radius_m: float) -> tuple[Candidate, ...]:
+        shares, ids = self.grids.shares
+        return tuple(
+            Candidate(self.facts[ids[one.area]].code, one.share, one.distance_m, one.edge_m)
+            for one in shares.of_place(lon, lat, radius_m)
+        )
+
+
+def division_keys(community: str) -> tuple[AreaKey, ...]:
+    """Community, town and county of a community's code, nearest first.
+
+    Examples
+    --------
+    >>> division_keys("150502001003")
+    (('community', '150502001003'), ('town', '150502001000'), ('county', '150502'))
+    """
+    return (
+        ("community", community),
+        ("town", community[:9] + "000"),
+        ("county", community[:6]),
+    )
