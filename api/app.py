@@ -32,9 +32,10 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.settings, app.state.database = settings, database
     app.state.engines = Engines(settings, database)
     errors.install(app)
-    app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
-    for router in (login.router, planner.router, dispatcher.router, public.router, who.router):
+    # Routes are tried in this order: what programs ask most stands first.
+    for router in (who.router, public.router, dispatcher.router, planner.router, login.router):
         app.include_router(router)
+    app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(Headers)

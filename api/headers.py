@@ -2,7 +2,6 @@
 
 from http.cookies import SimpleCookie
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from maps.texts import LANGUAGES
@@ -13,6 +12,11 @@ __all__ = ["Headers"]
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'unsafe-inline'; frame-ancestors 'self'; form-action 'self'"
+)
+_ALWAYS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
 )
 _YEAR_S = 31_536_000
 
@@ -32,12 +36,9 @@ class Headers:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = _POLICY
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "same-origin"
+                message["headers"] = [*message.get("headers", ()), *_ALWAYS]
                 if language:
-                    headers.append("Set-Cookie", _cookie(language))
+                    message["headers"].append((b"set-cookie", _cookie(language).encode()))
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
         ("partition_county", []),
         ("partition_curves", []),
         ("partition_scale", []),
+        ("who", []),
     ],
 )
 def test_a_benchmark_runs_small_and_meets_its_bars(name: str, options: list[str]) -> None:

@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.cli.context import console, ready_database
@@ -35,14 +36,33 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def serve(*, port: Port = None, with_parent: WithParent = False) -> None:
+def serve(
+    *,
+    port: Port = None,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    with_parent: WithParent = False,
+) -> None:
     """Run the web server alone."""
     if with_parent:
         _end_with_parent()
     settings = Settings()
-    application = create_app(settings, ready_database(settings, pooled=True))
-    chosen = settings.port if port is None else port
-    uvicorn.run(application, host=settings.host, port=chosen, log_level="warning", access_log=False)
+    # The schema is brought up to date before the first process answers.
+    ready_database(settings).engine.dispose()
+    uvicorn.run(
+        "api.cli.serving:application",
+        factory=True,
+        host=settings.host,
+        port=settings.port if port is None else port,
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+    )
+
+
+def application() -> FastAPI:
+    """The application of one process of the web server."""
+    settings = Settings()
+    return create_app(settings, open_database(settings))
 
 
 def worker(*, with_parent: WithParent = False) -> None:

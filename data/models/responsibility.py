@@ -67,6 +67,9 @@ class Responsibility(_Post, Base):
             *_checks(),
             ExcludeConstraint(*_subject(), ("valid", "&&"), name="ex_responsibility_post"),
             Index("ix_responsibility_county_valid", "county", "valid", postgresql_using="gist"),
+            Index("ix_responsibility_grid", "grid_id"),
+            Index("ix_responsibility_division", "division"),
+            Index("ix_responsibility_service_area", "service_area_id"),
         )
 
     id: Mapped[BigId]

@@ -166,6 +166,11 @@ class IncidentKind:
     group: str
     role: str
 
+    @property
+    def scopes(self) -> tuple[str, str]:
+        """What a post or a rule for this class may name."""
+        return self.code, self.group
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

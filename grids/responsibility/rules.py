@@ -70,7 +70,7 @@ def _unmet(rule: Rule, inquiry: Inquiry, moment: Moment, kind: IncidentKind | No
         key in _DIVISIONS and code.startswith(rule.division) for key, code in inquiry.areas
     ):
         return f"only in division {rule.division}"
-    if rule.scope is not None and (kind is None or rule.scope not in {kind.code, kind.group}):
+    if rule.scope is not None and (kind is None or rule.scope not in kind.scopes):
         return f"only for class {rule.scope}"
     if rule.owner is not None and (
         inquiry.owner is None or rule.owner not in {"known", inquiry.owner}

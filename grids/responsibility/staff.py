@@ -4,7 +4,7 @@ Leave, deputies, A and B holders and rosters decide who answers for a post; `rul
 who is asked first.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from grids.responsibility.answer import Holder, LeftOut
@@ -50,6 +50,7 @@ class Staff:
     rules: list[Rule] = field(default_factory=list)
     unit_names: dict[str, int] = field(default_factory=dict)
     centres: dict[str, int] = field(default_factory=dict)
+    _usual: dict[int, Holder] = field(default_factory=dict)
 
     def add_units(self, units: Iterable[UnitFacts]) -> None:
         """Put units where they are looked up; of two of one name the first is meant."""
@@ -60,9 +61,12 @@ class Staff:
                 self.centres.setdefault(unit.area, unit.id)
 
     def add_posts(self, posts: Iterable[Post]) -> None:
-        """Put posts where they are looked up."""
+        """Put posts where they are looked up, after people and units."""
         for post in sorted(posts, key=lambda one: (one.holder, one.id)):
             self.posts.setdefault(post.area, []).append(post)
+            if post.person is not None:
+                # Who answers while nobody is away: nearly always, so it is made once.
+                self._usual[post.id] = self._holder(post, self.people[post.person], None)
 
     def at(
         self, areas: Iterable[AreaKey], moment: Moment, kind: IncidentKind | None
@@ -89,8 +93,9 @@ class Staff:
                 if answers.duty_phone:
                     here.add(part)
             reached |= here
-        people = [one for role in sorted(found, key=_order) for one in _reachable(found[role])]
-        return people, left_out
+        if len(found) > 1:
+            found = dict(sorted(found.items(), key=_order))
+        return [one for holders in found.values() for one in _reachable(holders)], left_out
 
     def on_leave(
         self, areas: Iterable[AreaKey], moment: Moment, kind: IncidentKind | None
@@ -140,13 +145,15 @@ class Staff:
             area,
         )
 
-    def _held(self, area: AreaKey, moment: Moment, kind: IncidentKind | None) -> Iterator[Post]:
+    def _held(self, area: AreaKey, moment: Moment, kind: IncidentKind | None) -> list[Post]:
         at = moment.at
-        for post in self.posts.get(area, ()):
-            if post.begins <= at < post.ends and (
-                kind is None or post.scope is None or post.scope in {kind.code, kind.group}
-            ):
-                yield post
+        posts = self.posts.get(area)
+        if not posts:
+            return []
+        held = [post for post in posts if post.begins <= at < post.ends]
+        if kind is None:
+            return held
+        return [post for post in held if post.scope is None or post.scope in kind.scopes]
 
     def _answers(self, post: Post, moment: Moment) -> Holder | str:
         """Who answers for a post, or why nobody does."""
@@ -154,11 +161,12 @@ class Staff:
             duty, phone = self.unit_on_duty(post.unit, moment)
             return self._holder(post, duty, phone)
         assert post.person is not None  # noqa: S101 - a post has a person or a unit
-        person = self.people[post.person]
-        if person.id not in self.leave or not self._away(person.id, moment):
-            return self._holder(post, person, None)
-        deputy = self._present(person.id, moment)
-        return "on leave" if deputy is None else self._holder(post, deputy, None, person.name)
+        if post.person not in self.leave or not self._away(post.person, moment):
+            return self._usual[post.id]
+        deputy = self._present(post.person, moment)
+        if deputy is None:
+            return "on leave"
+        return self._holder(post, deputy, None, self.people[post.person].name)
 
     def _holder(
         self,
@@ -214,19 +222,20 @@ class Staff:
         return None
 
 
-def _order(part: tuple[str, str | None]) -> tuple[str, str]:
-    return part[0], part[1] or ""
+def _order(item: tuple[tuple[str, str | None], object]) -> tuple[str, str]:
+    (role, scope), _ = item
+    return role, scope or ""
 
 
 def _reachable(holders: list[Holder]) -> list[Holder]:
     """Those with a telephone first; each person or unit once for a role."""
     if len(holders) == 1:
         return holders
-    seen: set[tuple[int | None, int | None]] = set()
-    kept = []
-    for one in sorted(holders, key=lambda one: not one.duty_phone):
-        who = (one.person_id, one.unit_id)
-        if who not in seen:
-            seen.add(who)
-            kept.append(one)
-    return kept
+    each: dict[tuple[int | None, int | None], Holder] = {}
+    for one in holders:
+        each.setdefault((one.person_id, one.unit_id), one)
+    return sorted(each.values(), key=_without_phone)
+
+
+def _without_phone(one: Holder) -> bool:
+    return not one.duty_phone
