@@ -74,10 +74,7 @@ def _steps(files: DemoFiles, home: Path) -> list[Step]:
                 importing.import_addresses(s, files.addresses, county=county, crs=wgs84)
             ),
         ),
-        (
-            "importing staff",
-            lambda s: _whole(importing.import_people(s, files.people, county=county)),
-        ),
+        ("importing departments and staff", lambda s: _import_staff(s, files)),
         (
             "importing a month of incidents",
             lambda s: _whole(
@@ -86,11 +83,23 @@ def _steps(files: DemoFiles, home: Path) -> list[Step]:
         ),
         ("drawing and publishing the grids", _publish),
         ("drawing the micro-grids", lambda s: subdivide(s, county, rules_of(s, "tongliao"))),
-        ("joining the staff to their areas", lambda s: join_staff(s, county)),
+        ("joining the staff to their areas", lambda s: _join_staff(s, files)),
         ("assigning the incidents", lambda s: assign_incidents(s, county)),
         ("placing the staff on duty", lambda s: place_demo_staff(s, county, seed=_SEED)),
         ("adding the demonstration login", _add_login),
     ]
+
+
+def _import_staff(session: Session, files: DemoFiles) -> None:
+    _whole(importing.import_units(session, files.units, county=DEMO_COUNTY))
+    _whole(importing.import_people(session, files.people, county=DEMO_COUNTY))
+
+
+def _join_staff(session: Session, files: DemoFiles) -> None:
+    join_staff(session, DEMO_COUNTY)
+    _whole(importing.import_responsibilities(session, files.posts, county=DEMO_COUNTY))
+    _whole(importing.import_leave(session, files.leave, county=DEMO_COUNTY))
+    _whole(importing.import_rosters(session, files.rosters, county=DEMO_COUNTY))
 
 
 def _whole(report: importing.ImportReport) -> None:

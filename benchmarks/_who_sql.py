@@ -70,9 +70,12 @@ SELECT json_build_object(
     'people', (SELECT json_agg(json_build_object('name', name, 'role', role, 'holder', holder,
                'duty_phone', duty_phone) ORDER BY role, holder, id)
                FROM present WHERE near = nearest),
-    'lead', (SELECT present.name FROM present JOIN incident_class AS kind
-             ON kind.code = %(class)s::varchar AND kind.responder_role = present.role
-             WHERE near = nearest ORDER BY holder, present.id LIMIT 1)
+    'lead', (SELECT present.name FROM present
+             LEFT JOIN incident_class AS kind ON kind.code = %(class)s::varchar
+             WHERE near = nearest
+               AND role IN (kind.responder_role, 'gridworker', 'centre_director')
+             ORDER BY role = kind.responder_role DESC, role = 'gridworker' DESC, holder, present.id
+             LIMIT 1)
 )::text
 """
 

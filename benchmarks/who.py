@@ -92,7 +92,7 @@ def differing(
             # A roster names the person of a unit, which the statement does not.
             ours = {(p.role, p.name.split()[0]) for p in answer.people}
             theirs = {(p["role"], p["name"]) for p in peer["people"]}
-            lead = answer.lead.name if answer.lead and not answer.staff.fallback else None
+            lead = answer.lead.name if answer.lead else None
             wrong += (answer.grid.code, ours, lead) != (
                 peer["grid"]["code"],
                 theirs,

@@ -80,6 +80,10 @@ class Layer:
         """What is sent to another process, which cannot fetch shapes."""
         return {"ids": self.ids, "locator": self.locator}
 
+    def shapes(self, ids: Sequence[int]) -> NDArray[np.object_]:
+        """Shapes of some of its areas, in that order (EPSG:4326); asks the database."""
+        return self._fetch(ids)
+
     def at(self, lon: float, lat: float) -> list[int]:
         """Ids of the areas that cover a place, smallest code first."""
         return [self.ids[hit] for hit in self.locator.candidates(lon, lat)]

@@ -31,8 +31,9 @@ _UNITS = text(
 _POSTS = text(
     "SELECT r.id, r.person_id, r.unit_id, r.role, r.holder, r.division, r.micro_grid, "
     "r.service_area_id, r.class_scope, lower(r.valid) AS begins, upper(r.valid) AS ends, "
-    "grid.code AS grid, service_area.name AS service_area FROM responsibility AS r "
-    "LEFT JOIN grid ON grid.id = r.grid_id "
+    "grid.code AS grid, service_area.name AS service_area, division.name AS division_name "
+    "FROM responsibility AS r LEFT JOIN grid ON grid.id = r.grid_id "
+    "LEFT JOIN division ON division.code = r.division "
     "LEFT JOIN service_area ON service_area.id = r.service_area_id "
     "WHERE r.county = :county AND r.valid && tstzrange(:since, NULL)"
 )
@@ -101,7 +102,7 @@ def _area(row: Any) -> tuple[AreaKey, str]:
         return ("micro_grid", row.micro_grid), row.micro_grid
     if row.service_area_id is not None:
         return ("service_area", str(row.service_area_id)), row.service_area
-    return _division(row.division), row.division
+    return _division(row.division), row.division_name
 
 
 def _division(code: str) -> AreaKey:

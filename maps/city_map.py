@@ -16,7 +16,15 @@ from maps.assets import header_html
 from maps.mapdata import base_layers, collection
 from maps.texts import Texts
 
-__all__ = ["GRID_COLOURS", "Legend", "LocalMap", "MapRequest", "base_group", "city_map"]
+__all__ = [
+    "GRID_COLOURS",
+    "Legend",
+    "LocalMap",
+    "MapRequest",
+    "base_group",
+    "city_map",
+    "finished_page",
+]
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 GRID_COLOURS = {"urban": "#0072B2", "rural": "#009E73", "dedicated": "#D55E00"}
@@ -172,17 +180,17 @@ def city_map(session: Session, county: str, request: MapRequest) -> str:
     if request.click:
         view.add_child(ClickTo(request.click))
     _fit(session, county, view, request)
-    return _page(view, request)
+    return finished_page(view, texts, texts("OneGrid map"), inline=request.inline)
 
 
-def _page(view: LocalMap, request: MapRequest) -> str:
+def finished_page(view: LocalMap, texts: Texts, title: str, *, inline: bool) -> str:
+    """The page of a map, with its assets, its title and its language."""
     figure = view.get_root()
-    figure.header.add_child(Element(header_html(inline=request.inline)), name="assets", index=0)
+    figure.header.add_child(Element(header_html(inline=inline)), name="assets", index=0)
     figure.header.add_child(Element("<link rel='icon' href='data:,'/>"), name="icon")
-    title = request.texts("OneGrid map")
     figure.header.add_child(Element(f"<title>{escape(title)}</title>"), name="title")
     html: str = figure.render()
-    return html.replace("<html>", f'<html lang="{request.texts.language}">', 1)
+    return html.replace("<html>", f'<html lang="{texts.language}">', 1)
 
 
 def _layer(name: str, view: LocalMap, *, show: bool = True) -> folium.FeatureGroup:

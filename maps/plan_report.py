@@ -10,14 +10,12 @@ from typing import Any
 import folium
 import numpy as np
 import shapely
-from branca.element import Element
 from sqlalchemy.orm import Session
 
 from data.errors import StateError
 from grids.plan import Drawing
 from grids.report import CommunityReport, GridReport
-from maps.assets import header_html
-from maps.city_map import Legend, LocalMap, base_group
+from maps.city_map import Legend, LocalMap, base_group, finished_page
 from maps.texts import Texts, texts
 
 __all__ = ["write_report"]
@@ -126,10 +124,7 @@ def _page(
     shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features["features"]]
     west, south, east, north = shapely.total_bounds(shapes)
     view.fit_bounds([(south, west), (north, east)])
-    figure = view.get_root()
-    figure.header.add_child(Element(header_html(inline=True)), name="assets", index=0)
-    html: str = figure.render()
-    return html.replace("<html>", f'<html lang="{words.language}">', 1)
+    return finished_page(view, words, words("Draft report"), inline=True)
 
 
 def _legend(towns: list[CommunityReport], codes: list[str], words: Texts) -> str:

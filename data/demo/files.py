@@ -10,6 +10,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from data.demo.city import DemoCity, DemoWay, draw_city, to_wgs84
+from data.demo.duty import draw_leave, draw_posts, draw_rosters, draw_units
 from data.demo.people import BEATS, draw_incidents, draw_staff
 
 __all__ = ["DemoFiles", "write_demo"]
@@ -24,18 +25,28 @@ class DemoFiles:
     addresses: Path
     people: Path
     incidents: Path
+    units: Path
+    posts: Path
+    leave: Path
+    rosters: Path
 
 
 def write_demo(folder: Path, *, seed: int, end: datetime) -> DemoFiles:
     """Write the demonstration city of a seed; its month of incidents ends at `end`."""
     folder.mkdir(parents=True, exist_ok=True)
     city = draw_city(seed)
-    names = ("city.osm", "beats.geojson", "addresses.csv", "people.csv", "incidents.csv")
+    tables = ("addresses", "people", "incidents", "units", "responsibilities", "leave", "rosters")
+    names = ("city.osm", "beats.geojson", *(f"{table}.csv" for table in tables))
     files = DemoFiles(*(folder / name for name in names))
     files.osm.write_text(_osm(city), encoding="utf-8")
     files.beats.write_text(json.dumps(_beats(), ensure_ascii=False), encoding="utf-8")
     _write_csv(files.addresses, _addresses(city))
-    _write_csv(files.people, draw_staff(seed))
+    staff = draw_staff(seed)
+    _write_csv(files.people, staff)
+    _write_csv(files.units, draw_units())
+    _write_csv(files.posts, draw_posts(staff))
+    _write_csv(files.leave, draw_leave(staff, end))
+    _write_csv(files.rosters, draw_rosters())
     classes = json.loads(
         (Path(__file__).parents[1] / "presets" / "incident_classes.json").read_text("utf-8")
     )

@@ -1,0 +1,76 @@
+"""The staff's gaps as a map: each grid by how many roles of the team it lacks."""
+
+from typing import Any
+
+import folium
+import shapely
+from sqlalchemy.orm import Session
+
+from data.roles import preset_role_names
+from grids.staff_coverage import Coverage
+from maps.city_map import Legend, LocalMap, base_group, finished_page
+from maps.mapdata import collection
+from maps.texts import Texts
+
+__all__ = ["coverage_map"]
+
+# Crameri's lajolla, pale to dark: nothing lacks, one role, two, three and more.
+_COLOURS = ("#dfe8e2", "#f3c667", "#dd7c4b", "#7a2b2a")
+
+
+def coverage_map(
+    session: Session, county: str, coverage: Coverage, words: Texts, *, inline: bool = False
+) -> str:
+    """Draw the report on an HTML page."""
+    names = preset_role_names(words.language)
+    features = collection(session, county, "grid")["features"]
+    for feature in features:
+        facts = feature["properties"]
+        lacks = coverage.missing.get(facts["code"], ())
+        facts["lacks"] = len(lacks)
+        facts["missing"] = "、".join(names.get(role, role) for role in lacks) or "—"
+    view = LocalMap(
+        tiles=None, prefer_canvas=True, zoom_control=False, control_scale=False, zoomSnap=0.25
+    )
+    base_group(session, county, view, words)
+    folium.GeoJson(
+        {"type": "FeatureCollection", "features": features},
+        name=words("Roles that are missing"),
+        style_function=_style,
+        tooltip=folium.GeoJsonTooltip(
+            ["name", "code", "missing"], aliases=[words("Grid"), words("Code"), words("Missing")]
+        ),
+    ).add_to(view)
+    folium.LayerControl(collapsed=True).add_to(view)
+    view.add_child(Legend(_legend(coverage, words), words))
+    shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features]
+    west, south, east, north = shapely.total_bounds(shapes)
+    view.fit_bounds([(south, west), (north, east)])
+    return finished_page(view, words, words("Staff coverage"), inline=inline)
+
+
+def _style(feature: dict[str, Any]) -> dict[str, Any]:
+    lacks = feature["properties"]["lacks"]
+    return {
+        "color": "#333",
+        "weight": 1.2,
+        "fillColor": _COLOURS[min(lacks, len(_COLOURS) - 1)],
+        "fillOpacity": 0.75,
+    }
+
+
+def _legend(coverage: Coverage, words: Texts) -> str:
+    counts = [0] * len(_COLOURS)
+    for lacks in coverage.missing.values():
+        counts[min(len(lacks), len(_COLOURS) - 1)] += 1
+    texts = (
+        words("complete"),
+        words("one role is missing"),
+        words("two roles are missing"),
+        words("three or more are missing"),
+    )
+    lines = [
+        f'<i style="background:{colour}"></i>{text}: {count}'
+        for colour, text, count in zip(_COLOURS, texts, counts, strict=True)
+    ]
+    return "<br/>".join([*lines, f"{words('Coordinates')}: EPSG:4326"])
