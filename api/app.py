@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 import maps
-from api import dispatcher, errors, login, planner, public, who
+from api import assigning, dispatcher, errors, login, planner, public, who
 from api.engines import Engines
 from api.headers import Headers
 from data.database import Database
@@ -33,8 +33,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.engines = Engines(settings, database)
     errors.install(app)
     # Routes are tried in this order: what programs ask most stands first.
-    for router in (who.router, public.router, dispatcher.router, planner.router, login.router):
-        app.include_router(router)
+    for part in (who, public, assigning, dispatcher, planner, login):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)

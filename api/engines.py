@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from data.database import Database
@@ -142,9 +141,9 @@ class Engines:
         while not self._stop.is_set():
             try:
                 self._follow()
-            except (psycopg.Error, OperationalError) as error:
+            except Exception:  # whatever it was, the thread goes on, and requests ask meanwhile
                 self._listening = False
-                _LOG.warning("not told of changes, asking at each request: %s", error)
+                _LOG.exception("not told of changes, asking at each request")
                 self._stop.wait(_RETRY_S)
 
     def _follow(self) -> None:

@@ -10,7 +10,7 @@ from data.errors import ClusterError, DatabaseError, NotFoundError, SourceError,
 from gis.errors import CrsError, GeometryError, OneGridError
 from routing.errors import NetworkError
 
-__all__ = ["LoginRequiredError", "RefusedError", "install"]
+__all__ = ["LoginRequiredError", "RefusedError", "TooLargeError", "install"]
 
 
 class LoginRequiredError(OneGridError):
@@ -21,11 +21,16 @@ class RefusedError(OneGridError):
     """The one who is signed in may not do this, or the form's token is missing."""
 
 
+class TooLargeError(OneGridError):
+    """A file for which the server's disk has no room."""
+
+
 _STATUS: dict[type[OneGridError], int] = {
     LoginRequiredError: 401,
     RefusedError: 403,
     NotFoundError: 404,
     StateError: 409,
+    TooLargeError: 413,
     CrsError: 422,
     GeometryError: 422,
     SourceError: 422,
@@ -101,6 +106,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     409: "Conflict",
+    413: "Too large",
     422: "Not usable",
     500: "Internal error",
     503: "Unavailable",

@@ -4,18 +4,29 @@ import procrastinate
 from sqlalchemy import text
 
 from data.database import Database
+from data.jobs import TASK, job_app, purge_jobs
 from data.positions import place_demo_staff, purge_positions
-from data.settings import DEMO_COUNTY
+from data.settings import DEMO_COUNTY, Settings
+from grids.assign.job import run_job
 
 __all__ = ["make_worker"]
 
+# A worker that has not told that it lives for so long has been killed.
+_STALLED_S = 60.0
 
-def make_worker(database: Database) -> procrastinate.App:
-    """The job application: deletes old positions every minute, moves the demonstration's staff."""
-    connector = procrastinate.PsycopgConnector(
-        conninfo=database.conninfo, kwargs={"options": "-c search_path=jobs,public"}
-    )
-    app = procrastinate.App(connector=connector)
+
+def make_worker(database: Database, settings: Settings) -> procrastinate.App:
+    """The job application.
+
+    It assigns uploaded tables, deletes old positions every minute and old jobs every hour, and
+    moves the demonstration's staff.
+    """
+    app = job_app(database)
+
+    @app.task(name=TASK)
+    def assign(number: int) -> None:
+        """Assign an uploaded table."""
+        run_job(database, settings.jobs_dir, settings.locators_dir, number)
 
     @app.periodic(cron="* * * * *")
     @app.task(queueing_lock="positions", name="positions")
@@ -26,5 +37,19 @@ def make_worker(database: Database) -> procrastinate.App:
             demo = text("SELECT EXISTS (SELECT 1 FROM account WHERE login = 'demo')")
             if session.execute(demo).scalar():
                 place_demo_staff(session, DEMO_COUNTY, seed=timestamp // 300)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(queueing_lock="stalled", name="stalled")
+    async def stalled(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Give the jobs of a killed worker to one that lives."""
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
+            await app.job_manager.retry_job(job)
+
+    @app.periodic(cron="0 * * * *")
+    @app.task(queueing_lock="old_jobs", name="old_jobs")
+    def old_jobs(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Delete the files of old jobs."""
+        with database.session() as session:
+            purge_jobs(session, settings.jobs_dir)
 
     return app

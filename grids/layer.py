@@ -107,10 +107,11 @@ def _kept(rows: Sequence[LayerRow], fetch: Fetch, file: Path | None) -> Locator:
         try:
             return Locator.load(path)
         except GeometryError:  # of another version, or cut off: made anew below
-            path.unlink()
+            path.unlink(missing_ok=True)
     made = Locator(fetch([row.id for row in rows]), codes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for old in path.parent.glob(f"{file.name}-*.locator"):
-        old.unlink(missing_ok=True)
     made.save(path)
+    for old in path.parent.glob(f"{file.name}-*.locator"):
+        if old != path:
+            old.unlink(missing_ok=True)
     return made

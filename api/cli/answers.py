@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import select
 
 from api.cli.context import AsJson, County, county_or_default, emit, ready_database
 from api.cli.executors import executor_of
 from api.cli.imports import Columns, Crs, columns_of
 from data.database import Database
-from data.models import IncidentClass
+from data.importing.names import classes_by_name
 from data.settings import Settings
 from grids.assign import Assigner, AssignOptions, TableReport, assign_table, begun_at, refused_path
 from grids.assign.partitions import assign_partitions
@@ -164,9 +163,7 @@ def _loaded(
     with database.session() as session:
         version = directory_version(session, county, moment)
         directory = load_directory(session, county, moment, folder=settings.locators_dir)
-        classes: dict[str, str] = {}
-        for known in session.scalars(select(IncidentClass)):
-            classes |= dict.fromkeys((known.code, known.name, known.name_en), known.code)
+        classes = classes_by_name(session)
     return directory, f"{county} {version}", classes
 
 

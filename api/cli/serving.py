@@ -69,7 +69,10 @@ def worker(*, with_parent: WithParent = False) -> None:
     """Run the worker alone."""
     if with_parent:
         _end_with_parent()
-    make_worker(open_database(Settings())).run_worker(delete_jobs="successful")
+    settings = Settings()
+    make_worker(open_database(settings), settings).run_worker(
+        concurrency=4, delete_jobs="successful"
+    )
 
 
 def up(*, port: Port = None) -> None:

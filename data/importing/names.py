@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from data.importing.columns import CellError
+from data.models import IncidentClass
 
-__all__ = ["AreaRef", "Names"]
+__all__ = ["AreaRef", "Names", "classes_by_name"]
 
 # A table of `responsibility`'s area columns: the one that is meant, and its value.
 AreaRef = tuple[str, int | str]
@@ -117,4 +118,12 @@ def _by_name(rows: Iterable[tuple[int | str, str, str]]) -> dict[str, set[int | 
         found[ref].add(own)
         if name not in numbers:
             found[name].add(own)
+    return found
+
+
+def classes_by_name(session: Session) -> dict[str, str]:
+    """Codes, names and English names of incident classes → code."""
+    found: dict[str, str] = {}
+    for known in session.scalars(select(IncidentClass)):
+        found |= dict.fromkeys((known.code, known.name, known.name_en), known.code)
     return found

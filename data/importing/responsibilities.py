@@ -9,7 +9,7 @@ from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Session
 
 from data.importing.columns import CellError, hours, period, text, weekdays, whole
-from data.importing.names import Names
+from data.importing.names import Names, classes_by_name
 from data.importing.report import ImportReport
 from data.importing.rows import Row, check_rows, place_text
 from data.models import IncidentClass
@@ -127,11 +127,8 @@ def _held(session: Session, county: str, at: datetime) -> dict[PostKey, str]:
 
 def _scopes(session: Session) -> dict[str, str]:
     """Codes, names and groups of incident classes → code or group."""
-    found: dict[str, str] = {}
-    for known in session.scalars(select(IncidentClass)):
-        found |= dict.fromkeys((known.code, known.name, known.name_en), known.code)
-        found[known.group] = known.group
-    return found
+    groups = session.scalars(select(IncidentClass.group).distinct())
+    return {group: group for group in groups} | classes_by_name(session)
 
 
 def import_rules(

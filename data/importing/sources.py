@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Session
 
@@ -11,6 +10,7 @@ from data.communities import allocate_codes, communities_from_units
 from data.errors import SourceError
 from data.households import spread_households
 from data.importing.columns import CellError, moment, text, whole
+from data.importing.names import classes_by_name
 from data.importing.report import ImportReport
 from data.importing.rows import (
     Row,
@@ -21,7 +21,6 @@ from data.importing.rows import (
     polygon_of,
     stated_crs,
 )
-from data.models import IncidentClass
 from data.readers import SourceTable, read_table, read_vector
 from data.store import upsert
 from gis.cells import cells_of_points
@@ -232,9 +231,7 @@ def import_incidents(
     table = read_any(path, columns)
     system = stated_crs(table.crs, crs)
     bounds = county_bounds(session, county)
-    classes: dict[str, str] = {}
-    for known in session.scalars(select(IncidentClass)):
-        classes |= dict.fromkeys((known.code, known.name, known.name_en), known.code)
+    classes = classes_by_name(session)
     report = ImportReport(path.name)
 
     def check(row: Row, cols: dict[str, str], geometry: Any, line: int) -> Row:

@@ -97,6 +97,7 @@ class AssignJob(Base):
     state: Mapped[str] = mapped_column(String(10), server_default="waiting")
     name: Mapped[str] = mapped_column(String(200))
     crs: Mapped[str | None] = mapped_column(String(40))
+    by_class: Mapped[bool] = mapped_column(server_default=text("false"))
     author: Mapped[str] = mapped_column(String(100))
     made_at: Mapped[Now]
     rows_done: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -1,6 +1,7 @@
 """The raster in a file that several processes map: the memory is held once."""
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
 import numpy as np
@@ -21,10 +22,18 @@ _MAGIC, _VERSION = 0x434F4C4449524731, 1
 def write(path: Path, raster: Raster, bounds: Float, codes: list[str]) -> None:
     """Write a locator; a reader sees the old file or the whole new one."""
     text = np.frombuffer("\n".join(codes).encode(), np.uint8)
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
-        for array in (np.array([_MAGIC, _VERSION, len(codes)]), text, bounds, *raster):
-            np.save(file, array, allow_pickle=False)
+    # Several processes may build the same locator at once: each writes a file of its own.
+    with NamedTemporaryFile(
+        dir=path.parent, prefix=path.name, suffix=".part", delete=False
+    ) as file:
+        partial = Path(file.name)
+        try:
+            for array in (np.array([_MAGIC, _VERSION, len(codes)]), text, bounds, *raster):
+                np.save(file, array, allow_pickle=False)
+        except OSError:
+            partial.unlink()
+            raise
+    partial.chmod(0o644)
     partial.replace(path)
 
 

@@ -67,6 +67,11 @@ class Assigner:
         self._known: dict[tuple[Any, ...], tuple[str, ...]] = {}
 
     @property
+    def classes(self) -> frozenset[str]:
+        """Codes of the incident classes that are known."""
+        return frozenset(self._directory.staff.classes)
+
+    @property
     def headings(self) -> tuple[str, ...]:
         """The columns that are added, in order."""
         own = ("grid_code", "micro_grid", "community", "grid_count", "ambiguous", "by")

@@ -165,6 +165,7 @@ _RULES = """
             CHECK (state IN ('waiting', 'running', 'done', 'failed')),
         name varchar(200) NOT NULL,
         crs varchar(40),
+        by_class boolean NOT NULL DEFAULT false,
         author varchar(100) NOT NULL,
         made_at timestamptz NOT NULL DEFAULT now(),
         rows_done bigint NOT NULL DEFAULT 0,

@@ -1,0 +1,133 @@
+"""Assignment for programs: rows at once, or a file as a background job."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import UploadFile as Uploaded
+
+from api.errors import TooLargeError
+from api.session import Db, county_of, desk, engines
+from data.accounts import SignedIn
+from data.errors import StateError
+from data.jobs import enqueue, files_of, find_job
+from data.models import AssignJob
+from gis.crs import parse_crs
+from grids.assign import Assigner, refused_path
+from grids.assign.rows import assign_rows
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1/assign")
+Dispatcher = Annotated[SignedIn, Depends(desk("dispatcher"))]
+MOST_ROWS = 10_000
+
+
+class Row(BaseModel):
+    """A place to assign, in the system that the request states."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    id: str | int | None = None
+    lon: float
+    lat: float
+    class_code: str | None = Field(None, alias="class", max_length=30)
+    address: str | None = Field(None, max_length=400)
+
+
+class Rows(BaseModel):
+    """Places to assign; their coordinate system must be stated."""
+
+    crs: str = Field(description="EPSG:n, GCJ-02 or BD-09")
+    rows: list[Row] = Field(max_length=MOST_ROWS)
+
+
+@router.post("")
+def rows(request: Request, db: Db, _who: Dispatcher, asked: Rows) -> dict[str, Any]:
+    """Assign up to 10,000 rows at once, answered in their order; refused ones say why."""
+    assigner = Assigner(engines(request).directory(db), datetime.now(UTC))
+    said = assign_rows(
+        assigner,
+        [(row.lon, row.lat) for row in asked.rows],
+        parse_crs(asked.crs),
+        classes=[row.class_code for row in asked.rows],
+        addresses=[row.address for row in asked.rows],
+    )
+    answers = [{"id": row.id, **one} for row, one in zip(asked.rows, said, strict=True)]
+    refused = sum("refused" in one for one in said)
+    counts = {"read": len(answers), "placed": len(answers) - refused, "refused": refused}
+    return {"crs": "EPSG:4326", **counts, "rows": answers}
+
+
+@router.post("/jobs", status_code=202)
+def start(
+    request: Request,
+    who: Dispatcher,
+    file: Annotated[UploadFile, File(description="CSV, XLSX, Parquet, GPKG or GeoJSON")],
+    crs: Annotated[str | None, Form(max_length=40)] = None,
+    by_class: Annotated[bool, Form()] = False,
+) -> JSONResponse:
+    """Take a file and assign it in the background; the answer says where its progress is."""
+    if crs is not None:
+        parse_crs(crs)
+    state = request.app.state
+    with state.database.session() as session:
+        name = Path(file.filename or "table.csv").name[-200:]
+        job = AssignJob(county=who.county, name=name, crs=crs, by_class=by_class, author=who.login)
+        session.add(job)
+        session.flush()
+        _keep(file, files_of(state.settings.jobs_dir, job).source)
+        number = job.id
+    enqueue(state.database, number)
+    place = f"/api/v1/assign/jobs/{number}"
+    return JSONResponse({"job": number, "progress": place}, 202, headers={"Location": place})
+
+
+def _keep(file: Uploaded, path: Path) -> None:
+    """Write an upload to its place, if the disk has room for it and for what comes of it."""
+    path.parent.mkdir(parents=True)
+    free = shutil.disk_usage(path.parent).free
+    if (file.size or 0) * 4 > free:
+        shutil.rmtree(path.parent)
+        raise TooLargeError(f"the file has {file.size} bytes, the server's disk {free} free")
+    with path.open("wb") as handle:
+        shutil.copyfileobj(file.file, handle)
+
+
+@router.get("/jobs/{number}")
+def progress(request: Request, db: Db, _who: Dispatcher, number: int) -> dict[str, Any]:
+    """How far a job is: read = placed + refused."""
+    job = find_job(db, county_of(request), number)
+    place = f"/api/v1/assign/jobs/{number}"
+    done = job.state == "done"
+    return {
+        "job": job.id,
+        "state": job.state,
+        "read": job.rows_done,
+        "placed": job.rows_placed,
+        "refused": job.rows_refused,
+        "reason": job.reason,
+        "result": f"{place}/result" if done else None,
+        "refused_rows": f"{place}/refused" if done and job.rows_refused else None,
+    }
+
+
+@router.get("/jobs/{number}/{part}")
+async def result(request: Request, _who: Dispatcher, number: int, part: str) -> FileResponse:
+    """The table that a job has made (``result``), or the rows that it refused (``refused``)."""
+
+    def find() -> Path:
+        with request.app.state.database.session() as session:
+            job = find_job(session, county_of(request), number)
+            target = files_of(request.app.state.settings.jobs_dir, job).target
+        return refused_path(target) if part == "refused" else target
+
+    path = await run_in_threadpool(find)
+    if part not in {"result", "refused"} or not path.exists():
+        raise StateError(f"job {number} has no {part} yet, or none at all")
+    return FileResponse(path, filename=path.name)
