@@ -141,7 +141,7 @@ class Engines:
         while not self._stop.is_set():
             try:
                 self._follow()
-            except Exception:  # whatever it was, the thread goes on, and requests ask meanwhile
+            except Exception:  # noqa: BLE001 - the thread goes on, and requests ask meanwhile
                 self._listening = False
                 _LOG.exception("not told of changes, asking at each request")
                 self._stop.wait(_RETRY_S)
