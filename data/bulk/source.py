@@ -29,6 +29,8 @@ _SNIFF = 1 << 22
 _GEO = b"geo"
 # A cell of a table may hold a long description, but not a whole file by a quote left open.
 _CELL_LIMIT = 1 << 20
+# Rows between two looks at how far a text file has been read.
+_TELL = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,9 @@ class _Text(_Lines):
             plain = cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if packed else raw
             text = io.TextIOWrapper(plain, self._encoding, newline="")
             try:
-                for line in csv.reader(text):
-                    self.fraction = raw.tell() / size
+                for number, line in enumerate(csv.reader(text)):
+                    if number % _TELL == 0:
+                        self.fraction = raw.tell() / size
                     yield line
             except UnicodeDecodeError as error:
                 raise SourceError(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
@@ -19,6 +20,7 @@ __all__ = ["GEOMETRY", "SUFFIXES", "write_refused", "write_target"]
 
 # The column of a part that holds the place as WKB (EPSG:4326).
 GEOMETRY = "geometry"
+_SIGNS = np.frombuffer(b',"\r\n', np.uint8)
 _GEO = {
     "version": "1.1.0",
     "primary_column": GEOMETRY,
@@ -75,13 +77,39 @@ def _tables(parts: Iterable[Path]) -> Iterator[pa.Table]:
 
 
 def _csv(tables: Iterator[pa.Table], path: Path) -> None:
-    with path.open("w", encoding="utf-8-sig", newline="") as handle:
-        writer = csv.writer(handle)
+    with path.open("wb") as handle:
+        handle.write("\ufeff".encode())
         for number, table in enumerate(tables):
             plain = table.drop_columns([GEOMETRY])
             if not number:
-                writer.writerow(plain.column_names)
-            writer.writerows(zip(*(c.to_pylist() for c in plain.columns), strict=True))
+                names = pa.table(
+                    [pa.array([name]) for name in plain.column_names], plain.column_names
+                )
+                handle.write(_lines(names))
+            handle.write(_lines(plain))
+
+
+def _lines(table: pa.Table) -> bytes:
+    """The rows of a table as CSV: columns are quoted and joined at once, not cell by cell."""
+    if not len(table):
+        return b""
+    columns = [_quoted(column.combine_chunks()) for column in table.columns]
+    rows = pc.binary_join_element_wise(*columns, ",")
+    whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
+    text: str = pc.binary_join(whole, "\r\n")[0].as_py()
+    return f"{text}\r\n".encode()
+
+
+def _quoted(column: pa.Array) -> pa.Array:
+    """Cells as CSV has them: quoted where they hold a comma, a quote or a new line."""
+    cells = pc.fill_null(pc.cast(column, pa.string()), "")
+    data = cells.buffers()[2]
+    signs = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    if not np.isin(signs, _SIGNS).any():
+        return cells
+    doubled = pc.replace_substring(cells, '"', '""')
+    held = pc.match_substring_regex(cells, '[",\r\n]')
+    return pc.if_else(held, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
 
 
 def _parquet(tables: Iterator[pa.Table], path: Path) -> None:

@@ -20,7 +20,6 @@ from grids.who import Directory
 __all__ = ["Assigned", "Assigner"]
 
 Int = NDArray[np.int64]
-Objects = NDArray[np.object_]
 # So many answers are remembered; a county has fewer combinations of areas and classes.
 _REMEMBERED = 500_000
 _OF_LEAD = ("lead_role", "lead_name", "lead_phone", "lead_by", "fallback")
@@ -32,14 +31,18 @@ class Assigned:
 
     Attributes
     ----------
-    columns : dict of str to ndarray of object, shape (n,)
-        By heading; empty text where there is nothing to say.
-        In ``fallback`` "1" says that nobody but the territory's centre answers (属地兜底).
+    index : ndarray of int64, shape (n,)
+        Position of the place's answer in `answers`; -1 where it has no grid.
+    answers : list of tuple
+        The different answers, each in the order of `Assigner.headings`; empty text where there
+        is nothing to say. In ``fallback`` "1" says that nobody but the territory's centre
+        answers (属地兜底).
     outside : dict of int to str
         Position → why a place has no grid.
     """
 
-    columns: dict[str, Objects]
+    index: Int
+    answers: list[tuple[Any, ...]]
     outside: dict[int, str]
 
 
@@ -105,25 +108,22 @@ class Assigner:
         x, y = np.asarray(lon, float), np.asarray(lat, float)
         layers = self._located(x, y)
         special = self._special(x, y, layers, addresses)
-        grid, ties = layers.grid, layers.ties
-        count = len(x)
-        text: dict[str, Objects] = {h: np.full(count, "", dtype=object) for h in self.headings}
+        index = np.full(len(x), -1, np.int64)
+        answers: list[tuple[Any, ...]] = []
         outside: dict[int, str] = {}
-        plain = np.flatnonzero((grid >= 0) & ~special)
+        plain = np.flatnonzero((layers.grid >= 0) & ~special)
         for rows, where, kind in self._alike(plain, layers, classes):
-            self._fill(text, rows, where, kind)
-        text["grid_count"][plain] = ties[plain]
-        tied = plain[ties[plain] > 1]
-        text["ambiguous"][tied] = "1"
-        for at in np.flatnonzero((grid < 0) | special).tolist():
+            index[rows] = len(answers)
+            answers.append(self._answer(where, kind))
+        for at in np.flatnonzero((layers.grid < 0) | special).tolist():
             address = addresses[at] if addresses is not None else None
             where = self._directory.places.where(x[at], y[at], address=address)
             if where.grid is None:
                 outside[at] = where.reason
                 continue
-            kind = classes[at] if classes is not None else None
-            self._fill(text, np.array([at]), where, kind)
-        return Assigned(text, outside)
+            index[at] = len(answers)
+            answers.append(self._answer(where, classes[at] if classes is not None else None))
+        return Assigned(index, answers, outside)
 
     def _located(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> "_Layers":
         places = self._directory.places
@@ -151,6 +151,7 @@ class Assigner:
         codes = places.grids.locator.codes
         micro_codes = places.micro_grids.locator.codes
         special = (layers.service_ties > 1).any(axis=0) | (layers.micro_ties > 1)
+        special |= layers.ties > 1
         inside = np.flatnonzero((layers.grid >= 0) & (layers.micro >= 0))
         grid_of = codes[layers.grid[inside]]
         micro_of = micro_codes[layers.micro[inside]]
@@ -200,15 +201,13 @@ class Assigner:
             facts, (), code, places.keys(facts, code, areas), "polygon", "inside the grid", False
         )
 
-    def _fill(self, text: dict[str, Objects], rows: Int, where: Where, kind: str | None) -> None:
-        """Write the columns of rows that lie in one place."""
+    def _answer(self, where: Where, kind: str | None) -> tuple[Any, ...]:
+        """The cells of the rows that lie in one place."""
         grid = where.grid
-        assert grid is not None  # noqa: S101 - rows outside are not filled
-        cells: list[Any] = [grid.code, where.micro_grid or "", grid.community]
-        cells += [1 + len(where.others), "1" if where.ambiguous else "0", where.by]
-        people = self._people(where, grid, kind)
-        for heading, cell in zip(self.headings, [*cells, *people], strict=True):
-            text[heading][rows] = cell
+        assert grid is not None  # noqa: S101 - rows outside are not answered
+        ties, unsure = 1 + len(where.others), "1" if where.ambiguous else "0"
+        own = (grid.code, where.micro_grid or "", grid.community, ties, unsure, where.by)
+        return (*own, *self._people(where, grid, kind))
 
     def _people(self, where: Where, grid: GridFacts, kind: str | None) -> tuple[str, ...]:
         key = (where.areas, grid.kind, grid.owner, kind)

@@ -48,9 +48,9 @@ def assign_rows(
     answers: list[dict[str, Any]] = [{"refused": refused.get(at, "")} for at in range(len(places))]
     for position, at in enumerate(keep):
         reason = found.outside.get(position)
-        answers[at] = (
-            {name: cells[position] for name, cells in found.columns.items()}
-            if reason is None
-            else {"refused": reason}
-        )
+        if reason is None:
+            cells = found.answers[found.index[position]]
+            answers[at] = dict(zip(assigner.headings, cells, strict=True))
+        else:
+            answers[at] = {"refused": reason}
     return answers

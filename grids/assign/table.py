@@ -180,8 +180,8 @@ class _Work:
         )
         for at, reason in assigned.outside.items():
             refused[int(keep[at])] = reason
-        inside = np.array([at for at in range(len(keep)) if at not in assigned.outside], np.int64)
-        good = self._rows(chunk, placed, assigned, keep[inside], inside)
+        inside = assigned.index >= 0
+        good = self._rows(chunk, placed, assigned, keep[inside])
         return good, _refused(chunk, refused)
 
     def _classes(
@@ -200,31 +200,28 @@ class _Work:
             found.append(code)
         return found
 
-    def _rows(
-        self, chunk: Chunk, placed: Placed, assigned: Assigned, rows: Any, inside: Any
-    ) -> pa.Table:
-        added = dict(assigned.columns)
+    def _rows(self, chunk: Chunk, placed: Placed, assigned: Assigned, rows: Any) -> pa.Table:
+        headings = self._assigner.headings
         lon, lat = placed.lon[rows], placed.lat[rows]
         cells = cells_of_points(lon, lat, INCIDENT_RESOLUTION).tolist()
         shapes = shapely.to_wkb(shapely.points(lon, lat)) if len(rows) else []
-        own = [n for n in chunk.table.column_names if n not in {*added, "h3_cell", GEOMETRY}]
+        own = [n for n in chunk.table.column_names if n not in {*headings, "h3_cell", GEOMETRY}]
         kept = chunk.table.select(own).take(pa.array(rows, pa.int64()))
-        columns = [_column(name, cells_[inside]) for name, cells_ in added.items()]
+        which = pa.array(assigned.index[assigned.index >= 0], pa.int64())
+        answers = assigned.answers or [(None,) * len(headings)]
+        added = [
+            pa.array(column, pa.int32() if name == "grid_count" else pa.string()).take(which)
+            for name, column in zip(headings, zip(*answers, strict=True), strict=True)
+        ]
         return pa.table(
             [
                 *kept.columns,
-                *columns,
+                *added,
                 pa.array([f"{cell:x}" for cell in cells], pa.string()),
                 pa.array(list(shapes), pa.binary()),
             ],
-            [*own, *added, "h3_cell", GEOMETRY],
+            [*own, *headings, "h3_cell", GEOMETRY],
         )
-
-
-def _column(name: str, cells: Any) -> pa.Array:
-    if name == "grid_count":
-        return pa.array(cells.tolist(), pa.int32())
-    return pa.array(cells.tolist(), pa.string())
 
 
 def _refused(chunk: Chunk, refused: dict[int, str]) -> pa.Table:

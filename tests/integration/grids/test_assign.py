@@ -96,7 +96,7 @@ def test_in_bulk_the_answer_is_that_for_one_place(city: Database) -> None:
         if answer.grid is None:
             assert found.outside[at] == answer.reason
             continue
-        row = {name: cells[at] for name, cells in found.columns.items()}
+        row = dict(zip(work.headings, found.answers[found.index[at]], strict=True))
         assert row["grid_code"] == answer.grid.code
         assert row["micro_grid"] == (answer.micro_grid or "")
         assert row["grid_count"] == 1 + len(answer.on_boundary)
