@@ -78,6 +78,7 @@ class StepModel(BaseModel):
     name: str
     asked: str | None
     outcome: str
+    detail: str
 
 
 class GridModel(BaseModel):
@@ -178,8 +179,7 @@ def _plain(answer: WhoAnswer) -> dict[str, Any]:
         "lead": None if staff.lead is None else contact(staff.lead),
         "fallback": staff.fallback,
         "trace": [
-            {"rule": s.rule, "name": s.name, "asked": s.asked, "outcome": s.outcome}
-            for s in staff.trace
+            {name: getattr(step, name) for name in StepModel.model_fields} for step in staff.trace
         ],
     }
 

@@ -97,7 +97,7 @@ def _told(answer: WhoAnswer, *, trace: bool) -> list[str]:
     if answer.lead is not None:
         lines.append(f"first: {answer.lead.name} {answer.lead.duty_phone or ''}".rstrip())
     if trace:
-        lines += [f"  rule {s.rule}: {s.outcome}" for s in answer.trace]
+        lines += [f"  rule {s.rule}: {s.outcome} {s.detail}".rstrip() for s in answer.trace]
         lines += [f"  not {one.name} ({one.role}): {one.reason}" for one in answer.left_out]
     return lines
 

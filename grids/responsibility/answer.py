@@ -89,13 +89,16 @@ class Step:
     asked : str or None
         The role or unit; None where a condition was not met.
     outcome : str
-        In words.
+        One of a few fixed texts, so that pages can say it in the reader's language.
+    detail : str
+        What it is about: who was found and where, or which class, owner, kind or division.
     """
 
     rule: str
     name: str
     asked: str | None
     outcome: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

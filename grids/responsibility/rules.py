@@ -11,7 +11,7 @@ __all__ = ["answer"]
 
 DIRECTOR = "centre_director"
 _DIVISIONS = ("community", "town", "county")
-_NOBODY = "nobody who can be reached"
+_FOUND, _NOBODY = "found", "nobody who can be reached"
 
 
 def answer(staff: Staff, inquiry: Inquiry) -> StaffAnswer:
@@ -35,8 +35,7 @@ def answer(staff: Staff, inquiry: Inquiry) -> StaffAnswer:
     fallback = lead is None
     if lead is None:
         lead = _centre(staff, inquiry, moment, kind, people)
-        found = "nobody at all" if lead is None else f"{lead.name} ({lead.by} {lead.area})"
-        trace.append(Step("centre", "属地兜底: the territory's centre", DIRECTOR, found))
+        trace.append(_step("centre", "属地兜底", DIRECTOR, lead))
     if lead is not None and not people:
         people = [lead]
     return StaffAnswer(inquiry, tuple(people), lead, fallback, tuple(trace), tuple(left_out))
@@ -52,33 +51,44 @@ def _lead(
     trace = []
     for rule in staff.rules:
         if unmet := _unmet(rule, inquiry, moment, kind):
-            trace.append(Step(rule.code, rule.name, None, unmet))
+            trace.append(Step(rule.code, rule.name, None, *unmet))
             continue
         asked, found = _ask(staff, rule, inquiry, moment, kind, people)
-        outcome = _NOBODY if found is None else f"{found.name} ({found.by} {found.area})"
-        trace.append(Step(rule.code, rule.name, asked, outcome))
+        trace.append(_step(rule.code, rule.name, asked, found))
         if found is not None:
             return found, trace
     return None, trace
 
 
-def _unmet(rule: Rule, inquiry: Inquiry, moment: Moment, kind: IncidentKind | None) -> str:
-    """The first condition that is not met, in words; empty where all are."""
+def _step(code: str, name: str, asked: str, found: Holder | None) -> Step:
+    if found is None:
+        return Step(code, name, asked, _NOBODY)
+    return Step(code, name, asked, _FOUND, f"{found.name} ({found.by} {found.area})")
+
+
+def _unmet(
+    rule: Rule, inquiry: Inquiry, moment: Moment, kind: IncidentKind | None
+) -> tuple[str, str] | None:
+    """The first condition that is not met, and what it asks for; None where all are."""
     if rule.grid_kind is not None and rule.grid_kind != inquiry.grid_kind:
-        return f"only in {rule.grid_kind} grids"
+        return "only in grids of the kind", rule.grid_kind
     if rule.division is not None and not any(
         key in _DIVISIONS and code.startswith(rule.division) for key, code in inquiry.areas
     ):
-        return f"only in division {rule.division}"
+        return "only in the division", rule.division
     if rule.scope is not None and (kind is None or rule.scope not in kind.scopes):
-        return f"only for class {rule.scope}"
-    if rule.owner is not None and (
-        inquiry.owner is None or rule.owner not in {"known", inquiry.owner}
-    ):
-        return "no owner is known" if inquiry.owner is None else f"only for owner {rule.owner}"
+        return "only for the class", rule.scope
     if rule.to_role == "class" and kind is None:
-        return "no class was stated"
-    return "" if rule.hours.hold(moment) else "not at this time"
+        return "no class was stated", ""
+    if not rule.hours.hold(moment):
+        return "not at this time", ""
+    return _owner_unmet(rule.owner, inquiry.owner)
+
+
+def _owner_unmet(wanted: str | None, owner: str | None) -> tuple[str, str] | None:
+    if wanted is None or wanted == owner or (wanted == "known" and owner is not None):
+        return None
+    return ("no owner is known", "") if owner is None else ("only for the owner", wanted)
 
 
 def _ask(

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,9 @@ def test_dispatcher_assigns_the_first_who_is_there(desk: Desk) -> None:
     desk.page.wait_for_selector(".candidate")
     frame = map_of(desk)
     assert overlaps(frame) == []
+    assert desk.page.locator("#lead").count() == 1
+    desk.page.click("#why summary")
+    assert not re.search(r"[a-z]{4,}", desk.page.inner_text("#why"), re.IGNORECASE)
     desk.shoot("dispatch-incident")
     name = desk.page.inner_text(".candidate b >> nth=0").split(". ")[1]
     desk.page.click(".candidate button >> nth=0")

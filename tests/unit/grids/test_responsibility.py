@@ -218,7 +218,7 @@ def test_a_part_goes_to_its_owner_first_and_an_event_to_the_territory() -> None:
     assert event.lead is not None
     assert (part.lead.name, part.lead.duty_phone) == ("供电公司", "95598")
     assert event.lead.name == "人1"
-    assert event.trace[0].outcome == "only for class part"
+    assert (event.trace[0].outcome, event.trace[0].detail) == ("only for the class", "part")
     nobody = answer(staff, Inquiry(AREAS[3:], "urban", T0, "E01", "供电公司"))
     assert nobody.lead is not None
     assert nobody.lead.name == "供电公司"

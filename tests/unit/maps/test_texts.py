@@ -1,9 +1,13 @@
 import ast
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import maps
 from api.errors import _EXPLANATIONS
+from grids.responsibility import Inquiry, Staff, answer
+from grids.responsibility.records import Hours, Rule, UnitFacts
 from maps.texts import texts
 
 ROOT = Path(maps.__file__).parents[1]
@@ -39,6 +43,30 @@ def test_data_words_have_their_chinese() -> None:
     modes = "car moped foot"
     chinese = texts("zh")
     assert [w for w in (words + " " + modes).split() if chinese(w) == w] == []
+
+
+def test_why_somebody_is_asked_is_said_in_chinese() -> None:
+    places = ("urban", "990100001001")
+    conditions = [
+        {"grid_kind": "rural"},
+        {"division": "11"},
+        {"scope": "part"},
+        {"owner": "known"},
+        {"owner": "x"},
+        {"hours": Hours(frozenset({9}))},
+        {"to_role": "class"},
+        {"to_role": "nobody"},
+    ]
+    rules = [Rule(str(n), "", **({"to_unit": "?"} | one)) for n, one in enumerate(conditions)]
+    staff = Staff(rules=[replace(rule, to_unit=None) if rule.to_role else rule for rule in rules])
+    staff.add_units([UnitFacts(1, "中心", "centre", "1", places[1])])
+    chinese, said = texts("zh"), set()
+    for owner in (None, "y"):
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        asked = Inquiry((("community", places[1]),), places[0], now, None, owner)
+        said |= {step.outcome for step in answer(staff, asked).trace}
+    assert len(said) == 9
+    assert [text for text in said if chinese(text) == text] == []
 
 
 def test_an_unknown_language_reads_chinese() -> None:
