@@ -28,10 +28,11 @@ def card_page(
     """The card of an address or a clicked place; several addresses are offered, none chosen."""
     county = county_of(request)
     matches = find_addresses(db, county, q) if q else []
+    address = None
     if lon is None and len(matches) == 1 and matches[0].text == q.strip():
-        lon, lat = matches[0].lon, matches[0].lat
+        lon, lat, address = matches[0].lon, matches[0].lat, matches[0].text
     place = (lon, lat) if lon is not None and lat is not None else None
-    card = card_at(engines(request).directory(db), *place) if place else None
+    card = card_at(engines(request).directory(db), *place, address=address) if place else None
     return render(request, "card.html", q=q, matches=matches, card=card, place=place)
 
 

@@ -1,8 +1,8 @@
 """Floor 3: who looks after where; blocks, partition, plans, codes, responsibilities, cards.
 
-`blocks`, `borders` and `partition` are pure; `plan` draws and checks, `publish` publishes; `who`
-answers a place with its grid and everyone responsible; `assign` does so for tables and for
-all incidents.
+`blocks`, `borders`, `partition` and `responsibility` are pure; `plan` draws and checks, `publish`
+publishes; `directory` loads what `who` answers from: a place's grid (`places`) and everyone
+responsible; `assign` does so for tables and for all incidents.
 """
 
 from grids.blocks import Blocks, draw_blocks

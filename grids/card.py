@@ -40,9 +40,14 @@ class Card:
     people: tuple[Holder, ...]
 
 
-def card_at(directory: Directory, lon: float, lat: float) -> Card | None:
-    """Card of the grid at a place; None outside every grid."""
-    answer = directory.answer(lon, lat)
+def card_at(
+    directory: Directory, lon: float, lat: float, *, address: str | None = None
+) -> Card | None:
+    """Card of the grid at a place, or of the one that its address is known to belong to.
+
+    None outside every grid.
+    """
+    answer = directory.answer(lon, lat, address=address)
     if answer.grid is None:
         return None
     shown = [answer.first(role) for role in CARD_ROLES]

@@ -31,7 +31,9 @@ _RESPONDERS = text(
            ST_X(position.geom) AS lon, ST_Y(position.geom) AS lat,
            position.at < now() - interval '{POSITION_MINUTES} minutes' AS stale,
            EXISTS (SELECT 1 FROM dispatch WHERE dispatch.person_id = person.id
-                   AND dispatch.state = 'open') AS busy
+                   AND dispatch.state = 'open') AS busy,
+           EXISTS (SELECT 1 FROM leave WHERE leave.person_id = person.id
+                   AND leave.valid @> now()) AS away
     FROM person LEFT JOIN position ON position.person_id = person.id
     WHERE person.county = :county AND person.role = :role ORDER BY person.id
     """  # noqa: S608 - a constant of this module
@@ -124,6 +126,8 @@ def recommend(
 
 
 def _why_not(row: Any) -> str:
+    if row.away:
+        return "on leave"
     if row.lon is None:
         return "off duty: no position"
     if row.busy:

@@ -93,9 +93,12 @@ class Staff:
                 if answers.duty_phone:
                     here.add(part)
             reached |= here
-        if len(found) > 1:
-            found = dict(sorted(found.items(), key=_order))
-        return [one for holders in found.values() for one in _reachable(holders)], left_out
+        # Whoever holds a role for several classes is one holder of the role.
+        of_role: dict[str, list[Holder]] = {}
+        for (role, _), holders in found.items():
+            of_role.setdefault(role, []).extend(holders)
+        roles = sorted(of_role)
+        return [one for role in roles for one in _reachable(of_role[role])], left_out
 
     def on_leave(
         self, areas: Iterable[AreaKey], moment: Moment, kind: IncidentKind | None
@@ -220,11 +223,6 @@ class Staff:
             asked.add(person)
             person = away.deputy
         return None
-
-
-def _order(item: tuple[tuple[str, str | None], object]) -> tuple[str, str]:
-    (role, scope), _ = item
-    return role, scope or ""
 
 
 def _reachable(holders: list[Holder]) -> list[Holder]:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,9 +33,11 @@ def web(city: Database, settings: Settings) -> Iterator[TestClient]:
 
 
 def work(city: Database, settings: Settings) -> None:
-    make_worker(city, settings).run_worker(
-        wait=False, install_signal_handlers=False, listen_notify=False
-    )
+    """Do what waits; in a thread, since the browser's event loop may run in this one."""
+    worker = make_worker(city, settings)
+    options = {"wait": False, "install_signal_handlers": False, "listen_notify": False}
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(worker.run_worker, **options).result()
 
 
 def upload(web: TestClient, content: str, name: str = "in.csv", **form: str) -> str:

@@ -1,6 +1,9 @@
 import csv
 import json
 import shutil
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 
+from api.cli.executors import executor_of
 from data.bulk import Spool
 from data.database import Database
 from data.errors import SourceError
@@ -73,6 +77,24 @@ def test_a_table_is_assigned_as_the_database_assigns(city: Database, tmp_path: P
         assert row["gridworker_name"] == worker
         assert (row["by"], row["fallback"]) == ("polygon", "0")
     assert not (tmp_path / "out.csv.parts").exists()
+
+
+@contextmanager
+def executor(where: str) -> Iterator[Executor | None]:
+    if where == "here":
+        yield None
+    elif where == "processes":
+        with executor_of(2, None) as pool:
+            yield pool
+    else:
+        distributed = pytest.importorskip("distributed")
+        with (
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            ) as cluster,
+            executor_of(1, cluster.scheduler_address) as pool,
+        ):
+            yield pool
 
 
 def test_in_bulk_the_answer_is_that_for_one_place(city: Database) -> None:
@@ -160,7 +182,10 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(city: Database, tmp_path:
     assert refused[0] == refused[1]
 
 
-def test_folders_of_parquet_go_through_an_executor(city: Database, tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", ["here", "processes", "dask"])
+def test_folders_of_parquet_go_through_an_executor(
+    city: Database, tmp_path: Path, where: str
+) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     with city.session() as session:
@@ -169,7 +194,8 @@ def test_folders_of_parquet_go_through_an_executor(city: Database, tmp_path: Pat
     rows = pq.read_table(tmp_path / "one.parquet")
     for number, begin in enumerate(range(0, 600, 200)):
         pq.write_table(rows.slice(begin, 200), folder / f"{number}.parquet")
-    report = assign_partitions(work, folder, out, options=WGS84)
+    with executor(where) as pool:
+        report = assign_partitions(work, folder, out, options=WGS84, executor=pool)
     assert (report.read, report.placed) == (600, 600)
     parts = [pq.read_table(path) for path in sorted(out.glob("*.parquet"))]
     found = [code for part in parts for code in part.column("grid_code").to_pylist()]

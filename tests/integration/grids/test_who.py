@@ -1,15 +1,24 @@
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
+from data.cluster import Cluster
 from data.database import Database
 from data.errors import StateError
 from data.settings import DEMO_COUNTY as COUNTY
 from gis.errors import GeometryError
 from grids.card import CARD_ROLES, card_at, find_addresses
 from grids.directory import load_directory
+from grids.responsibility import answer as replay
+from grids.who import Directory
+from tests.conftest import Furnished, create_database
 
 PLACES = text(
     "SELECT ST_X(p) AS lon, ST_Y(p) AS lat, code FROM (SELECT code, ST_PointOnSurface(geom) AS p "
@@ -48,12 +57,60 @@ def test_the_police_of_a_place_are_those_of_its_beat(city: Database) -> None:
             assert found == expected
 
 
+@dataclass
+class Wide:
+    """The demonstration city's directory and its ground as a whole."""
+
+    directory: Directory
+    city: shapely.Geometry
+    at: datetime
+
+
+@pytest.fixture(scope="module")
+def wide(cluster: Cluster, furnished: Furnished) -> Iterator[Wide]:
+    database = create_database(cluster, "wide_city", furnished.template)
+    with database.session() as session:
+        directory = load_directory(session, COUNTY)
+    grids = directory.places.grids
+    city = shapely.union_all(grids.shapes(grids.ids))
+    yield Wide(directory, city, directory.places.begins)
+    database.engine.dispose()
+
+
+CLASSES = st.sampled_from([None, "D01", "E01", "E04", "P01", "P04", "S01"])
+
+
+@given(
+    st.floats(0, 1),
+    st.floats(0, 1),
+    CLASSES,
+    st.integers(0, 24 * 366),
+    st.sampled_from([None, "春水市园林局", "无此单位"]),
+)
+@settings(max_examples=300)
+def test_every_place_class_and_time_has_one_grid_and_somebody_to_call(
+    wide: Wide, east: float, north: float, kind: str | None, hour: int, owner: str | None
+) -> None:
+    lon, lat = 122.2927 + 0.0347 * east, 43.5664 + 0.027 * north
+    at = wide.at + timedelta(hours=hour)
+    answer = wide.directory.answer(lon, lat, class_code=kind, owner=owner, at=at)
+    if answer.grid is None:
+        assert not wide.city.covers(shapely.Point(lon, lat)), "inside the city"
+    else:
+        assert wide.city.distance(shapely.Point(lon, lat)) < 1e-9
+        assert answer.ambiguous == bool(answer.on_boundary)
+    assert answer.lead is not None
+    assert answer.lead.duty_phone
+    assert not answer.lead.on_leave
+    assert replay(wide.directory.staff, answer.staff.inquiry) == answer.staff
+
+
 def test_outside_every_grid_the_county_answers(city: Database) -> None:
     with city.session() as session:
         answer = load_directory(session, COUNTY).answer(120.0, 30.0)
     assert answer.grid is None
     assert "outside" in answer.reason
-    assert [person.role for person in answer.people] == ["centre_director"]
+    assert [person.role for person in answer.people] == ["centre_director"] + ["department"] * 6
 
 
 def test_a_shared_corner_names_the_other_grids(city: Database) -> None:
