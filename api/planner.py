@@ -1,23 +1,30 @@
 """The planner's desk: grids, blocks and figures; draw a draft, check it, publish it."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.pages import render, texts_of
-from api.session import Db, checked_form, county_of, desk
+from api.session import Db, checked_form, county_of, desk, engines
 from data.accounts import SignedIn
-from grids.figures import community_figures, drafts, grid_figures, profiles
+from data.errors import NotFoundError
+from data.models import Team
+from grids.figures import community_figures, drafts, grid_figures, profiles, teams
 from grids.plan import check_draft, draw_draft
 from grids.publish import publish
+from grids.staff_coverage import Coverage, staff_coverage
 from grids.staffing import join_staff
 from maps.city_map import MapRequest, city_map
+from maps.coverage_map import coverage_map
 
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Planner = Annotated[SignedIn, Depends(desk("planner"))]
+TeamCode = Annotated[str, Query(max_length=30)]
+Most = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 @router.get("/planner")
@@ -44,6 +51,43 @@ def plan_map(request: Request, db: Db, _who: Planner) -> str:
     return city_map(
         db, county_of(request), MapRequest(texts_of(request), layers=layers, link="/planner?grid=")
     )
+
+
+def _team(db: Db, code: str) -> Team:
+    team = db.get(Team, code)
+    if team is None:
+        raise NotFoundError(f"no team {code!r}")
+    return team
+
+
+def _coverage(request: Request, db: Db, team: Team, most: int) -> Coverage:
+    directory = engines(request).directory(db)
+    return staff_coverage(directory, team.roles, at=datetime.now(UTC), most_households=most)
+
+
+@router.get("/planner/coverage")
+def coverage(
+    request: Request, db: Db, _who: Planner, team: TeamCode = "card", most: Most = 600
+) -> str:
+    """Where the staff has gaps, as a table beside the map."""
+    chosen = _team(db, team)
+    report = _coverage(request, db, chosen, most)
+    return render(
+        request,
+        "coverage.html",
+        team=chosen,
+        teams=teams(db),
+        most=most,
+        report=report,
+        complete=sum(not lacks for lacks in report.missing.values()),
+    )
+
+
+@router.get("/maps/coverage")
+def gaps_map(request: Request, db: Db, _who: Planner, team: TeamCode = "card") -> str:
+    """The map of the gaps."""
+    report = _coverage(request, db, _team(db, team), 600)
+    return coverage_map(db, county_of(request), report, texts_of(request))
 
 
 @router.post("/planner/drafts")

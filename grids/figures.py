@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-__all__ = ["community_figures", "drafts", "grid_figures", "gridworkers", "profiles"]
+__all__ = ["community_figures", "drafts", "grid_figures", "gridworkers", "profiles", "teams"]
 
 Rows = Sequence[Row[Any]]
 
@@ -84,3 +84,8 @@ def profiles(session: Session) -> Rows:
             "FROM profile ORDER BY code <> 'tongliao', code"
         )
     ).all()
+
+
+def teams(session: Session) -> Rows:
+    """Per team: code, name, the roles that it asks for, source."""
+    return session.execute(text("SELECT code, name, roles, source FROM team ORDER BY code")).all()

@@ -1,7 +1,7 @@
 """Where the staff has gaps: roles without a holder, telephones missing, overlaps, heavy loads."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,11 @@ class Problem:
         of one role in one area, a person with too many households, a post whose area is gone.
     area_kind, area, area_name : str
         Where; empty for a person's load.
+    figure : float or None
+        The part of a grid in which a role is held, the number of A holders, the part of the
+        smaller area that overlaps, the households of a person.
+    detail : str
+        The same in words.
     """
 
     problem: str
@@ -40,6 +45,7 @@ class Problem:
     area_name: str
     role: str
     person: str
+    figure: float | None
     detail: str
 
 
@@ -112,7 +118,8 @@ class _Survey:
                 detail = "on leave, no deputy" if role in away else ""
                 if share > 0:
                     detail = f"held for {share:.0%} of it"
-                yield Problem("nobody", "grid", grid.code, grid.name, role, "", detail)
+                place = ("grid", grid.code, grid.name)
+                yield Problem("nobody", *place, role, "", share, detail)
             self.missing[grid.code] = tuple(lacks)
 
     def _micro_share(self, grid: GridFacts, role: str) -> float:
@@ -160,7 +167,7 @@ class _Survey:
             person = self._staff.people.get(post.person or 0)
             if person is None or person.duty_phone or person.unit in self._staff.units:
                 continue
-            yield _of(post, "no_phone", person.name, "")
+            yield _of(post, "no_phone", person.name)
 
     def overlaps(self) -> Iterator[Problem]:
         """Areas with more than one A holder of a role, and areas of one role that overlap."""
@@ -171,7 +178,7 @@ class _Survey:
         for posts in groups.values():
             if len(posts) > 1:
                 names = "、".join(_name(self._staff, post) for post in posts)
-                yield _of(posts[0], "overlap", names, f"{len(posts)} A holders")
+                yield _of(posts[0], "overlap", names, len(posts), f"{len(posts)} A holders")
         yield from self._overlapping_areas()
 
     def _overlapping_areas(self) -> Iterator[Problem]:
@@ -188,7 +195,8 @@ class _Survey:
                     posts = [self._staff.posts["service_area", areas[i][0]][0] for i in (a, b)]
                     detail = f"overlaps {posts[1].area_name} by {share:.0%}"
                     names = "、".join(_name(self._staff, post) for post in posts)
-                    yield _of(posts[0], "overlap", names, detail, role)
+                    one = _of(posts[0], "overlap", names, share, detail)
+                    yield replace(one, role=role)
 
     def loads(self, most: int) -> Iterator[Problem]:
         """People who hold grids with too many households, as A."""
@@ -201,7 +209,7 @@ class _Survey:
             if sum(grids) > most:
                 detail = f"{sum(grids)} households in {len(grids)} grids, at most {most}"
                 name = self._staff.people[person].name
-                yield Problem("too_many", "", "", "", role, name, detail)
+                yield Problem("too_many", "", "", "", role, name, sum(grids), detail)
 
     def gone(self) -> Iterator[Problem]:
         """Posts whose grid or micro-grid is not in the plan."""
@@ -209,12 +217,14 @@ class _Survey:
         known |= {code for codes in self._micro.values() for code in codes}
         for post in self._open_posts():
             if post.area[0] in {"grid", "micro_grid"} and post.area[1] not in known:
-                yield _of(post, "gone", _name(self._staff, post), "not in the plan")
+                yield _of(post, "gone", _name(self._staff, post), None, "not in the plan")
 
 
-def _of(post: Post, problem: str, person: str, detail: str, role: str | None = None) -> Problem:
+def _of(
+    post: Post, problem: str, person: str, figure: float | None = None, detail: str = ""
+) -> Problem:
     kind, code = post.area
-    return Problem(problem, kind, code, post.area_name, role or post.role, person, detail)
+    return Problem(problem, kind, code, post.area_name, post.role, person, figure, detail)
 
 
 def _name(staff: Staff, post: Post) -> str:

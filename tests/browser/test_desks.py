@@ -149,6 +149,15 @@ def test_a_click_on_the_map_gives_the_card_of_that_place(desk: Desk) -> None:
     assert "EPSG:4326" in desk.page.inner_text("footer")
 
 
+def test_planner_sees_where_the_staff_has_gaps(desk: Desk) -> None:
+    desk.sign_in()
+    desk.open("/planner/coverage?team=trio-jiangyan&most=500")
+    assert "微网格联络员" in desk.page.inner_text("#problems")
+    assert "户数过多" in desk.page.inner_text("#problems")
+    assert overlaps(map_of(desk)) == []
+    assert colours(desk.shoot("coverage"), right=0.6) > 5
+
+
 def test_a_card_fits_a_phone(desk: Desk) -> None:
     desk.page.set_viewport_size({"width": 390, "height": 844})
     desk.open("/card?lon=122.31&lat=43.575")
@@ -169,12 +178,12 @@ def test_no_page_asks_another_host(desk: Desk, path: str) -> None:
         desk.troubles = [t for t in desk.troubles if "404" not in t]
 
 
-@pytest.mark.parametrize("path", ["/card", "/planner", "/dispatch"])
+@pytest.mark.parametrize("path", ["/card", "/planner", "/dispatch", "/planner/coverage"])
 def test_a_chinese_page_holds_no_english_word(desk: Desk, path: str) -> None:
     desk.sign_in()
     desk.open(path)
     words = desk.page.inner_text("body") + map_of(desk).inner_text("body")
-    known = {"English", "EPSG", "DEMO", "Leaflet", "GB", "T", "m", "km"}
+    known = {"English", "EPSG", "DEMO", "Leaflet", "GB", "T", "N", "m", "km"}
     english = set("".join(c if c.isascii() and c.isalpha() else " " for c in words).split())
     assert english - known == set()
 
