@@ -15,7 +15,7 @@ from api.errors import TooLargeError
 from api.session import Db, county_of, desk, engines
 from data.accounts import SignedIn
 from data.errors import StateError
-from data.jobs import enqueue, files_of, find_job
+from data.jobs import enqueue, files_of, find_job, require_kind
 from data.models import AssignJob
 from gis.crs import parse_crs
 from grids.assign import Assigner, refused_path
@@ -75,9 +75,11 @@ def start(
     """Take a file and assign it in the background; the answer says where its progress is."""
     if crs is not None:
         parse_crs(crs)
+    name = (file.filename or "table.csv")[-200:]
+    require_kind(name, file.file.read(64))
+    file.file.seek(0)
     state = request.app.state
     with state.database.session() as session:
-        name = Path(file.filename or "table.csv").name[-200:]
         job = AssignJob(county=who.county, name=name, crs=crs, by_class=by_class, author=who.login)
         session.add(job)
         session.flush()

@@ -83,10 +83,12 @@ class Engines:
             if at is not None and not self._is_current(session, version):
                 return self._as_of(session, version, moment)
             made = self._load(session, moment, self._held)
+            if self._held is None:
+                # A directory is hundreds of thousands of objects that live long: the garbage
+                # collector need not walk through them again and again while it answers.
+                gc.collect()
+                gc.freeze()
             self._held = version, made
-            # A directory is hundreds of thousands of objects that live long: the garbage
-            # collector need not walk through them again and again while it answers.
-            gc.freeze()
         return made
 
     def network(self, county: str) -> RoadNetwork:

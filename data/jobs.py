@@ -9,14 +9,33 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.database import Database
-from data.errors import NotFoundError
+from data.errors import NotFoundError, SourceError
 from data.models import AssignJob
 
-__all__ = ["JobFiles", "enqueue", "files_of", "find_job", "job_app", "purge_jobs"]
+__all__ = [
+    "TASK",
+    "JobFiles",
+    "enqueue",
+    "files_of",
+    "find_job",
+    "job_app",
+    "purge_jobs",
+    "require_kind",
+]
 
 # Files of residents' places are not kept for longer than it takes to fetch them.
 KEEP_HOURS = 24
 TASK = "assign_table"
+# What a stranger's file may be, and how it begins. GDAL goes by the content, not by the name:
+# a virtual format would have it read other files of this machine, or of others.
+_BEGINS = {
+    ".csv": b"",
+    ".csv.gz": b"\x1f\x8b",
+    ".xlsx": b"PK",
+    ".parquet": b"PAR1",
+    ".gpkg": b"SQLite format 3\x00",
+    ".geojson": b"{",
+}
 _PURGE = text(
     "DELETE FROM assign_job WHERE made_at < now() - make_interval(hours => :h) RETURNING id"
 )
@@ -31,13 +50,31 @@ class JobFiles:
     target: Path
 
 
+def _suffix(name: str) -> str:
+    suffix = "".join(Path(name.lower()).suffixes[-2:])
+    return suffix if suffix in _BEGINS else Path(name.lower()).suffix
+
+
+def require_kind(name: str, beginning: bytes) -> None:
+    """Refuse a file that is not what its name says, or of a kind that is not taken.
+
+    Raises
+    ------
+    SourceError
+        If it is.
+    """
+    suffix = _suffix(name)
+    if suffix not in _BEGINS:
+        raise SourceError(f"a file is one of {', '.join(_BEGINS)}, not {name!r}")
+    if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_BEGINS[suffix]):
+        raise SourceError(f"{name!r} does not begin as a {suffix} file does")
+
+
 def files_of(jobs_dir: Path, job: AssignJob) -> JobFiles:
     """Files of a job: what was uploaded, and what comes of it in the same format."""
-    folder = jobs_dir / str(job.id)
-    suffixes = Path(job.name).suffixes[-2:]
-    suffix = "".join(suffixes) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
-    out = suffix if suffix in {".csv", ".parquet", ".gpkg", ".geojson"} else ".csv"
-    return JobFiles(folder, folder / f"source{suffix.lower()}", folder / f"assigned{out}")
+    folder, suffix = jobs_dir / str(job.id), _suffix(job.name)
+    out = suffix if suffix in {".parquet", ".gpkg", ".geojson"} else ".csv"
+    return JobFiles(folder, folder / f"source{suffix}", folder / f"assigned{out}")
 
 
 def find_job(session: Session, county: str, number: int) -> AssignJob:

@@ -13,6 +13,9 @@ from grids.responsibility import Holder, Inquiry, LeftOut, Staff, StaffAnswer, S
 
 __all__ = ["Directory", "WhoAnswer"]
 
+# Beyond it local time cannot be told from the calendar's last day.
+_LAST_YEAR = 2200
+
 
 @dataclass(frozen=True, slots=True)
 class WhoAnswer:
@@ -133,7 +136,9 @@ class Directory:
         return self.places.begins <= moment and (ends is None or moment < ends)
 
     def require(self, moment: datetime) -> None:
-        """Refuse a moment at which another generation held."""
+        """Refuse a moment at which another generation held, or that cannot be meant."""
+        if moment.year > _LAST_YEAR:
+            raise StateError(f"the year {moment.year} cannot be meant")
         if not self.holds(moment):
             raise StateError(
                 f"this plan holds from {self.places.begins:%Y-%m-%d %H:%M} "

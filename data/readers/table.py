@@ -111,8 +111,11 @@ def rows_of_workbook(path: Path) -> Iterator[list[str]]:
         If the file is no workbook.
     """
     try:
-        sheet = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0]
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError) as error:
         raise SourceError(f"{path} is no workbook: {error}") from error
-    for line in sheet.iter_rows(values_only=True):
-        yield ["" if cell is None else str(cell) for cell in line]
+    try:
+        for line in book.worksheets[0].iter_rows(values_only=True):
+            yield ["" if cell is None else str(cell) for cell in line]
+    finally:
+        book.close()

@@ -110,7 +110,7 @@ def test_what_the_author_can_mend_is_said(
     web: TestClient, city: Database, settings: Settings
 ) -> None:
     without = upload(web, "lon,lat\n1,2\n")
-    broken = upload(web, "no vector", name="x.gpkg", crs="EPSG:4326")
+    broken = upload(web, "{no vector", name="x.geojson", crs="EPSG:4326")
     hostile = upload(web, "lon,lat\n1,2\n", name="../../../etc/passwd.csv", crs="EPSG:4326")
     work(city, settings)
     assert "not stated" in web.get(without).json()["reason"]
@@ -121,6 +121,25 @@ def test_what_the_author_can_mend_is_said(
     bad = web.post("/api/v1/assign/jobs", files={"file": ("a.csv", "lon,lat\n")}, data=form)
     assert bad.status_code == 422
     assert web.get("/api/v1/assign/jobs/99").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.vrt", "<OGRVRTDataSource/>"),
+        ("x.geojson", '<OGRVRTDataSource><OGRVRTLayer name="x"/></OGRVRTDataSource>'),
+        ("x.gpkg", "{}"),
+        ("x.zip", "PK"),
+        ("x", "lon,lat"),
+        ("x.csv\x00.gz", "lon,lat"),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused(
+    web: TestClient, settings: Settings, name: str, content: str
+) -> None:
+    answer = web.post("/api/v1/assign/jobs", files={"file": (name, content)})
+    assert answer.status_code == 422
+    assert not settings.jobs_dir.exists()
 
 
 def test_a_disk_without_room_refuses_the_file(

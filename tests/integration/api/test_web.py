@@ -132,6 +132,24 @@ def test_impossible_places_are_refused(web: TestClient, query: str) -> None:
     assert web.get(f"/api/v1/who?{query}").status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("class=?", 404),
+        ("at=2026-01-01T00:00:00", 422),
+        ("at=1999-01-01T00:00:00Z", 409),
+        ("at=9999-12-31T23:59:59Z", 409),
+        ("at=0001-01-01T00:00:00Z", 409),
+        ("owner=%00&address=%00", 200),
+        ("radius_m=-1", 422),
+        ("radius_m=10001", 422),
+        (f"owner={'x' * 201}", 422),
+    ],
+)
+def test_who_is_asked_badly(web: TestClient, asked: str, status: int) -> None:
+    assert web.get(f"/api/v1/who?lon=122.31&lat=43.575&{asked}").status_code == status
+
+
 def test_an_unforeseen_error_shows_nothing_of_itself(
     web: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import maps
 from api.errors import _EXPLANATIONS
 from grids.responsibility import Inquiry, Staff, answer
 from grids.responsibility.records import Hours, Rule, UnitFacts
+from grids.staff_coverage import PROBLEMS
 from maps.texts import texts
 
 ROOT = Path(maps.__file__).parents[1]
@@ -43,6 +44,8 @@ def test_data_words_have_their_chinese() -> None:
     modes = "car moped foot"
     chinese = texts("zh")
     assert [w for w in (words + " " + modes).split() if chinese(w) == w] == []
+    problems = [f"problem {problem}" for problem in PROBLEMS]
+    assert [text for text in problems if chinese(text) == text] == []
 
 
 def test_why_somebody_is_asked_is_said_in_chinese() -> None:
