@@ -41,7 +41,7 @@ def test_every_message_has_its_chinese() -> None:
 
 def test_data_words_have_their_chinese() -> None:
     words = "accepted dispatched closed void general difficult major urban rural dedicated"
-    modes = "car moped foot"
+    modes = "car moped foot part event dispute security"
     chinese = texts("zh")
     assert [w for w in (words + " " + modes).split() if chinese(w) == w] == []
     problems = [f"problem {problem}" for problem in PROBLEMS]
