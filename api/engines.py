@@ -4,7 +4,6 @@ The database tells of every commit that changes a directory; a new one is then m
 old and takes its place in one assignment, so no answer mixes the two.
 """
 
-import gc
 import logging
 import threading
 from collections import OrderedDict
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.database import Database
 from data.errors import StateError
+from data.memory import held_for_long
 from data.presets import ALL_COUNTIES
 from data.settings import Settings
 from grids.directory import DirectoryVersion, directory_version, load_directory
@@ -84,10 +84,7 @@ class Engines:
                 return self._as_of(session, version, moment)
             made = self._load(session, moment, self._held)
             if self._held is None:
-                # A directory is hundreds of thousands of objects that live long: the garbage
-                # collector need not walk through them again and again while it answers.
-                gc.collect()
-                gc.freeze()
+                held_for_long()
             self._held = version, made
         return made
 

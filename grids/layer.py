@@ -86,6 +86,8 @@ class Layer:
 
     def at(self, lon: float, lat: float) -> list[int]:
         """Ids of the areas that cover a place, smallest code first."""
+        if not self.ids:
+            return []
         return [self.ids[hit] for hit in self.locator.candidates(lon, lat)]
 
     @cached_property

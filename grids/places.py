@@ -175,6 +175,8 @@ class Places:
         Cuts lie on a lattice of a millimetre: between them and the grid's edge there can be a
         hair that is in none.
         """
+        if not self.micro_grids.ids:
+            return None
         locator = self.micro_grids.locator
         codes = (locator.codes[hit] for hit in locator.candidates(lon, lat))
         return next((code for code in codes if code.startswith(grid)), None)

@@ -16,6 +16,7 @@ from api.cli.executors import executor_of
 from api.cli.imports import Columns, Crs, columns_of
 from data.database import Database
 from data.importing.names import classes_by_name
+from data.memory import held_for_long
 from data.settings import Settings
 from grids.assign import Assigner, AssignOptions, TableReport, assign_table, begun_at, refused_path
 from grids.assign.partitions import assign_partitions
@@ -164,6 +165,7 @@ def _loaded(
         version = directory_version(session, county, moment)
         directory = load_directory(session, county, moment, folder=settings.locators_dir)
         classes = classes_by_name(session)
+    held_for_long()
     return directory, f"{county} {version}", classes
 
 

@@ -12,15 +12,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
+from numpy.typing import NDArray
 
 from data.errors import SourceError
 from data.importing.report import safe_cell
 
-__all__ = ["GEOMETRY", "SUFFIXES", "write_refused", "write_target"]
+__all__ = ["GEOMETRY", "SUFFIXES", "point_wkb", "write_refused", "write_target"]
+
+Float = NDArray[np.float64]
 
 # The column of a part that holds the place as WKB (EPSG:4326).
 GEOMETRY = "geometry"
 _SIGNS = np.frombuffer(b',"\r\n', np.uint8)
+# Little-endian, a point, x, y.
+_POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
 _GEO = {
     "version": "1.1.0",
     "primary_column": GEOMETRY,
@@ -69,6 +74,15 @@ def write_refused(parts: Iterable[Path], target: Path) -> None:
             for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
                 writer.writerow([row[0], row[1], *map(safe_cell, row[2:])])
     partial.replace(target)
+
+
+def point_wkb(lon: Float, lat: Float) -> pa.Array:
+    """Points as the bytes that a vector file holds, without an object for each."""
+    wkb = np.zeros(len(lon), dtype=_POINT)
+    wkb["order"], wkb["type"], wkb["x"], wkb["y"] = 1, 1, lon, lat
+    buffers = [None, pa.py_buffer(wkb.tobytes())]
+    width = pa.binary(_POINT.itemsize)
+    return pa.Array.from_buffers(width, len(wkb), buffers).cast(pa.binary())
 
 
 def _tables(parts: Iterable[Path]) -> Iterator[pa.Table]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from data.database import Database
 from data.importing.names import classes_by_name
 from data.jobs import files_of
+from data.memory import held_for_long
 from data.models import AssignJob
 from gis.errors import OneGridError
 from grids.assign.engine import Assigner
@@ -32,6 +33,7 @@ def run_job(database: Database, jobs_dir: Path, locators_dir: Path, number: int)
             version = directory_version(session, county, moment)
             directory = load_directory(session, county, moment, folder=locators_dir)
             classes = classes_by_name(session)
+        held_for_long()
         report = assign_table(
             Assigner(directory, moment),
             files.source,

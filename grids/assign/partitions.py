@@ -12,6 +12,7 @@ from pathlib import Path
 
 from data.bulk.room import require_folder
 from data.errors import SourceError
+from data.memory import held_for_long
 from grids.assign.engine import Assigner
 from grids.assign.table import AssignOptions, TableReport, assign_table
 
@@ -93,4 +94,5 @@ def _run(task: _Task) -> TableReport:
 @lru_cache(maxsize=1)
 def _assigner(path: Path, _changed: int) -> Assigner:
     held: Assigner = pickle.loads(path.read_bytes())  # noqa: S301 - written by this program
+    held_for_long()
     return held

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from data.bulk import SUFFIXES, Chunk, Spool, open_source, write_refused, write_target
 from data.bulk.placing import Placed, place
 from data.bulk.room import require_room
 from data.bulk.spool import refusals
-from data.bulk.target import GEOMETRY
+from data.bulk.target import GEOMETRY, point_wkb
 from data.errors import SourceError
 from data.importing.columns import recognise
 from data.importing.rows import stated_crs
@@ -204,7 +203,6 @@ class _Work:
         headings = self._assigner.headings
         lon, lat = placed.lon[rows], placed.lat[rows]
         cells = cells_of_points(lon, lat, INCIDENT_RESOLUTION).tolist()
-        shapes = shapely.to_wkb(shapely.points(lon, lat)) if len(rows) else []
         own = [n for n in chunk.table.column_names if n not in {*headings, "h3_cell", GEOMETRY}]
         kept = chunk.table.select(own).take(pa.array(rows, pa.int64()))
         which = pa.array(assigned.index[assigned.index >= 0], pa.int64())
@@ -218,7 +216,7 @@ class _Work:
                 *kept.columns,
                 *added,
                 pa.array([f"{cell:x}" for cell in cells], pa.string()),
-                pa.array(list(shapes), pa.binary()),
+                point_wkb(lon, lat),
             ],
             [*own, *headings, "h3_cell", GEOMETRY],
         )

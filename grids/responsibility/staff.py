@@ -65,7 +65,6 @@ class Staff:
         for post in sorted(posts, key=lambda one: (one.holder, one.id)):
             self.posts.setdefault(post.area, []).append(post)
             if post.person is not None:
-                # Who answers while nobody is away: nearly always, so it is made once.
                 self._usual[post.id] = self._holder(post, self.people[post.person], None)
 
     def at(
@@ -80,12 +79,15 @@ class Staff:
         reached: set[tuple[str, str | None]] = set()
         left_out: list[LeftOut] = []
         for area in areas:
-            here: set[tuple[str, str | None]] = set()
+            here = set()
             for post in self._held(area, moment, kind):
                 part = (post.role, None if kind else post.scope)
                 if part in reached:
                     continue
-                answers = self._answers(post, moment)
+                # Who answers while nobody is away: made once, and nearly always the answer.
+                answers: Holder | str | None = self._usual.get(post.id)
+                if answers is None or post.person in self.leave:
+                    answers = self._answers(post, moment)
                 if isinstance(answers, str):
                     left_out.append(LeftOut(post.id, self._name(post), post.role, answers))
                     continue
@@ -97,8 +99,11 @@ class Staff:
         of_role: dict[str, list[Holder]] = {}
         for (role, _), holders in found.items():
             of_role.setdefault(role, []).extend(holders)
-        roles = sorted(of_role)
-        return [one for role in roles for one in _reachable(of_role[role])], left_out
+        people: list[Holder] = []
+        for role in sorted(of_role):
+            holders = of_role[role]
+            people += holders if len(holders) == 1 else _reachable(holders)
+        return people, left_out
 
     def on_leave(
         self, areas: Iterable[AreaKey], moment: Moment, kind: IncidentKind | None
@@ -149,14 +154,17 @@ class Staff:
         )
 
     def _held(self, area: AreaKey, moment: Moment, kind: IncidentKind | None) -> list[Post]:
-        at = moment.at
         posts = self.posts.get(area)
         if not posts:
             return []
-        held = [post for post in posts if post.begins <= at < post.ends]
-        if kind is None:
-            return held
-        return [post for post in held if post.scope is None or post.scope in kind.scopes]
+        at = moment.at
+        scopes = None if kind is None else kind.scopes
+        return [
+            post
+            for post in posts
+            if post.begins <= at < post.ends
+            and (scopes is None or post.scope is None or post.scope in scopes)
+        ]
 
     def _answers(self, post: Post, moment: Moment) -> Holder | str:
         """Who answers for a post, or why nobody does."""
@@ -164,7 +172,7 @@ class Staff:
             duty, phone = self.unit_on_duty(post.unit, moment)
             return self._holder(post, duty, phone)
         assert post.person is not None  # noqa: S101 - a post has a person or a unit
-        if post.person not in self.leave or not self._away(post.person, moment):
+        if not self._away(post.person, moment):
             return self._usual[post.id]
         deputy = self._present(post.person, moment)
         if deputy is None:
@@ -227,8 +235,6 @@ class Staff:
 
 def _reachable(holders: list[Holder]) -> list[Holder]:
     """Those with a telephone first; each person or unit once for a role."""
-    if len(holders) == 1:
-        return holders
     each: dict[tuple[int | None, int | None], Holder] = {}
     for one in holders:
         each.setdefault((one.person_id, one.unit_id), one)
