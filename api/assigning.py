@@ -37,6 +37,7 @@ class Row(BaseModel):
     lon: float
     lat: float
     class_code: str | None = Field(None, alias="class", max_length=30)
+    owner: str | None = Field(None, max_length=200)
     address: str | None = Field(None, max_length=400)
 
 
@@ -56,6 +57,7 @@ def rows(request: Request, db: Db, _who: Dispatcher, asked: Rows) -> dict[str, A
         [(row.lon, row.lat) for row in asked.rows],
         parse_crs(asked.crs),
         classes=[row.class_code for row in asked.rows],
+        owners=[row.owner for row in asked.rows],
         addresses=[row.address for row in asked.rows],
     )
     answers = [{"id": row.id, **one} for row, one in zip(asked.rows, said, strict=True)]

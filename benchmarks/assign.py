@@ -47,7 +47,7 @@ def write_places(areas: Areas, count: int, path: Path) -> None:
             )
 
 
-def ours(url: str, source: Path, target: Path, suffix_rows: int) -> Row:
+def ours(url: str, source: Path, target: Path, chunk_rows: int) -> Row:
     """One run of ours, in this process."""
     database, now = Database.at(url), datetime.now(UTC)
     with database.session() as session:
@@ -55,7 +55,7 @@ def ours(url: str, source: Path, target: Path, suffix_rows: int) -> Row:
     assigner.assign([120.0], [22.0])
     held_for_long()
     begin = time.perf_counter()
-    options = AssignOptions("EPSG:4326", rows=suffix_rows)
+    options = AssignOptions("EPSG:4326", rows=chunk_rows)
     report = assign_table(assigner, source, target, options=options)
     return {"seconds": time.perf_counter() - begin, "placed": report.placed}
 

@@ -116,7 +116,7 @@ def assign(
     crs: Crs = None,
     column: Columns = None,
     by_class: Annotated[
-        bool, typer.Option("--by-class", help="Each row's class decides who leads.")
+        bool, typer.Option("--by-class", help="Each row's class and owner decide who leads.")
     ] = False,
     role: Annotated[
         list[str] | None, typer.Option(help="Roles to add; all that are held by default.")

@@ -4,10 +4,10 @@ Places are located in bulk. Those that lie in the same areas have the same peopl
 each combination of areas is asked for once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,6 +87,7 @@ class Assigner:
         lat: ArrayLike,
         *,
         classes: Sequence[str | None] | None = None,
+        owners: Sequence[str | None] | None = None,
         addresses: Sequence[str | None] | None = None,
     ) -> Assigned:
         """Assign places (degrees, EPSG:4326), shape (n,).
@@ -95,6 +96,8 @@ class Assigner:
         ----------
         classes : sequence of str, length n, optional
             Code of each one's class of incident.
+        owners : sequence of str, length n, optional
+            Unit that owns the thing at each.
         addresses : sequence of str, length n, optional
             Standard address of each.
 
@@ -112,9 +115,12 @@ class Assigner:
         answers: list[tuple[Any, ...]] = []
         outside: dict[int, str] = {}
         plain = np.flatnonzero((layers.grid >= 0) & ~special)
-        for rows, where, kind in self._alike(plain, layers, classes):
+        about = [
+            _About(*one) for one in zip(_or_none(classes, x), _or_none(owners, x), strict=True)
+        ]
+        for rows, where in self._alike(plain, layers, about):
             index[rows] = len(answers)
-            answers.append(self._answer(where, kind))
+            answers.append(self._answer(where, about[rows[0]]))
         for at in np.flatnonzero((layers.grid < 0) | special).tolist():
             address = addresses[at] if addresses is not None else None
             where = self._directory.places.where(x[at], y[at], address=address)
@@ -122,7 +128,7 @@ class Assigner:
                 outside[at] = where.reason
                 continue
             index[at] = len(answers)
-            answers.append(self._answer(where, classes[at] if classes is not None else None))
+            answers.append(self._answer(where, about[at]))
         return Assigned(index, answers, outside)
 
     def _located(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> "_Layers":
@@ -165,28 +171,25 @@ class Assigner:
             ]
         return special
 
-    def _alike(self, plain: Int, layers: "_Layers", classes: Sequence[str | None] | None) -> Any:
-        """Groups of rows that lie in the same areas and are of the same class."""
+    def _alike(
+        self, plain: Int, layers: "_Layers", about: Sequence["_About"]
+    ) -> Iterator[tuple[Int, Where]]:
+        """Groups of rows that lie in the same areas and are about the same."""
         if not plain.size:
             return
+        number: dict[_About, int] = {}
+        same = [number.setdefault(about[at], len(number)) for at in plain.tolist()]
         columns = [layers.grid[plain], layers.micro[plain], *layers.service[:, plain]]
-        names: list[str | None] = [None]
-        if classes is not None:
-            names = sorted({classes[at] or "" for at in plain.tolist()})
-            position = {name: index for index, name in enumerate(names)}
-            of_row = [position[classes[at] or ""] for at in plain.tolist()]
-            columns.append(np.array(of_row, np.int64))
+        columns.append(np.array(same, np.int64))
         order = np.lexsort(columns[::-1])
-        sorted_ = [column[order] for column in columns]
+        ranked = [column[order] for column in columns]
         changes = np.zeros(len(plain), bool)
-        for column in sorted_:
+        for column in ranked:
             changes[1:] |= column[1:] != column[:-1]
         starts = np.concatenate([[0], np.flatnonzero(changes), [len(plain)]])
         for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-            key = [int(column[begin]) for column in sorted_]
-            service = key[2 : 2 + len(layers.service)]
-            kind = (names[key[-1]] or None) if classes is not None else None
-            yield plain[order[begin:end]], self._where(key[0], key[1], service), kind
+            grid, micro, *service = (int(column[begin]) for column in ranked[:-1])
+            yield plain[order[begin:end]], self._where(grid, micro, service)
 
     def _where(self, grid: int, micro: int, service: list[int]) -> Where:
         places = self._directory.places
@@ -201,21 +204,22 @@ class Assigner:
             facts, (), code, places.keys(facts, code, areas), "polygon", "inside the grid", False
         )
 
-    def _answer(self, where: Where, kind: str | None) -> tuple[Any, ...]:
+    def _answer(self, where: Where, about: "_About") -> tuple[Any, ...]:
         """The cells of the rows that lie in one place."""
         grid = where.grid
         assert grid is not None  # noqa: S101 - rows outside are not answered
         ties, unsure = 1 + len(where.others), "1" if where.ambiguous else "0"
         own = (grid.code, where.micro_grid or "", grid.community, ties, unsure, where.by)
-        return (*own, *self._people(where, grid, kind))
+        return (*own, *self._people(where, grid, about))
 
-    def _people(self, where: Where, grid: GridFacts, kind: str | None) -> tuple[str, ...]:
-        key = (where.areas, grid.kind, grid.owner, kind)
+    def _people(self, where: Where, grid: GridFacts, about: "_About") -> tuple[str, ...]:
+        owner = about.owner or grid.owner
+        key = (where.areas, grid.kind, owner, about.kind)
         held = self._known.get(key)
         if held is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            inquiry = Inquiry(where.areas, grid.kind, self.at, kind, grid.owner)
+            inquiry = Inquiry(where.areas, grid.kind, self.at, about.kind, owner)
             held = self._known[key] = self._cells(answer(self._directory.staff, inquiry))
         return held
 
@@ -232,6 +236,19 @@ class Assigner:
             named = first.get(role)
             cells += [named.name, named.duty_phone or ""] if named else ["", ""]
         return tuple(cells)
+
+
+class _About(NamedTuple):
+    """What a row asks for beside its place."""
+
+    kind: str | None
+    owner: str | None
+
+
+def _or_none(
+    cells: Sequence[str | None] | None, places: NDArray[np.float64]
+) -> Sequence[str | None]:
+    return [None] * len(places) if cells is None else cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ def assign_rows(
     crs: SourceCrs,
     *,
     classes: Sequence[str | None],
+    owners: Sequence[str | None],
     addresses: Sequence[str | None],
 ) -> list[dict[str, Any]]:
     """Assign places, x before y of a stated system; a row that has no place says why.
@@ -43,6 +44,7 @@ def assign_rows(
         lon[keep],
         lat[keep],
         classes=[classes[at] for at in keep],
+        owners=[owners[at] for at in keep],
         addresses=[addresses[at] for at in keep],
     )
     answers: list[dict[str, Any]] = [{"refused": refused.get(at, "")} for at in range(len(places))]

@@ -36,9 +36,9 @@ class AssignOptions:
     crs : str or None
         Where the file does not state it.
     columns : mapping
-        Heading in the file → name wanted (``lon``, ``lat``, ``class``, ``address``).
+        Heading in the file → name wanted (``lon``, ``lat``, ``class``, ``owner``, ``address``).
     by_class : bool
-        Whether the rows' class of incident decides who leads.
+        Whether the rows' class of incident, and their owner, decide who leads.
     classes : mapping
         Name or code of a class → code.
     """
@@ -161,21 +161,23 @@ class _Work:
     def run(self, chunk: Chunk) -> tuple[pa.Table, pa.Table]:
         """Assign a chunk: rows placed, and rows refused."""
         names = chunk.table.column_names
-        wanted = ("lon", "lat", "class", "address")
+        wanted = ("lon", "lat", "class", "owner", "address")
         columns = recognise(names, wanted) if names else {}
         placed = place(chunk, columns, self._crs)
         refused = dict(placed.refused)
         classes = self._classes(chunk, columns, refused)
         keep = np.array([at for at in range(len(placed.lon)) if at not in refused], np.int64)
-        addresses = None
-        if "address" in columns:
-            held = chunk.table.column(columns["address"]).to_pylist()
-            addresses = [None if held[at] is None else str(held[at]) for at in keep.tolist()]
+        texts = {
+            name: _texts(chunk, columns[name], keep)
+            for name in ("owner", "address")
+            if name in columns
+        }
         assigned = self._assigner.assign(
             placed.lon[keep],
             placed.lat[keep],
             classes=None if classes is None else [classes[at] for at in keep.tolist()],
-            addresses=addresses,
+            owners=texts.get("owner") if self._options.by_class else None,
+            addresses=texts.get("address"),
         )
         for at, reason in assigned.outside.items():
             refused[int(keep[at])] = reason
@@ -220,6 +222,14 @@ class _Work:
             ],
             [*own, *headings, "h3_cell", GEOMETRY],
         )
+
+
+def _texts(chunk: Chunk, heading: str, keep: Any) -> list[str | None]:
+    """Cells of some rows as text, None where there is none."""
+    cells = chunk.table.column(heading).to_pylist()
+    return [
+        str(cells[at]).strip() or None if cells[at] is not None else None for at in keep.tolist()
+    ]
 
 
 def _refused(chunk: Chunk, refused: dict[int, str]) -> pa.Table:

@@ -112,9 +112,11 @@ def test_in_bulk_the_answer_is_that_for_one_place(city: Database) -> None:
     lon = np.concatenate([rng.uniform(122.29, 122.33, 700), [c.x for c in corners]])
     lat = np.concatenate([rng.uniform(43.565, 43.595, 700), [c.y for c in corners]])
     kinds = [classes[i] for i in rng.integers(0, len(classes), len(lon))]
-    found = work.assign(lon, lat, classes=kinds)
-    for at, (x, y, kind) in enumerate(zip(lon.tolist(), lat.tolist(), kinds, strict=True)):
-        answer = directory.answer(x, y, class_code=kind)
+    owners = [[None, "春水市园林局"][i] for i in rng.integers(0, 2, len(lon))]
+    found = work.assign(lon, lat, classes=kinds, owners=owners)
+    asked = zip(lon.tolist(), lat.tolist(), kinds, owners, strict=True)
+    for at, (x, y, kind, owner) in enumerate(asked):
+        answer = directory.answer(x, y, class_code=kind, owner=owner)
         if answer.grid is None:
             assert found.outside[at] == answer.reason
             continue
