@@ -1,10 +1,14 @@
-"""Assignment for programs: rows at once, or a file as a background job."""
+"""Assignment for programs: rows or a shape at once, or a file as a background job."""
 
+import json
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import shapely
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse
@@ -17,7 +21,8 @@ from data.accounts import SignedIn
 from data.errors import StateError
 from data.jobs import enqueue, files_of, find_job, require_kind
 from data.models import AssignJob
-from gis.crs import parse_crs
+from gis.crs import geometries_to_wgs84, parse_crs
+from gis.errors import GeometryError
 from grids.assign import Assigner, refused_path
 from grids.assign.rows import assign_rows
 
@@ -48,6 +53,13 @@ class Rows(BaseModel):
     rows: list[Row] = Field(max_length=MOST_ROWS)
 
 
+class Shape(BaseModel):
+    """A shape whose grids are asked for."""
+
+    crs: str = Field(description="EPSG:n, GCJ-02 or BD-09")
+    geometry: dict[str, Any] = Field(description="GeoJSON point, line or polygon, x before y")
+
+
 @router.post("")
 def rows(request: Request, db: Db, _who: Dispatcher, asked: Rows) -> dict[str, Any]:
     """Assign up to 10,000 rows at once, answered in their order; refused ones say why."""
@@ -64,6 +76,20 @@ def rows(request: Request, db: Db, _who: Dispatcher, asked: Rows) -> dict[str, A
     refused = sum("refused" in one for one in said)
     counts = {"read": len(answers), "placed": len(answers) - refused, "refused": refused}
     return {"crs": "EPSG:4326", **counts, "rows": answers}
+
+
+@router.post("/shares")
+def shares(request: Request, db: Db, _who: Dispatcher, asked: Shape) -> dict[str, Any]:
+    """How much of a line or polygon lies in which grid, largest share first."""
+    try:
+        shape = shapely.from_geojson(json.dumps(asked.geometry))
+    except shapely.errors.GEOSException as error:
+        raise GeometryError(f"this is no GeoJSON geometry: {error}") from error
+    if shapely.get_num_coordinates(shape) > MOST_ROWS:
+        raise GeometryError(f"the shape has more than {MOST_ROWS} points")
+    moved = geometries_to_wgs84(np.array([shape], dtype=object), parse_crs(asked.crs))[0]
+    found = engines(request).directory(db).places.shares(moved)
+    return {"crs": "EPSG:4326", "grids": [asdict(one) for one in found]}
 
 
 @router.post("/jobs", status_code=202)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from gis.shares import Share
 from grids.layer import Layer
 from grids.responsibility.records import AreaKey
 
@@ -201,11 +203,25 @@ class Places:
             return [inside[0], *rest], "grids share the building: its address says which"
         return None
 
+    def shares(self, shape: Any) -> tuple[Candidate, ...]:
+        """How much of a point, line or polygon (EPSG:4326) lies in which grid, largest first.
+
+        Raises
+        ------
+        GeometryError
+            If the shape is empty or not valid; says why.
+        """
+        shares, ids = self.grids.shares
+        return self._named(shares.of_shape(shape), ids)
+
     def _candidates(self, lon: float, lat: float, radius_m: float) -> tuple[Candidate, ...]:
         shares, ids = self.grids.shares
+        return self._named(shares.of_place(lon, lat, radius_m), ids)
+
+    def _named(self, found: list[Share], ids: list[int]) -> tuple[Candidate, ...]:
         return tuple(
             Candidate(self.facts[ids[one.area]].code, one.share, one.distance_m, one.edge_m)
-            for one in shares.of_place(lon, lat, radius_m)
+            for one in found
         )
 
 

@@ -89,6 +89,27 @@ def test_rows_that_do_not_fit_are_refused_as_a_whole(web: TestClient, asked: dic
     assert web.post("/api/v1/assign", json={"crs": "EPSG:4326", "rows": []}).json()["read"] == 0
 
 
+def test_a_shape_is_shared_among_grids(web: TestClient) -> None:
+    line = {"type": "LineString", "coordinates": [[122.295, 43.575], [122.325, 43.575]]}
+    said = web.post("/api/v1/assign/shares", json={"crs": "EPSG:4326", "geometry": line}).json()
+    assert len(said["grids"]) > 4
+    assert sum(one["share"] for one in said["grids"]) <= 1 + 1e-9
+    who = web.get("/api/v1/who", params=HERE).json()["grid"]["code"]
+    point = {"type": "Point", "coordinates": [HERE["lon"], HERE["lat"]]}
+    said = web.post("/api/v1/assign/shares", json={"crs": "EPSG:4326", "geometry": point}).json()
+    assert [(one["code"], one["share"]) for one in said["grids"]] == [(who, 1.0)]
+    bowtie = {"type": "Polygon", "coordinates": [[[122, 43], [123, 44], [123, 43], [122, 44]]]}
+    for geometry in (
+        {},
+        {"type": "Point"},
+        {"type": "x"},
+        bowtie,
+        {"type": "Polygon", "coordinates": []},
+    ):
+        asked = {"crs": "EPSG:4326", "geometry": geometry}
+        assert web.post("/api/v1/assign/shares", json=asked).status_code == 422, geometry
+
+
 def test_a_file_is_assigned_in_the_background(
     web: TestClient, city: Database, settings: Settings
 ) -> None:
