@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -43,7 +44,7 @@ class Names:
 
     def grid(self, code: str, at: datetime) -> int:
         """Id of the grid that has a code at a time."""
-        for begins, ends, grid in self._grids().get(code, []):
+        for begins, ends, grid in self._grids.get(code, []):
             if begins <= at and (ends is None or at < ends):
                 return grid
         raise CellError(f"there is no grid {code!r} at {at:%Y-%m-%d %H:%M}")
@@ -51,9 +52,9 @@ class Names:
     def area(self, name: str, at: datetime) -> AreaRef:
         """The grid, micro-grid, division or service area that is called so at a time."""
         found: list[AreaRef] = []
-        if name in self._grids():
+        if name in self._grids:
             found.append(("grid_id", self.grid(name, at)))
-        if name in self._micro_grids():
+        if name in self._micro_grids:
             found.append(("micro_grid", name))
         for table, column in (("division", "division"), ("service_area", "service_area_id")):
             found += [(column, one) for one in self._table(table).get(name, ())]
@@ -96,17 +97,16 @@ class Names:
             self._tables[table] = _by_name((r.own, r.ref, r.name) for r in rows)
         return self._tables[table]
 
+    @cached_property
     def _grids(self) -> dict[str, list[tuple[datetime, datetime | None, int]]]:
-        if not hasattr(self, "_held_grids"):
-            self._held_grids: dict[str, list[tuple[datetime, datetime | None, int]]] = {}
-            for r in self._session.execute(_GRIDS, self._key):
-                self._held_grids.setdefault(r.code, []).append((r.begins, r.ends, r.id))
-        return self._held_grids
+        held: dict[str, list[tuple[datetime, datetime | None, int]]] = {}
+        for r in self._session.execute(_GRIDS, self._key):
+            held.setdefault(r.code, []).append((r.begins, r.ends, r.id))
+        return held
 
+    @cached_property
     def _micro_grids(self) -> set[str]:
-        if not hasattr(self, "_held_micro"):
-            self._held_micro = set(self._session.scalars(_MICRO, self._key))
-        return self._held_micro
+        return set(self._session.scalars(_MICRO, self._key))
 
 
 def _by_name(rows: Iterable[tuple[int | str, str, str]]) -> dict[str, set[int | str]]:
