@@ -47,6 +47,12 @@ def best(run: Callable[[], object], times: int = 5) -> float:
     return min(timeit.repeat(run, number=1, repeat=times))
 
 
+def in_turns(runs: list[Callable[[], object]], times: int = 7) -> list[float]:
+    """Seconds of the fastest run of each; they take turns, so that a slow spell meets all."""
+    took = [[timeit.timeit(run, number=1) for run in runs] for _ in range(times)]
+    return [min(one) for one in zip(*took, strict=True)]
+
+
 def exactness(locator: Locator, areas: Areas, server: PostGis, sizes: dict[str, int]) -> list[Row]:
     """Disagreements with ST_Covers and with rational arithmetic, kind by kind."""
     rows = []
@@ -96,8 +102,7 @@ def bulk(locator: Locator, areas: Areas, server: PostGis, kind: str, size: int) 
     """Nanoseconds a place of everyone, on the same places."""
     mine = places(kind, areas, size)
     locator.locate(*mine)
-    one = best(lambda: locator.locate(*mine))
-    two = best(lambda: locator.locate(*mine, threads=2))
+    one, two = in_turns([lambda: locator.locate(*mine), lambda: locator.locate(*mine, threads=2)])
     copied = (np.empty(size), np.empty(size))
 
     def copy() -> None:
@@ -175,17 +180,20 @@ def building(areas: Areas) -> Row:
 
 def growth(sides: list[int], size: int) -> list[Row]:
     """Nanoseconds a place against the number of grids over the same degree."""
-    rows = []
+    rows: list[Row] = []
+    runs: dict[str, list[Callable[[], object]]] = {"uniform": [], "clustered": []}
     for side in sides:
         areas = lattice_areas(side)
         began = time.perf_counter()
         locator = Locator(*areas)
         built = time.perf_counter() - began
-        row: Row = {"grids": side * side, "build_s": built, "mb": locator.nbytes / 1e6}
-        for kind in ("uniform", "clustered"):
-            mine = places(kind, areas, size)
-            row[kind] = best(partial(locator.locate, *mine)) / size * _NS
-        rows.append(row)
+        rows.append({"grids": side * side, "build_s": built, "mb": locator.nbytes / 1e6})
+        for kind, mine in runs.items():
+            mine.append(partial(locator.locate, *places(kind, areas, size)))
+    for kind, mine in runs.items():
+        for row, seconds in zip(rows, in_turns(mine), strict=True):
+            row[kind] = seconds / size * _NS
+    for row in rows:
         say(row)
     return rows
 
