@@ -202,8 +202,10 @@ class Locator:
         if threads <= 1:
             bad = [run(0)]
         else:
-            with ThreadPoolExecutor(threads) as pool:
-                bad = list(pool.map(run, range(threads)))
+            # This thread takes a part itself: one fewer has to be woken.
+            with ThreadPoolExecutor(threads - 1) as pool:
+                others = [pool.submit(run, part) for part in range(1, threads)]
+                bad = [run(0), *(other.result() for other in others)]
         for at in bad:
             if at >= 0:
                 raise GeometryError(f"point {at} has no finite coordinates: ({x[at]}, {y[at]})")
