@@ -15,7 +15,7 @@ from api.session import engines
 from grids.responsibility import Holder
 from grids.who import Directory, WhoAnswer
 
-__all__ = ["contact", "router", "who"]
+__all__ = ["router", "who"]
 
 
 router = APIRouter()
@@ -163,8 +163,8 @@ def _plain(answer: WhoAnswer) -> dict[str, Any]:
             for one in where.candidates
         ],
         "reason": where.reason,
-        "people": [contact(one) for one in staff.people],
-        "lead": None if staff.lead is None else contact(staff.lead),
+        "people": [_contact(one) for one in staff.people],
+        "lead": None if staff.lead is None else _contact(staff.lead),
         "fallback": staff.fallback,
         "trace": [
             {name: getattr(step, name) for name in StepModel.model_fields} for step in staff.trace
@@ -172,7 +172,7 @@ def _plain(answer: WhoAnswer) -> dict[str, Any]:
     }
 
 
-def contact(one: Holder) -> dict[str, Any]:
+def _contact(one: Holder) -> dict[str, Any]:
     """What everybody may know of someone responsible."""
     return {
         "name": one.name,

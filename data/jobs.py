@@ -26,6 +26,8 @@ __all__ = [
 # Files of residents' places are not kept for longer than it takes to fetch them.
 KEEP_HOURS = 24
 TASK = "assign_table"
+# The queue's tables have a schema of their own.
+_IN_SCHEMA = {"options": "-c search_path=jobs,public"}
 # What a stranger's file may be, and how it begins. GDAL goes by the content, not by the name:
 # a virtual format would have it read other files of this machine, or of others.
 _BEGINS = {
@@ -93,16 +95,13 @@ def find_job(session: Session, county: str, number: int) -> AssignJob:
 
 def job_app(database: Database) -> procrastinate.App:
     """The queue in the same PostgreSQL, without tasks."""
-    connector = procrastinate.PsycopgConnector(
-        conninfo=database.conninfo, kwargs={"options": "-c search_path=jobs,public"}
-    )
+    connector = procrastinate.PsycopgConnector(conninfo=database.conninfo, kwargs=_IN_SCHEMA)
     return procrastinate.App(connector=connector)
 
 
 def enqueue(database: Database, number: int) -> None:
     """Put a job that is committed into the queue."""
-    options = {"options": "-c search_path=jobs,public"}
-    connector = procrastinate.SyncPsycopgConnector(conninfo=database.conninfo, kwargs=options)
+    connector = procrastinate.SyncPsycopgConnector(conninfo=database.conninfo, kwargs=_IN_SCHEMA)
     with procrastinate.App(connector=connector).open() as app:
         app.configure_task(TASK, queueing_lock=f"assign-{number}").defer(number=number)
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,13 @@ class Spool:
 
     def __init__(self, target: Path, about: dict[str, Any]) -> None:
         self.folder = _folder(target)
-        self._about = json.loads(json.dumps(about))
-        self.resumed = self._matches()
-        if not self.resumed:
+        depends = json.loads(json.dumps(about))
+        if self.about(target) != depends:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
-            (self.folder / _FACTS).write_text(json.dumps(self._about), encoding="utf-8")
+            (self.folder / _FACTS).write_text(json.dumps(depends), encoding="utf-8")
+        # Looked up once: a billion rows are ten thousand parts.
+        self._count = next(n for n in count() if not self._part(n).placed.exists())
 
     @staticmethod
     def about(target: Path) -> dict[str, Any]:
@@ -55,21 +57,16 @@ class Spool:
             return {}
         return held if isinstance(held, dict) else {}
 
-    def _matches(self) -> bool:
-        return bool(self.about(self.folder.with_suffix("")) == self._about)
-
     def __len__(self) -> int:
         """How many parts are finished, without a gap."""
-        count = 0
-        while self._part(count).placed.exists():
-            count += 1
-        return count
+        return self._count
 
     def add(self, placed: pa.Table, refused: pa.Table) -> None:
         """Finish the next part; it is there whole or not at all."""
         part = self._part(len(self))
         _write(refused, part.refused)
         _write(placed, part.placed)
+        self._count += 1
 
     def parts(self) -> Iterator[Part]:
         """The finished parts in order."""
