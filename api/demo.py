@@ -21,7 +21,7 @@ from grids.plan import draw_draft, rules_of
 from grids.publish import publish
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
-from routing.build import build_network
+from routing.building import build_network
 
 __all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
 
@@ -55,7 +55,7 @@ def furnish(database: Database, home: Path) -> bool:
 
 def _steps(files: DemoFiles, home: Path) -> list[Step]:
     county, wgs84 = DEMO_COUNTY, "EPSG:4326"
-    network = home / "networks" / f"{county}.npz"
+    network = home / "networks" / f"{county}.arrow"
     return [
         ("building the road network", lambda _: build_network(files.osm).save(network)),
         (

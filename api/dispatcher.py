@@ -10,9 +10,10 @@ from api.pages import render, texts_of
 from api.session import Db, checked_form, county_of, desk, engines
 from data.accounts import SignedIn
 from data.errors import NotFoundError
+from data.incidents import incidents_waiting
 from data.models import Incident, IncidentClass
 from maps.city_map import MapRequest, city_map
-from routing.dispatch import Recommendation, incidents_waiting, recommend, send
+from routing.dispatch import Recommendation, recommend, send
 
 __all__ = ["router"]
 
@@ -32,7 +33,7 @@ def _incident(db: Db, county: str, number: int) -> tuple[Incident, tuple[float, 
 def _recommend(request: Request, db: Db, number: int) -> Recommendation:
     county = county_of(request)
     incident, place = _incident(db, county, number)
-    return recommend(db, engines(request).network(county), county, place, incident.class_code)
+    return recommend(db, engines(request).roads(county), county, place, incident.class_code)
 
 
 @router.get("/dispatch")

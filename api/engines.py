@@ -8,7 +8,6 @@ import logging
 import threading
 from collections import OrderedDict
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ from data.presets import ALL_COUNTIES
 from data.settings import Settings
 from grids.directory import DirectoryVersion, directory_version, load_directory
 from grids.who import Directory
-from routing.network import RoadNetwork
+from routing.live import LiveRoads
 
 __all__ = ["Engines"]
 
@@ -43,7 +42,7 @@ class Engines:
         self._database = database
         self._held: tuple[DirectoryVersion, Directory] | None = None
         self._former: OrderedDict[int, tuple[DirectoryVersion, Directory]] = OrderedDict()
-        self._network: tuple[float, RoadNetwork] | None = None
+        self._roads: dict[str, LiveRoads] = {}
         self._loading = threading.Lock()
         self._stop = threading.Event()
         self._listener: threading.Thread | None = None
@@ -88,13 +87,12 @@ class Engines:
             self._held = version, made
         return made
 
-    def network(self, county: str) -> RoadNetwork:
-        """The county's road network; a new file renews it."""
-        path: Path = self._networks / f"{county}.npz"
-        changed = path.stat().st_mtime if path.exists() else 0.0
-        if self._network is None or self._network[0] != changed:
-            self._network = changed, RoadNetwork.load(path)
-        return self._network[1]
+    def roads(self, county: str) -> LiveRoads:
+        """The county's roads; they follow the database and the network's file by themselves."""
+        with self._loading:
+            if county not in self._roads:
+                self._roads[county] = LiveRoads(self._networks / f"{county}.arrow", county)
+            return self._roads[county]
 
     def start(self) -> None:
         """Begin to listen for changes."""

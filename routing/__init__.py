@@ -1,10 +1,14 @@
 """Floor 4: who goes, and how; the road network, travel times, dispatch.
 
-`network` holds a city's roads as flat arrays, `build` makes them with osmnx from a local
-file, `travel` ranks responders by road travel time, `dispatch` recommends and assigns.
+`building` makes a city's road `network` from a local file with osmnx, once; `hierarchy` and
+`kernels` are the compiled engines over it. `travel` answers ways and times, `fleet` who is there
+first, `isochrone` and `coverage` what is within reach, `assignment` who goes where when several
+wait. `live` is the shell that follows the database's closures and speeds; `dispatch` recommends
+and sends.
 """
 
-from routing.network import RoadNetwork
-from routing.travel import Journey, nearest_responders
+from routing.fleet import Fleet, Nearest
+from routing.network import MODES, RoadNetwork
+from routing.travel import TravelTimes, Way
 
-__all__ = ["Journey", "RoadNetwork", "nearest_responders"]
+__all__ = ["MODES", "Fleet", "Nearest", "RoadNetwork", "TravelTimes", "Way"]

@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from api.cli import answers, cluster, imports, plans, serving, staff, work
+from api.cli import answers, cluster, imports, plans, roads, serving, staff, work
 from api.cli.context import app
 from data.errors import ClusterError, DatabaseError
 from gis.errors import OneGridError
@@ -21,6 +21,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(plans.app, name="plan")
 app.add_typer(staff.app, name="staff")
 answers.register(app)
+roads.register(app)
 work.register(app)
 serving.register(app)
 

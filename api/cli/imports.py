@@ -10,7 +10,8 @@ from api.cli.context import AsJson, County, county_or_default, emit, ready_datab
 from data import importing
 from data.importing.report import ImportReport
 from data.settings import Settings
-from routing.build import build_network
+from routing.building import Rules, build_network
+from routing.network import RoadNetwork
 
 __all__ = ["Columns", "Crs", "app", "columns_of"]
 
@@ -80,6 +81,9 @@ def osm(
         list[str] | None, typer.Option(help="admin_level of communities; 9 and 10 by default.")
     ] = None,
     network: Annotated[bool, typer.Option(help="Also build the road network.")] = True,
+    rules: Annotated[
+        Path | None, typer.Option(help="Speeds and access by road class, as rules.json.")
+    ] = None,
     refused: Refused = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,11 +91,24 @@ def osm(
     settings = Settings()
     chosen = county_or_default(settings, county)
     levels = tuple(community_level or ("9", "10"))
-    roads = build_network(file) if network else None
+    own = Rules.read(rules, place=chosen)
+    roads = build_network(file, rules=own) if network else None
     report = _store("import_osm", file, county, community_levels=levels)
     if roads is not None:
-        roads.save(settings.networks_dir / f"{chosen}.npz")
+        roads.save(settings.networks_dir / f"{chosen}.arrow")
+        _tell_fell_off(roads)
     _tell(report, file, refused, as_json=as_json)
+
+
+def _tell_fell_off(roads: RoadNetwork) -> None:
+    """What each mode may use, but cannot reach and come back from; on standard error."""
+    for mode, arcs, length_m in roads.fell_off:
+        if arcs:
+            typer.echo(
+                f"{mode}: {length_m / 1000:.1f} km in {arcs} directions hang on nothing "
+                "and are left out",
+                err=True,
+            )
 
 
 @app.command()

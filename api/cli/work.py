@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +13,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from api.cli.roads import live_roads
 from data.accounts import add_account
+from data.incidents import find_incident, incidents_waiting
 from data.models import Incident, IncidentClass
+from data.roads import held_closures
 from data.settings import DEMO_COUNTY, Settings
 from maps.city_map import MapRequest, city_map
+from maps.dispatch_map import dispatch_map
 from maps.texts import texts
-from routing.dispatch import Recommendation, find_incident, incidents_waiting, recommend
-from routing.network import RoadNetwork
+from routing.dispatch import Recommendation, recommend
+from routing.isochrone import Isochrone, isochrone
+from routing.live import LiveRoads
+from routing.travel import TravelTimes
 
 __all__ = ["register"]
 
@@ -38,16 +45,47 @@ def dispatch(
     ],
     county: County = None,
     k: Annotated[int, typer.Option(help="How many candidates.", min=1)] = 5,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say why not for everybody on duty, slower ones too.")
+    ] = False,
+    own_town: Annotated[
+        bool, typer.Option("--own-town", help="Only those responsible for something in the town.")
+    ] = False,
+    draw: Annotated[
+        Path | None, typer.Option("--map", help="Also draw it on one HTML page.")
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option(help="Of the isochrone on the map.", min=0.1, max=180)
+    ] = 5.0,
+    lang: Annotated[str, typer.Option(help="Of the map: zh or en")] = "zh",
     as_json: AsJson = False,
 ) -> None:
     """Rank who gets there first by road; exit code 1 where nobody can."""
     settings = Settings()
     chosen = county_or_default(settings, county)
-    network = RoadNetwork.load(settings.networks_dir / f"{chosen}.npz")
+    roads = live_roads(settings, chosen)
     with ready_database(settings).session() as session:
-        advice = recommend(session, network, chosen, at, class_code, k=k)
+        options = {"own_town": own_town, "why": why}
+        advice = recommend(session, roads, chosen, at, class_code, k=k, **options)
+        if draw is not None:
+            reach = _in_reach(roads.now(session)[0], at, advice, minutes)
+            closed = held_closures(session, chosen, at=datetime.now(UTC))
+            shape = shapely.union_all([one.geom for one in closed])
+            page = dispatch_map(
+                session, chosen, at, advice, texts(lang), reach=reach, closed=shape, inline=True
+            )
+            draw.write_text(page, encoding="utf-8")
     emit(_plain(advice), _told(advice), as_json=as_json)
     raise typer.Exit(0 if advice.candidates else 1)
+
+
+def _in_reach(
+    travel: TravelTimes, place: tuple[float, float], advice: Recommendation, minutes: float
+) -> Isochrone | None:
+    """From where the place is reached in time by the first one's way of moving."""
+    if not advice.candidates:
+        return None
+    return isochrone(travel, place, minutes, advice.candidates[0].mode, back=True)
 
 
 def _plain(advice: Recommendation) -> dict[str, Any]:
@@ -63,7 +101,10 @@ def _told(advice: Recommendation) -> str:
         f"{' · ' + ' → '.join(c.streets) if c.streets else ''}"
         for i, c in enumerate(advice.candidates, 1)
     ]
-    lines += [f"not {w.name}: {w.reason}" for w in advice.left_out]
+    lines += [
+        f"not {w.name}: {w.reason}{'' if w.time_s is None else f' ({w.time_s:.0f} s)'}"
+        for w in advice.left_out
+    ]
     return "\n".join(lines) or f"nobody has the role {advice.role}"
 
 
@@ -103,14 +144,14 @@ def _way_to(
     session: Session, settings: Settings, county: str, incident: Incident | None
 ) -> tuple[tuple[float, float] | None, Any]:
     """Place of an incident and the nearest responder's route to it, None where there is none."""
-    path = settings.networks_dir / f"{county}.npz"
+    path = settings.networks_dir / f"{county}.arrow"
     if incident is None:
         return None, None
     point: Any = to_shape(incident.geom)
     place = (point.x, point.y)
     if not path.exists():
         return place, None
-    advice = recommend(session, RoadNetwork.load(path), county, place, incident.class_code)
+    advice = recommend(session, LiveRoads(path, county), county, place, incident.class_code)
     return place, advice.candidates[0].route if advice.candidates else None
 
 

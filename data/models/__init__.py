@@ -19,6 +19,7 @@ from data.models.responsibility import (
     Responsibility,
     ResponsibilityChange,
 )
+from data.models.roads import Closure, RoadSpeed, RoadVersion
 from data.models.rules import IncidentClass, Profile, ResponsibilityRule, Role, Team
 from data.models.territory import Division, Zone
 from data.models.trust import Account, AuditLog, LoginSession, RoleGrant
@@ -33,6 +34,7 @@ __all__ = [
     "Base",
     "Block",
     "Building",
+    "Closure",
     "DirectoryVersion",
     "Dispatch",
     "Division",
@@ -59,6 +61,8 @@ __all__ = [
     "Responsibility",
     "ResponsibilityChange",
     "ResponsibilityRule",
+    "RoadSpeed",
+    "RoadVersion",
     "Role",
     "RoleGrant",
     "ServiceArea",

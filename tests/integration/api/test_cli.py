@@ -98,3 +98,39 @@ def test_backup_and_restore_by_command(onegrid) -> None:
 def test_a_database_that_is_away_is_exit_code_two(onegrid, monkeypatch) -> None:
     monkeypatch.setenv("ONEGRID_DATABASE_URL", "postgresql://onegrid@127.0.0.1:1/x")
     assert "does not answer" in onegrid("who", 122, 43, code=2)
+
+
+def test_route_goes_around_a_closure_until_it_is_reopened(onegrid) -> None:
+    ends = ("122.305", "43.571", "122.315", "43.578")
+    way = json.loads(onegrid("route", *ends, "--json"))
+    assert way["route"]["type"] == "LineString"
+    middle = way["route"]["coordinates"][len(way["route"]["coordinates"]) // 2]
+    closed = json.loads(onegrid("roads", "close", "--at", *middle, "--reason", "施工", "--json"))[
+        "closure"
+    ]
+    assert "施工" in onegrid("roads", "closures")
+    around = json.loads(onegrid("route", *ends, "--json"))
+    assert around["time_s"] > way["time_s"]
+    assert "open again" in onegrid("roads", "reopen", closed)
+    assert json.loads(onegrid("route", *ends, "--json")) == way
+    assert "no closure" in onegrid("roads", "reopen", closed, code=1)
+    assert "from any road" in onegrid("route", *ends[:2], "123.5", "44", code=1)
+    assert "min" in onegrid("route", *ends, "--mode", "foot")
+
+
+def test_dispatch_says_why_not_and_draws_a_map(onegrid, tmp_path) -> None:
+    page = tmp_path / "dispatch.html"
+    told = onegrid(
+        "dispatch", "--at", 122.31, 43.575, "--class", "E01", "--why", "--k", 2, "--map", page
+    )
+    assert told.count("not ") > 5
+    assert "has another role" in told
+    html = page.read_text(encoding="utf-8")
+    assert "分钟" in html
+    assert "http://cdn" not in html
+
+
+def test_coverage_of_households_and_the_hole_of_a_dispatch(onegrid) -> None:
+    facts = json.loads(onegrid("roads", "coverage", "--minutes", 3, "--json"))
+    assert 0 < facts["share"] <= 1
+    assert "out of reach" in onegrid("roads", "coverage", "--minutes", 3, "--without", 1)

@@ -5,26 +5,27 @@ from sqlalchemy import text
 
 from data.database import Database
 from data.errors import NotFoundError, StateError
+from data.incidents import incidents_waiting
 from data.models import Dispatch, Incident
 from data.positions import purge_positions
 from data.settings import DEMO_COUNTY as COUNTY
-from routing.dispatch import incidents_waiting, recommend, send
-from routing.network import RoadNetwork
+from routing.dispatch import recommend, send
+from routing.live import LiveRoads
 from tests.conftest import Furnished
 
 PLACE = (122.31, 43.575)
 
 
 @pytest.fixture
-def network(furnished: Furnished) -> RoadNetwork:
-    return RoadNetwork.load(furnished.home / "networks" / f"{COUNTY}.npz")
+def roads(furnished: Furnished) -> LiveRoads:
+    return LiveRoads(furnished.home / "networks" / f"{COUNTY}.arrow", COUNTY)
 
 
 def test_everyone_of_the_role_is_a_candidate_or_left_out_with_a_reason(
-    city: Database, network: RoadNetwork
+    city: Database, roads: LiveRoads
 ) -> None:
     with city.session() as session:
-        advice = recommend(session, network, COUNTY, PLACE, "E01", k=100)
+        advice = recommend(session, roads, COUNTY, PLACE, "E01", k=100)
         workers = session.execute(
             text("SELECT count(*) FROM person WHERE role = 'gridworker'")
         ).scalar_one()
@@ -34,10 +35,10 @@ def test_everyone_of_the_role_is_a_candidate_or_left_out_with_a_reason(
     assert all(left.reason for left in advice.left_out)
 
 
-def test_off_duty_stale_and_busy_are_told_apart(city: Database, network: RoadNetwork) -> None:
+def test_off_duty_stale_and_busy_are_told_apart(city: Database, roads: LiveRoads) -> None:
     with city.session() as session:
         first, second, third, *_ = (
-            c.person_id for c in recommend(session, network, COUNTY, PLACE, "E01").candidates
+            c.person_id for c in recommend(session, roads, COUNTY, PLACE, "E01").candidates
         )
         session.execute(text("DELETE FROM position WHERE person_id = :p"), {"p": first})
         session.execute(
@@ -46,7 +47,7 @@ def test_off_duty_stale_and_busy_are_told_apart(city: Database, network: RoadNet
         )
         incident = incidents_waiting(session, COUNTY)[0]
         send(session, COUNTY, incident.id, third, actor="test")
-        advice = recommend(session, network, COUNTY, PLACE, "E01")
+        advice = recommend(session, roads, COUNTY, PLACE, "E01")
         reasons = {left.person_id: left.reason for left in advice.left_out}
     assert "off duty" in reasons[first]
     assert "stale" in reasons[second]
@@ -102,6 +103,46 @@ def test_what_is_not_held_is_named(city: Database, incident: int | None, person:
             send(session, COUNTY, number, person, actor="test")
 
 
-def test_an_unknown_class_is_named(city: Database, network: RoadNetwork) -> None:
+def test_an_unknown_class_is_named(city: Database, roads: LiveRoads) -> None:
     with city.session() as session, pytest.raises(NotFoundError, match="X99"):
-        recommend(session, network, COUNTY, PLACE, "X99")
+        recommend(session, roads, COUNTY, PLACE, "X99")
+
+
+def test_why_explains_everybody_on_duty(city: Database, roads: LiveRoads) -> None:
+    with city.session() as session:
+        advice = recommend(session, roads, COUNTY, PLACE, "E01", k=3, why=True)
+        on_duty = session.execute(
+            text("SELECT count(*) FROM position JOIN person ON person.id = person_id")
+        ).scalar_one()
+    explained = {one.person_id for one in (*advice.candidates, *advice.left_out)}
+    assert len(explained) == len(advice.candidates) + len(advice.left_out)
+    assert len(explained) >= on_duty
+    reasons = {one.reason for one in advice.left_out}
+    assert {"has another role", "slower by road"} <= reasons
+    slower = [one.time_s for one in advice.left_out if one.reason == "slower by road"]
+    assert min(slower) >= advice.candidates[-1].time_s
+
+
+def test_only_those_of_the_town_go_where_that_is_asked(city: Database, roads: LiveRoads) -> None:
+    with city.session() as session:
+        session.execute(
+            text("UPDATE responsibility SET valid = 'empty' WHERE person_id = :p"),
+            {
+                "p": (
+                    gone := recommend(session, roads, COUNTY, PLACE, "E01").candidates[0].person_id
+                )
+            },
+        )
+        advice = recommend(session, roads, COUNTY, PLACE, "E01", own_town=True)
+        reasons = {one.person_id: one.reason for one in advice.left_out}
+    assert reasons[gone] == "responsible for nothing in this town"
+    assert advice.candidates
+
+
+def test_an_incident_far_from_any_road_leaves_everybody_out(
+    city: Database, roads: LiveRoads
+) -> None:
+    with city.session() as session:
+        advice = recommend(session, roads, COUNTY, (123.0, 44.0), "E01")
+    assert advice.candidates == ()
+    assert "the incident is off the road network" in {one.reason for one in advice.left_out}
