@@ -21,7 +21,6 @@ from grids.plan import draw_draft, rules_of
 from grids.publish import publish
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
-from routing.building import build_network
 
 __all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
 
@@ -53,11 +52,18 @@ def furnish(database: Database, home: Path) -> bool:
     return True
 
 
+def _build_network(source: Path, target: Path) -> None:
+    # osmnx takes a second to load, and no request ever needs it.
+    from routing.building import build_network  # noqa: PLC0415
+
+    build_network(source).save(target)
+
+
 def _steps(files: DemoFiles, home: Path) -> list[Step]:
     county, wgs84 = DEMO_COUNTY, "EPSG:4326"
     network = home / "networks" / f"{county}.arrow"
     return [
-        ("building the road network", lambda _: build_network(files.osm).save(network)),
+        ("building the road network", lambda _: _build_network(files.osm, network)),
         (
             "importing streets and buildings",
             lambda s: _whole(importing.import_osm(s, files.osm, county=county)),

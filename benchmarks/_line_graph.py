@@ -7,6 +7,7 @@ engine's links, hierarchy or searches.
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,29 +90,35 @@ class LineGraph:
         both = np.array(edges, np.int64).reshape(-1, 2)
         return both[:, 0], both[:, 1]
 
-    def times_to(self, road: int, share: float) -> Int:
-        """Milliseconds from the end of each arc to a place, `NEVER` where there is no way."""
-        n = len(self._arc)
-        spent = {}
-        for arc, s in ((2 * road, share), (2 * road + 1, 1.0 - share)):
-            if self.arc_ms[arc] < NEVER:
-                spent[arc] = int(np.floor(s * self.arc_ms[arc] + 0.5))
+    def times_to(self, road: int, share: float, limit_ms: int = NEVER) -> Int:
+        """Milliseconds from the end of each arc to a place; `NEVER` for none within the limit.
+
+        A search to each arc of the place finds the ways that drive all of it; what lies behind
+        the place on it is taken off again.
+        """
+        best = np.full(len(self._arc), NEVER, np.int64)
         ms = self.arc_ms[self._arc]
-        into = np.isin(self._arc[self._to], list(spent))
-        # One millisecond more, so that no weight is zero.
-        last = np.array([spent[arc] for arc in self._arc[self._to[into]].tolist()]) + 1
-        rows = np.concatenate([self._to, np.full(into.sum(), n)])
-        columns = np.concatenate([self._from, self._from[into]])
-        weight = np.concatenate([ms[self._to], last])
-        order = np.lexsort((weight, columns, rows))
-        rows, columns, weight = rows[order], columns[order], weight[order]
-        first = np.ones(len(rows), bool)
-        first[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
-        graph = csr_array(
-            (weight[first].astype(float), (rows[first], columns[first])), shape=(n + 1, n + 1)
-        )
-        found = dijkstra(graph, indices=[n])[0][: len(self.arc_ms)]
-        return np.where(np.isfinite(found), found - 1, NEVER).astype(np.int64)
+        for arc, s in ((2 * road, share), (2 * road + 1, 1.0 - share)):
+            if self.arc_ms[arc] >= NEVER:
+                continue
+            beyond = int(self.arc_ms[arc]) - int(np.floor(s * self.arc_ms[arc] + 0.5))
+            for state in np.flatnonzero(self._arc == arc).tolist():
+                limit = float(limit_ms) + beyond
+                found = dijkstra(self._graph, indices=[state], limit=limit)[0]
+                # The arc itself is reached again only by a way around.
+                after = self._to[self._from == state]
+                around = (found[after] + ms[after]).min(initial=np.inf)
+                found[state] = around
+                reached = np.isfinite(found)
+                best[reached] = np.minimum(best[reached], found[reached].astype(np.int64) - beyond)
+        return np.where(best <= limit_ms, best, NEVER)[: len(self.arc_ms)]
+
+    @cached_property
+    def _graph(self) -> csr_array:
+        """From each arc to those before it, at its own time; times are above zero or made so."""
+        n = len(self._arc)
+        ms = np.maximum(self.arc_ms[self._arc], 0).astype(float)
+        return csr_array((ms[self._to], (self._to, self._from)), shape=(n, n))
 
     def between(self, to_end: Int, start: tuple[int, float], end: tuple[int, float]) -> int:
         """Milliseconds from a place to the place that `to_end` was made for."""

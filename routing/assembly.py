@@ -171,6 +171,7 @@ def _links(graph: TurnGraph, position: Int) -> Links:
         in_start=np.searchsorted(head[in_link], np.arange(n + 1)).astype(np.int32),
         in_link=in_link,
         in_tail=tail[in_link],
+        in_place=np.argsort(in_link, kind="stable").astype(np.int32),
         arc_start=np.searchsorted(graph.arc[arc_link], np.arange(arcs + 1)).astype(np.int32),
         arc_link=arc_link,
         arc_head=arc_head.astype(np.int32),

@@ -94,25 +94,29 @@ def _link_ms(network: RoadNetwork, mode: int, arc_ms: Int) -> Int:
 
 def _whole(network: RoadNetwork, mode: int, arc_ms: Int) -> Times:
     link_ms = _link_ms(network, mode, arc_ms)
-    up, down = customize(network.hierarchy, link_ms)
-    return _frozen(Times(arc_ms, link_ms, link_ms[network.links.in_link], up, down))
+    into = link_ms[network.links.in_link]
+    return _frozen(Times(arc_ms, link_ms, into, *customize(network.hierarchy, link_ms)))
 
 
 def _renewed(
     network: RoadNetwork, mode: int, old: Times, arcs: NDArray[np.int64], ms: Int
 ) -> Times:
     links = network.links
-    arc_ms = old.arc.copy()
-    arc_ms[arcs] = ms
     if len(arcs) > _FEW * len(links.tail):
+        arc_ms = old.arc.copy()
+        arc_ms[arcs] = ms
         return _whole(network, mode, arc_ms)
     spans = zip(links.arc_start[arcs].tolist(), links.arc_start[arcs + 1].tolist(), strict=True)
     touched = np.concatenate([links.arc_link[a:b] for a, b in spans]).astype(np.int64)
     banned = (links.banned[touched] >> mode & 1).astype(bool)
-    link_ms, up, down = old.link.copy(), old.up.copy(), old.down.copy()
+    # One piece of memory for all: the system hands out a large one many times faster.
+    sizes = np.cumsum([len(array) for array in old])
+    arc_ms, link_ms, into, *edges = np.split(np.concatenate(old), sizes[:-1])
+    arc_ms[arcs] = ms
     link_ms[touched] = np.where(banned, INFINITE, arc_ms[links.arc[touched]])
-    recustomize(network.hierarchy, link_ms, touched, up, down)
-    return _frozen(Times(arc_ms, link_ms, link_ms[links.in_link], up, down))
+    into[links.in_place[touched]] = link_ms[touched]
+    recustomize(network.hierarchy, link_ms, touched, *edges)
+    return _frozen(Times(arc_ms, link_ms, into, *edges))
 
 
 def _frozen(times: Times) -> Times:

@@ -151,8 +151,8 @@ def recommend(
     left = [_left_out(row, reasons[row.id]) for row in rows if reasons[row.id]]
     if not free:
         return Recommendation(role, (), tuple(left))
-    _, fleet = roads.now(session)
-    seen = [row for row in rows if row.lon is not None]
+    fleet = roads.now(session).fleet(role)
+    seen = [row for row in rows if row.role == role and row.lon is not None]
     fleet.replace(
         [row.id for row in seen],
         [row.lon for row in seen],

@@ -168,9 +168,13 @@ class Fleet:
         with self._lock:
             held, rows, ms, ends = self._ranked(incident, k, asked)
             keys = tuple(self._key[row] for row in rows)
-            modes = [MODES[self._crew.mode[row]] for row in rows]
-            starts = [(int(self._crew.road[row]), float(self._crew.share[row])) for row in rows]
-        ways = self._travel.ways(starts, [ends[mode] for mode in modes], modes, held)
+            crew = self._crew
+            trips = [
+                (mode := int(crew.mode[row]), int(crew.road[row]), float(crew.share[row]))
+                + ends[mode]
+                for row in rows
+            ]
+        ways = self._travel.ways(trips, held)
         sure = [way for way in ways if way is not None]
         if [way.time_s for way in sure] != [took / 1000.0 for took in ms]:
             raise NetworkError("the engines disagree about a way: please report this")
@@ -188,33 +192,47 @@ class Fleet:
                 found |= {self._key[row]: t / 1000.0 for row, t in zip(rows, ms, strict=True)}
             return found
 
+    def placed(self, mode: str) -> dict[Hashable, tuple[int, float]]:
+        """Road and share of every responder of a mode; a road of -1 for those off the network."""
+        number = mode_index(mode)
+        with self._lock:
+            self._follow()
+            crew = self._crew
+            return {
+                key: (int(crew.road[row]), float(crew.share[row]))
+                for key, row in self._row.items()
+                if crew.mode[row] == number
+            }
+
     def why_unreachable(self, key: Hashable) -> str:
         """Why a responder cannot come who was asked and not found."""
         row = self._row.get(key)
-        if row is not None and self._crew.road[row] < 0:
+        if row is None:
+            return "off duty: no position"
+        if self._crew.road[row] < 0:
             return "the responder is off the road network"
         return "no open road leads from the responder to the incident"
 
     def _ranked(
         self, incident: tuple[float, float], k: int, asked: Collection[Hashable] | None
-    ) -> tuple[Conditions, list[int], list[int], dict[str, tuple[int, float]]]:
+    ) -> tuple[Conditions, list[int], list[int], dict[int, tuple[int, float]]]:
         """Rows and milliseconds of the k first; where the incident lies for each mode."""
         held = self._follow()
         k = min(k, len(self._key))
         chosen = self._chosen(asked)
         ranking = Ranking(np.empty(k, np.int32), np.empty(k, np.int32), np.zeros(1, np.int64))
-        ends: dict[str, tuple[int, float]] = {}
+        ends: dict[int, tuple[int, float]] = {}
         lost: NetworkError | None = None
         for number, mode in enumerate(MODES):
             count = self._asked_of(number, chosen, asked)
             if not count:
                 continue
             try:
-                ends[mode] = self._travel.snapped(incident, mode, held)
+                ends[number] = self._travel.snapped(incident, mode, held)
             except NetworkError as error:
                 lost = error
                 continue
-            self._rank(held, number, ends[mode], chosen, count, ranking)
+            self._rank(held, number, ends[number], chosen, count, ranking)
         if not ends and lost is not None:
             raise lost
         found = int(ranking.found[0])

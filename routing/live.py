@@ -17,7 +17,28 @@ from routing.fleet import Fleet
 from routing.network import RoadNetwork
 from routing.travel import TravelTimes
 
-__all__ = ["LiveRoads"]
+__all__ = ["LiveRoads", "Roads"]
+
+
+class Roads:
+    """One network with its responders; a role has a fleet of its own.
+
+    Parameters
+    ----------
+    network : RoadNetwork
+    """
+
+    def __init__(self, network: RoadNetwork) -> None:
+        self.travel = TravelTimes(network)
+        self._fleets: dict[str, Fleet] = {}
+        self._adding = threading.Lock()
+
+    def fleet(self, role: str) -> Fleet:
+        """The responders of a role."""
+        with self._adding:
+            if role not in self._fleets:
+                self._fleets[role] = Fleet(self.travel)
+            return self._fleets[role]
 
 
 class LiveRoads:
@@ -33,11 +54,10 @@ class LiveRoads:
     def __init__(self, path: Path, county: str) -> None:
         self._path, self._county = path, county
         self._renewing = threading.Lock()
-        self._held: tuple[float, TravelTimes, Fleet] | None = None
-        self._state: RoadState | None = None
+        self._held: tuple[float, RoadState, Roads] | None = None
 
-    def now(self, session: Session) -> tuple[TravelTimes, Fleet]:
-        """Travel times and responders of now, with everything committed before the call.
+    def now(self, session: Session) -> Roads:
+        """The roads of now, with everything committed before the call.
 
         Raises
         ------
@@ -45,35 +65,35 @@ class LiveRoads:
             If there is no network, or its file is damaged.
         """
         now = datetime.now(UTC)
-        if self._is_current(session, now):
-            return self._held[1:]  # type: ignore[index]  # current means held
-        with self._renewing:
-            if not self._is_current(session, now):
-                self._renew(session, now)
-            return self._held[1:]  # type: ignore[index]  # same
+        held = self._current(session, now)
+        if held is None:
+            with self._renewing:
+                held = self._current(session, now) or self._renewed(session, now)
+        return held
 
-    def _is_current(self, session: Session, now: datetime) -> bool:
-        state = self._state
-        if self._held is None or state is None or self._held[0] != self._changed():
-            return False
+    def _current(self, session: Session, now: datetime) -> Roads | None:
+        """What is held, unless the file, the database or the clock has gone on."""
+        if self._held is None or self._held[0] != self._changed():
+            return None
+        _, state, roads = self._held
         if state.holds_until is not None and now >= state.holds_until:
-            return False
-        return road_version(session, self._county) == state.version
+            return None
+        return roads if road_version(session, self._county) == state.version else None
 
     def _changed(self) -> float:
         return self._path.stat().st_mtime if self._path.exists() else 0.0
 
-    def _renew(self, session: Session, now: datetime) -> None:
-        held = self._held
-        if held is None or held[0] != self._changed():
-            changed = self._changed()
-            travel = TravelTimes(RoadNetwork.load(self._path))
-            held = (changed, travel, Fleet(travel))
-        state = road_state(session, self._county, now)
-        travel = held[1]
+    def _renewed(self, session: Session, now: datetime) -> Roads:
+        changed = self._changed()
+        if self._held is not None and self._held[0] == changed:
+            roads = self._held[2]
+        else:
+            roads = Roads(RoadNetwork.load(self._path))
+        state, travel = road_state(session, self._county, now), roads.travel
         ms = effective_ms(travel.network, state.closures, state.speeds)
         was = np.stack([times.arc for times in travel.conditions.times])
         arcs = np.flatnonzero((ms != was).any(axis=0))
         if len(arcs):
             travel.change(arcs, ms[:, arcs])
-        self._held, self._state = held, state
+        self._held = changed, state, roads
+        return roads

@@ -28,7 +28,7 @@ Float = NDArray[np.float64]
 
 # By car, by moped or e-bike, on foot.
 MODES = ("car", "moped", "foot")
-_VERSION = 3
+_VERSION = 4
 
 
 class Links(NamedTuple):
@@ -47,8 +47,8 @@ class Links(NamedTuple):
     in_start : ndarray of int32, shape (n + 1,)
     in_link : ndarray of int32, shape (l,)
         Links that enter each node.
-    in_tail : ndarray of int32, shape (l,)
-        Their tails.
+    in_tail, in_place : ndarray of int32, shape (l,)
+        Their tails; and where each link stands among them.
     arc_start : ndarray of int32, shape (a + 1,)
     arc_link : ndarray of int32, shape (l,)
         Links that drive each arc.
@@ -65,6 +65,7 @@ class Links(NamedTuple):
     in_start: Int
     in_link: Int
     in_tail: Int
+    in_place: Int
     arc_start: Int
     arc_link: Int
     arc_head: Int

@@ -21,10 +21,12 @@ from routing.kernels.snapping import MAX_SNAP_M, snap_many, snap_one
 from routing.kernels.ways import draw_ways, fill_matrix
 from routing.network import RoadNetwork, mode_index
 
-__all__ = ["Snaps", "TravelTimes", "Way"]
+__all__ = ["Snaps", "TravelTimes", "Trip", "Way"]
 
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
+# Mode, road and share where a way begins, road and share where it ends.
+Trip = tuple[int, int, float, int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +142,9 @@ class TravelTimes:
             If no open way leads from one to the other.
         """
         now = self._conditions
-        ends = self.snapped(start, mode, now), self.snapped(end, mode, now)
-        way = self.ways(ends[:1], ends[1:], (mode,), now)[0]
+        number = mode_index(mode)
+        trip = (number, *self.snapped(start, mode, now), *self.snapped(end, mode, now))
+        way = self.ways([trip], now)[0]
         if way is None:
             raise UnreachableError(f"no open way for mode {mode!r} from {start} to {end}")
         return way
@@ -169,14 +172,8 @@ class TravelTimes:
             )
         return road, share
 
-    def ways(
-        self,
-        start: Sequence[tuple[int, float]],
-        end: Sequence[tuple[int, float]],
-        modes: Sequence[str],
-        conditions: Conditions,
-    ) -> list[Way | None]:
-        """The fastest ways between pairs of snapped places (road, share); None for no way."""
+    def ways(self, trips: Sequence[Trip], conditions: Conditions) -> list[Way | None]:
+        """The fastest ways between pairs of snapped places; None where there is none."""
         net = self.network
         ms, length_m, ends, arcs, lonlat, called = draw_ways(
             net.ground,
@@ -184,24 +181,21 @@ class TravelTimes:
             net.depth,
             net.links,
             conditions.times,
-            np.array([mode_index(mode) for mode in modes], np.int32),
-            np.array([road for road, _ in start], np.int32),
-            np.array([share for _, share in start], float),
-            np.array([road for road, _ in end], np.int32),
-            np.array([share for _, share in end], float),
+            np.array(trips, float).reshape(-1, 5),
         )
         found: list[Way | None] = []
-        names, cuts = net.names, ends.tolist()
-        for i, took in enumerate(ms.tolist()):
-            (a, p, s), (to_a, to_p, to_s) = cuts[i], cuts[i + 1]
-            if took >= INFINITE:
-                found.append(None)
-                continue
-            streets = [names[name] for name in called[s:to_s].tolist() if names[name]]
-            line = lonlat[p:to_p]
-            generation = conditions.generation
-            way = Way(took / 1000.0, float(length_m[i]), line, arcs[a:to_a], streets, generation)
+        names, generation = net.names, conditions.generation
+        a = p = s = 0
+        for took, metres, (to_a, to_p, to_s) in zip(
+            ms.tolist(), length_m.tolist(), ends[1:].tolist(), strict=True
+        ):
+            way = None
+            if took < INFINITE:
+                streets = [names[name] for name in called[s:to_s].tolist() if names[name]]
+                line = lonlat[p:to_p]
+                way = Way(took / 1000.0, metres, line, arcs[a:to_a], streets, generation)
             found.append(way)
+            a, p, s = to_a, to_p, to_s
         return found
 
     def matrix(

@@ -10,7 +10,6 @@ from api.cli.context import AsJson, County, county_or_default, emit, ready_datab
 from data import importing
 from data.importing.report import ImportReport
 from data.settings import Settings
-from routing.building import Rules, build_network
 from routing.network import RoadNetwork
 
 __all__ = ["Columns", "Crs", "app", "columns_of"]
@@ -91,6 +90,9 @@ def osm(
     settings = Settings()
     chosen = county_or_default(settings, county)
     levels = tuple(community_level or ("9", "10"))
+    # osmnx takes a second to load, and only this command needs it.
+    from routing.building import Rules, build_network  # noqa: PLC0415
+
     own = Rules.read(rules, place=chosen)
     roads = build_network(file, rules=own) if network else None
     report = _store("import_osm", file, county, community_levels=levels)

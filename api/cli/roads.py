@@ -74,7 +74,7 @@ def _travel(county: str | None) -> Iterator[tuple[Session, str, TravelTimes]]:
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
-        yield session, chosen, live_roads(settings, chosen).now(session)[0]
+        yield session, chosen, live_roads(settings, chosen).now(session).travel
 
 
 def route(

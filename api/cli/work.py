@@ -68,7 +68,7 @@ def dispatch(
         options = {"own_town": own_town, "why": why}
         advice = recommend(session, roads, chosen, at, class_code, k=k, **options)
         if draw is not None:
-            reach = _in_reach(roads.now(session)[0], at, advice, minutes)
+            reach = _in_reach(roads.now(session).travel, at, advice, minutes)
             closed = held_closures(session, chosen, at=datetime.now(UTC))
             shape = shapely.union_all([one.geom for one in closed])
             page = dispatch_map(

@@ -14,7 +14,7 @@ Int = NDArray[np.int32]
 
 
 @numba.njit(cache=True, nogil=True)
-def customize(h: Hierarchy, link_ms: Int) -> tuple[Int, Int]:
+def customize(h: Hierarchy, link_ms: Int) -> tuple[Int, Int, Int, Int]:
     """Times over each edge, up and down, by links and by way of lower nodes.
 
     Parameters
@@ -25,7 +25,8 @@ def customize(h: Hierarchy, link_ms: Int) -> tuple[Int, Int]:
 
     Returns
     -------
-    tuple of ndarray of int32, shape (e,)
+    up, down, up_by, down_by : ndarray of int32, shape (e,)
+        See `Times`.
 
     Notes
     -----
@@ -33,15 +34,21 @@ def customize(h: Hierarchy, link_ms: Int) -> tuple[Int, Int]:
     """
     edges = len(h.up_head)
     up, down = np.empty(edges, np.int32), np.empty(edges, np.int32)
+    up_by, down_by = np.empty(edges, np.int32), np.empty(edges, np.int32)
     for e in range(edges):
-        best_up = _least(link_ms, h.next_link, h.up_link[e])
-        best_down = _least(link_ms, h.next_link, h.down_link[e])
-        for t in range(h.triangle_start[e], h.triangle_start[e + 1]):
-            a, b = h.triangle_low[t], h.triangle_high[t]
-            best_up = min(best_up, down[a] + up[b])
-            best_down = min(best_down, down[b] + up[a])
-        up[e], down[e] = best_up, best_down
-    return up, down
+        up[e], down[e], up_by[e], down_by[e] = _time_of(
+            h.up_link,
+            h.down_link,
+            h.next_link,
+            h.triangle_start,
+            h.triangle_low,
+            h.triangle_high,
+            link_ms,
+            up,
+            down,
+            e,
+        )
+    return up, down, up_by, down_by
 
 
 @numba.njit(cache=True, nogil=True)
@@ -51,13 +58,17 @@ def recustomize(
     changed: NDArray[np.int64],
     up: Int,
     down: Int,
+    up_by: Int,
+    down_by: Int,
 ) -> int:
-    """Carry changed links into `up` and `down`, in place; how many edges were looked at.
+    """Carry changed links into the times of edges, in place; how many edges were looked at.
 
     Parameters
     ----------
     changed : ndarray of int64
-        Links whose `link_ms` differs from what `up` and `down` were made of.
+        Links whose `link_ms` differs from what the times were made of.
+    up, down, up_by, down_by : ndarray of int32, shape (e,)
+        Of `customize`.
     """
     queue = [np.int64(-1)]
     queue.clear()
@@ -72,11 +83,22 @@ def recustomize(
         e = heapq.heappop(queue)
         waiting[e] = False
         looked_at += 1
-        new_up, new_down = _time_of(h, link_ms, up, down, int(e))
         old_up, old_down = up[e], down[e]
+        up[e], down[e], up_by[e], down_by[e] = _time_of(
+            h.up_link,
+            h.down_link,
+            h.next_link,
+            h.triangle_start,
+            h.triangle_low,
+            h.triangle_high,
+            link_ms,
+            up,
+            down,
+            int(e),
+        )
+        new_up, new_down = up[e], down[e]
         if new_up == old_up and new_down == old_down:
             continue
-        up[e], down[e] = new_up, new_down
         v, u = h.up_tail[e], h.up_head[e]
         for j in range(h.up_start[v], h.up_start[v + 1]):
             if j == e:
@@ -100,22 +122,36 @@ def recustomize(
 
 
 @numba.njit(cache=True, nogil=True)
-def _time_of(h: Hierarchy, link_ms: Int, up: Int, down: Int, e: int) -> tuple[int, int]:
-    """Times over an edge, from its links and all its lower triangles."""
-    best_up = _least(link_ms, h.next_link, h.up_link[e])
-    best_down = _least(link_ms, h.next_link, h.down_link[e])
-    for t in range(h.triangle_start[e], h.triangle_start[e + 1]):
-        a, b = h.triangle_low[t], h.triangle_high[t]
-        best_up = min(best_up, down[a] + up[b])
-        best_down = min(best_down, down[b] + up[a])
-    return best_up, best_down
-
-
-@numba.njit(inline="always")
-def _least(link_ms: Int, next_link: Int, first: int) -> int:
-    """Least time of a chain of links."""
-    best, link = INFINITE, first
+def _time_of(
+    up_link: Int,
+    down_link: Int,
+    next_link: Int,
+    triangle_start: Int,
+    triangle_low: Int,
+    triangle_high: Int,
+    link_ms: Int,
+    up: Int,
+    down: Int,
+    e: int,
+) -> tuple[int, int, int, int]:
+    """Times over an edge, from its links and all its lower triangles, and which of them it was."""
+    best_up, best_down = INFINITE, INFINITE
+    up_by, down_by = -1, -1
+    link = up_link[e]
     while link >= 0:
-        best = min(best, link_ms[link])
+        if link_ms[link] < best_up:
+            best_up, up_by = link_ms[link], -1 - link
         link = next_link[link]
-    return best
+    link = down_link[e]
+    while link >= 0:
+        if link_ms[link] < best_down:
+            best_down, down_by = link_ms[link], -1 - link
+        link = next_link[link]
+    for t in range(triangle_start[e], triangle_start[e + 1]):
+        a, b = triangle_low[t], triangle_high[t]
+        over_up, over_down = down[a] + up[b], down[b] + up[a]
+        if over_up < best_up:
+            best_up, up_by = over_up, t
+        if over_down < best_down:
+            best_down, down_by = over_down, t
+    return best_up, best_down, up_by, down_by

@@ -68,6 +68,8 @@ class Times(NamedTuple):
         The same in the order of links into each node.
     up, down : ndarray of int32, shape (e,)
         Over each edge from its lower to its upper end, and back, by way of lower nodes.
+    up_by, down_by : ndarray of int32, shape (e,)
+        What these times are made of: a triangle of the hierarchy, or link l as ``-1 - l``.
     """
 
     arc: Int
@@ -75,3 +77,5 @@ class Times(NamedTuple):
     into: Int
     up: Int
     down: Int
+    up_by: Int
+    down_by: Int

@@ -68,8 +68,8 @@ def find_way(
     if direct >= 0:
         out[0] = direct
         return best, 1
-    size, begin = unpack_label(h, times.link, times.up, times.down, by, meet, True, out, 1)
-    size, end = unpack_label(h, times.link, times.up, times.down, on, meet, False, out, size)
+    size, begin = unpack_label(h, times, by, meet, True, out, 1)
+    size, end = unpack_label(h, times, on, meet, False, out, size)
     for i in range(1, min(size, len(out))):
         out[i] = links.arc[out[i]]
     out[0] = _first_arc(h, links, times, from_road, from_share, begin, here[begin])
@@ -85,13 +85,16 @@ def draw_ways(
     depth: int,
     links: Links,
     times: tuple[Times, Times, Times],
-    mode: Int,
-    from_road: Int,
-    from_share: Float,
-    to_road: Int,
-    to_share: Float,
+    trips: Float,
 ) -> tuple[Int, Float, Int, Int, Float, Int]:
     """Find and draw some ways, each in a mode of its own.
+
+    Parameters
+    ----------
+    depth : int
+        Room for the label of any node.
+    trips : ndarray of float64, shape (k, 5)
+        Mode, road and share where it begins, road and share where it ends.
 
     Returns
     -------
@@ -103,19 +106,19 @@ def draw_ways(
     lonlat : ndarray of float64, shape (q, 2)
     streets : ndarray of int32
     """
-    k = len(mode)
+    k = len(trips)
     ms, length_m, ends = np.empty(k, np.int32), np.empty(k), np.zeros((k + 1, 3), np.int32)
     arcs, lonlat = np.empty(1024, np.int32), np.empty((2048, 2))
     streets = np.empty(512, np.int32)
     for w in range(k):
-        at = ends[w]
-        start, end = (from_road[w], from_share[w]), (to_road[w], to_share[w])
-        ms[w], size = find_way(h, depth, links, times[mode[w]], *start, *end, arcs[at[0] :])
+        at, own = ends[w], times[int(trips[w, 0])]
+        start, end = (int(trips[w, 1]), trips[w, 2]), (int(trips[w, 3]), trips[w, 4])
+        ms[w], size = find_way(h, depth, links, own, *start, *end, arcs[at[0] :])
         if size > len(arcs) - at[0]:
             longer = np.empty(at[0] + 2 * size, np.int32)
             longer[: at[0]] = arcs[: at[0]]
             arcs = longer
-            ms[w], size = find_way(h, depth, links, times[mode[w]], *start, *end, arcs[at[0] :])
+            ms[w], size = find_way(h, depth, links, own, *start, *end, arcs[at[0] :])
         mine = arcs[at[0] : at[0] + size]
         points = points_at_most(ground, mine)
         if at[1] + points > len(lonlat):
@@ -125,7 +128,7 @@ def draw_ways(
         if at[2] + size > len(streets):
             streets = np.concatenate((streets[: at[2]], np.empty(2 * size, np.int32)))
         length_m[w], drawn, called = draw(
-            ground, mine, from_share[w], to_share[w], lonlat[at[1] :], streets[at[2] :]
+            ground, mine, start[1], end[1], lonlat[at[1] :], streets[at[2] :]
         )
         ends[w + 1, 0], ends[w + 1, 1], ends[w + 1, 2] = at[0] + size, at[1] + drawn, at[2] + called
     return ms, length_m, ends, arcs, lonlat, streets

@@ -123,7 +123,7 @@ def assert_dispatch_by_road(session: Session, county: str, roads: LiveRoads) -> 
     )
     session.flush()
     place_demo_staff(session, county, seed=2)
-    travel, _ = roads.now(session)
+    travel = roads.now(session).travel
     network = travel.network
     open_to_all = (network.time_ms < INFINITE).all(axis=0).reshape(-1, 2).all(axis=1)
     at = network.point_start[int(np.flatnonzero(open_to_all)[0])]

@@ -33,13 +33,13 @@ def path(furnished: Furnished) -> Path:
 
 def time_s(city: Database, roads: LiveRoads) -> float:
     with city.session() as session:
-        return roads.now(session)[0].route(START, END, "car").time_s
+        return roads.now(session).travel.route(START, END, "car").time_s
 
 
 def close_on_the_way(city: Database, roads: LiveRoads, **options: object) -> int:
     """Close the middle road of the usual way."""
     with city.session() as session:
-        travel, _ = roads.now(session)
+        travel = roads.now(session).travel
         arcs = travel.route(START, END, "car").arcs
         line = travel.network.lines[arcs[len(arcs) // 2] >> 1]
         facts = {"begins": NOW - timedelta(hours=1), "ends": None} | options
@@ -112,7 +112,7 @@ def test_speeds_come_from_a_file_and_go_back_to_the_usual(
     roads = LiveRoads(path, COUNTY)
     usual = time_s(city, roads)
     with city.session() as session:
-        ways = set(roads.now(session)[0].network.way.tolist())
+        ways = set(roads.now(session).travel.network.way.tolist())
     file = tmp_path / "speeds.csv"
     rows = [f"{way},5,," for way in sorted(ways)]
     file.write_text("way,kph,direction,mode\n" + "\n".join(rows), encoding="utf-8")

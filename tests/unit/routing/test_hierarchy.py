@@ -50,15 +50,18 @@ def test_changing_a_few_links_is_as_making_all_anew(
     network = assemble(random_roads(seed))
     links, h = network.links, network.hierarchy
     before = network.time_ms[0][links.arc].copy()
-    up, down = customize(h, before)
+    edges = customize(h, before)
     after = before.copy()
     for which, ms in changes:
         after[which % len(after)] = INFINITE if ms > 150_000 else ms
     changed = np.flatnonzero(after != before)
-    recustomize(h, after, changed, up, down)
-    whole = customize(h, after)
-    assert np.array_equal(up, whole[0])
-    assert np.array_equal(down, whole[1])
+    recustomize(h, after, changed, *edges)
+    assert all(np.array_equal(a, b) for a, b in zip(edges[:2], customize(h, after), strict=False))
+    for ms, by, rising in ((edges[0], edges[2], True), (edges[1], edges[3], False)):
+        for e in np.flatnonzero(ms < INFINITE).tolist():
+            low, high = h.triangle_low[by[e]], h.triangle_high[by[e]]
+            over = edges[1][low] + edges[0][high] if rising else edges[1][high] + edges[0][low]
+            assert ms[e] == (after[-1 - by[e]] if by[e] < 0 else over)
 
 
 @given(SEEDS)

@@ -77,7 +77,7 @@ def test_ways_are_as_brute_force_finds_them(seed: int, mode: str) -> None:
     brute = oracle(roads, travel, mode)
     for end in at:
         to_end = brute.times_to(*end)
-        ways = travel.ways(at, [end] * len(at), [mode] * len(at), now)
+        ways = travel.ways([(MODES.index(mode), *start, *end) for start in at], now)
         for start, way in zip(at, ways, strict=True):
             expected = brute.between(to_end, start, end)
             assert (way is None) == (expected >= NEVER)
