@@ -116,7 +116,7 @@ def under_threads(travel: TravelTimes, seconds: float, threads: int) -> Row:
     fleet = Fleet(travel)
     for key, (x, y) in enumerate(crew_on(net, 60, 14)):
         fleet.put(key, x, y, "car")
-    places = crew_on(net, 40, 15)
+    places = crew_on(net, 12, 15)
     answers: list[tuple[int, int, list[int]]] = []
     held = {travel.conditions.generation: travel.conditions}
     failed: list[str] = []

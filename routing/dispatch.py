@@ -199,7 +199,7 @@ def _ranked(
     # Where fewer than k can come, nobody else can; else only whoever asks pays for the times.
     times = fleet.times_s(place, [row.id for row in others]) if why and others else {}
     for row in others:
-        if len(candidates) < k or times.get(row.id) == float("inf"):
+        if len(candidates) < k or (why and times.get(row.id, float("inf")) == float("inf")):
             left.append(_left_out(row, fleet.why_unreachable(row.id)))
         elif why:
             left.append(_left_out(row, "slower by road", times[row.id]))

@@ -23,7 +23,8 @@ from routing.kernels.crew import (
 )
 from routing.kernels.snapping import MAX_SNAP_M, snap_one
 from routing.network import MODES, mode_index
-from routing.travel import TravelTimes, Way
+from routing.reach import reach_from
+from routing.travel import Snaps, TravelTimes, Way
 
 __all__ = ["Fleet", "Nearest"]
 
@@ -74,9 +75,10 @@ class Fleet:
         self._crew = _crew(0, travel)
         self._held = travel.conditions
         self._costs = measure_costs(travel.network, self._held)
-        # Seconds spent in searches that labels would have saved, and whether labels are kept.
-        self._wasted_s = 0.0
-        self._labelling = False
+        # For each mode: seconds spent in searches that labels would have saved, and whether
+        # labels are kept.
+        self._wasted_s = [0.0] * len(MODES)
+        self._labelling = [False] * len(MODES)
 
     def __len__(self) -> int:
         """How many responders there are, on a road or not."""
@@ -110,7 +112,7 @@ class Fleet:
             self._count[number] += 1
             self._lon[row], self._lat[row] = lon, lat
             self._snap(row)
-            if self._labelling:
+            if self._labelling[number]:
                 net, times = self._travel.network, self._held.times[number]
                 since = self._held.since[number]
                 write_label(self._crew, net.hierarchy, net.links, times, since, row)
@@ -183,14 +185,26 @@ class Fleet:
     def times_s(
         self, incident: tuple[float, float], asked: Collection[Hashable] | None = None
     ) -> dict[Hashable, float]:
-        """Seconds from each responder to the incident; infinite for those who cannot come."""
+        """Seconds from each responder to the incident; infinite for those who cannot come.
+
+        One search backwards over the whole network for each way of moving.
+        """
         with self._lock:
-            count = len(self._key)
-            found = dict.fromkeys(self._row if asked is None else asked, float("inf"))
-            if count:
-                _, rows, ms, _ = self._ranked(incident, count, asked)
-                found |= {self._key[row]: t / 1000.0 for row, t in zip(rows, ms, strict=True)}
-            return found
+            held = self._follow()
+            wanted = self._row if asked is None else asked
+            rows = {key: self._row[key] for key in wanted if key in self._row}
+            every = np.array(list(rows.values()), np.int64)
+            mode, road = self._crew.mode[every], self._crew.road[every]
+            share = self._crew.share[every]
+        ms = np.full(len(every), INFINITE, np.int32)
+        for number in np.unique(mode).tolist():
+            end = self._travel.snap(incident[0], incident[1], MODES[number], held)
+            mine = mode == number
+            own = Snaps(road[mine], share[mine], np.zeros(int(mine.sum())))
+            back = reach_from(self._travel, end, MODES[number], np.inf, held, back=True)
+            ms[mine] = back.times_ms(own)
+        seconds = np.where(ms < INFINITE, ms / 1000.0, np.inf).tolist()
+        return dict(zip(rows, seconds, strict=True))
 
     def placed(self, mode: str) -> dict[Hashable, tuple[int, float]]:
         """Road and share of every responder of a mode; a road of -1 for those off the network."""
@@ -251,22 +265,22 @@ class Fleet:
         net, times, crew = self._travel.network, held.times[mode], self._crew
         wanted, nodes = len(ranking.ms), len(net.links.node)
         search_s = self._costs.search_s(nodes, wanted, count)
-        self._labelling = search_s > self._costs.labels_s(count, 0)
+        self._labelling[mode] = search_s > self._costs.labels_s(count, 0)
         labels_s = float("inf")
-        if self._labelling:
+        if self._labelling[mode]:
             stale = int(np.count_nonzero(crew.labelled[chosen] != held.since[mode]))
             labels_s = self._costs.labels_s(count, min(stale, count))
         # Labels pay for themselves over several questions: they are made as soon as searches
         # have cost as much.
-        if search_s <= labels_s - self._wasted_s:
+        if search_s <= labels_s - self._wasted_s[mode]:
             most = _PATIENCE * max(int(search_s / self._costs.node_s), 64)
             done = search_around(
                 crew, net.links, times, self._travel.room(), mode, *end, chosen, ranking, most
             )
-            self._wasted_s += search_s if self._labelling else 0.0
+            self._wasted_s[mode] += search_s if self._labelling[mode] else 0.0
             if done >= 0:
                 return
-        self._wasted_s = 0.0
+        self._wasted_s[mode] = 0.0
         ask_labels(
             crew, net.hierarchy, net.links, times, held.since[mode], mode, *end, chosen, ranking
         )

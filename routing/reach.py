@@ -123,7 +123,7 @@ def reach_from(
     places : Snaps
         Those off the network reach nothing.
     limit_s : float
-        At most a day.
+        Infinite for no limit.
     back : bool
         Ways to the places instead of from them.
 
@@ -132,7 +132,7 @@ def reach_from(
     The search costs what it reaches; laying it out over the arcs, what the network has.
     """
     links, times = travel.network.links, conditions.times[mode_index(mode)]
-    limit_ms = int(min(max(limit_s, 0.0), 86_400.0) * 1000.0)
+    limit_ms = int(min(max(limit_s * 1000.0, 0.0), INFINITE - 1))
     spent = np.zeros(len(places.road), np.int32)
     nodes, ms = reach(links, times, travel.room(), places.road, places.share, spent, limit_ms, back)
     node_ms = np.full(len(links.node), INFINITE, np.int32)

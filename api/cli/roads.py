@@ -209,6 +209,20 @@ def speeds(
 
 
 @app.command()
+def download(
+    place: Annotated[str, typer.Argument(help="As OpenStreetMap's search finds it.")],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="OSM XML file to write.")],
+) -> None:
+    """Download a place's streets, where there is internet; then: onegrid import osm FILE."""
+    # osmnx takes a second to load, and only this command needs it.
+    from routing.building.download import download_streets  # noqa: PLC0415
+
+    download_streets(place, output)
+    console.print(f"written: {output}", markup=False)
+
+
+@app.command()
 def coverage(
     *,
     minutes: Annotated[float, typer.Option(help="Within so many minutes.", min=0.1, max=180)],

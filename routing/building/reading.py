@@ -123,12 +123,10 @@ def _restrictions(path: Path, rules: Rules) -> Iterable[Restriction]:
 
 
 def _longest_run(refs: list[int], present: dict[int, tuple[float, float]]) -> list[int]:
-    best: list[int] = []
-    run: list[int] = []
-    for ref in refs:
-        if ref not in present:
-            run = []
-        elif not run or run[-1] != ref:
-            run = [*run, ref]
-        best = run if len(run) > len(best) else best
-    return best
+    best, begin = (0, 0), 0
+    for i in range(len(refs) + 1):
+        if i == len(refs) or refs[i] not in present:
+            best = max(best, (i - begin, -begin))
+            begin = i + 1
+    run = refs[-best[1] : best[0] - best[1]]
+    return [ref for i, ref in enumerate(run) if i == 0 or run[i - 1] != ref]

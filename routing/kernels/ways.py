@@ -16,6 +16,9 @@ __all__ = ["chain_of", "draw_ways", "fill_matrix", "find_way"]
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
 
+# Arcs that a way is given room for at first.
+_ROOM = 512
+
 
 @numba.njit(cache=True, nogil=True)
 def chain_of(h: Hierarchy, base: int, chain: Int) -> int:
@@ -108,10 +111,12 @@ def draw_ways(
     """
     k = len(trips)
     ms, length_m, ends = np.empty(k, np.int32), np.empty(k), np.zeros((k + 1, 3), np.int32)
-    arcs, lonlat = np.empty(1024, np.int32), np.empty((2048, 2))
-    streets = np.empty(512, np.int32)
+    arcs, lonlat = np.empty(2 * _ROOM, np.int32), np.empty((4 * _ROOM, 2))
+    streets = np.empty(_ROOM, np.int32)
     for w in range(k):
         at, own = ends[w], times[int(trips[w, 0])]
+        if len(arcs) - at[0] < _ROOM:
+            arcs = np.concatenate((arcs[: at[0]], np.empty(2 * _ROOM + len(arcs), np.int32)))
         start, end = (int(trips[w, 1]), trips[w, 2]), (int(trips[w, 3]), trips[w, 4])
         ms[w], size = find_way(h, depth, links, own, *start, *end, arcs[at[0] :])
         if size > len(arcs) - at[0]:

@@ -2,10 +2,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import osmnx
 import pytest
 
 from gis.crs import LocalProjection
 from routing.building import Rules, build_network, read_roads
+from routing.building.download import download_streets
 from routing.errors import NetworkError
 from routing.hierarchy import INFINITE
 from routing.network import MODES
@@ -196,6 +198,24 @@ def test_a_file_without_roads_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no osm")
     with pytest.raises(NetworkError, match="cannot be read as OSM"):
         build_network(path)
+
+
+def test_downloaded_streets_build_the_same_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = extract(tmp_path, CROSS), tmp_path / "streets.osm"
+
+    def fetched(place: str, **_: object) -> object:
+        if place == "nowhere":
+            raise TypeError("Nominatim could not geocode query 'nowhere'")
+        return osmnx.graph_from_xml(source, simplify=False, retain_all=True)
+
+    monkeypatch.setattr(osmnx, "graph_from_place", fetched)
+    download_streets("Springwater", target)
+    assert metres(TravelTimes(build_network(target))) == pytest.approx(106, abs=2)
+    with pytest.raises(NetworkError, match="'nowhere' cannot be downloaded"):
+        download_streets("nowhere", target)
+    assert osmnx.settings.all_oneway is False
 
 
 @pytest.mark.shared
