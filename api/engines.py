@@ -89,10 +89,8 @@ class Engines:
 
     def roads(self, county: str) -> LiveRoads:
         """The county's roads; they follow the database and the network's file by themselves."""
-        with self._loading:
-            if county not in self._roads:
-                self._roads[county] = LiveRoads(self._networks / f"{county}.arrow", county)
-            return self._roads[county]
+        made = LiveRoads(self._networks / f"{county}.arrow", county)
+        return self._roads.setdefault(county, made)
 
     def start(self) -> None:
         """Begin to listen for changes."""

@@ -149,9 +149,11 @@ def _one(
         )
     expected = sorted(one for one in expected if one[0] < NEVER)[:3]
     seen["differ"] += [ms for ms, _ in expected] != [ms for ms, _ in got]
+    firsts = {ban[0] for ban in roads.bans}
     for key, way in zip(found.keys, found.ways, strict=True):
         seen["ways"] += 1
         seen["ways_wrong"] += not _holds(roads, travel, way, fleet, key, place)
+        seen["past_a_restricted_turn"] += not firsts.isdisjoint(way.arcs.tolist())
         seen["closed_near"] += bool(
             (travel.conditions.times[0].arc[way.arcs ^ 1] >= INFINITE).any()
         )

@@ -3,6 +3,7 @@
 RoutingKit answers one pair, and fills in new times.
 """
 
+import os
 import time
 from collections.abc import Callable
 
@@ -95,8 +96,15 @@ def pandana_search(travel: TravelTimes, times: int) -> tuple[float, str]:
     tail, head, seconds = _edges(travel)
     x, y = (pd.Series(values[links.node]) for values in (net.node_lon, net.node_lat))
     weights = pd.DataFrame({"s": seconds})
-    # Against the arcs: pandana asks from a node to the points of interest.
-    city = pandana.Network(x, y, pd.Series(head), pd.Series(tail), weights, twoway=False)
+    # It talks on standard output, where the figures go.
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        # Against the arcs: the way from a responder is one to it.
+        city = pandana.Network(x, y, pd.Series(head), pd.Series(tail), weights, twoway=False)
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
     people = _nodes(travel, _PEOPLE, 1)
 
     def run(node: int) -> object:

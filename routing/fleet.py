@@ -32,7 +32,8 @@ Int = NDArray[np.int32]
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
-# A search that has settled so many times what was expected asks the labels instead.
+# A search that has settled so many times what was expected, and cost as much as labels would,
+# asks them instead.
 _PATIENCE = 4
 # Where more roads than this are opened at once, all positions are snapped anew.
 _MANY_ROADS = 64
@@ -264,20 +265,22 @@ class Fleet:
         """Rank one mode's responders by whatever is expected to be faster."""
         net, times, crew = self._travel.network, held.times[mode], self._crew
         wanted, nodes = len(ranking.ms), len(net.links.node)
-        search_s = self._costs.search_s(nodes, wanted, count)
-        self._labelling[mode] = search_s > self._costs.labels_s(count, 0)
-        labels_s = float("inf")
-        if self._labelling[mode]:
-            stale = int(np.count_nonzero(crew.labelled[chosen] != held.since[mode]))
-            labels_s = self._costs.labels_s(count, min(stale, count))
+        costs = self._costs
+        search_s = costs.search_s(nodes, wanted, count)
+        labelling = self._labelling[mode] = search_s > costs.labels_s(count, 0)
+        stale = count
+        if labelling:
+            former = crew.labelled[chosen] != held.since[mode]
+            stale = min(int(np.count_nonzero(former)), count)
+        labels_s = costs.labels_s(count, stale)
         # Labels pay for themselves over several questions: they are made as soon as searches
         # have cost as much.
-        if search_s <= labels_s - self._wasted_s[mode]:
-            most = _PATIENCE * max(int(search_s / self._costs.node_s), 64)
+        if not labelling or search_s <= labels_s - self._wasted_s[mode]:
+            most = int(max(_PATIENCE * search_s, labels_s) / costs.node_s) + 1
             done = search_around(
                 crew, net.links, times, self._travel.room(), mode, *end, chosen, ranking, most
             )
-            self._wasted_s[mode] += search_s if self._labelling[mode] else 0.0
+            self._wasted_s[mode] += search_s if labelling else 0.0
             if done >= 0:
                 return
         self._wasted_s[mode] = 0.0

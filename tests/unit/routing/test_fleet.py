@@ -109,8 +109,9 @@ def test_a_search_that_goes_too_far_asks_the_labels() -> None:
     # All at one end, the incident at the other: far more is settled than was expected.
     for key in range(40):
         crowd.put(key, lonlat(2 * key, 0), "foot")
-    crowd.fleet._costs = Costs(1e-9, 1e-6, 1e-6)
+    crowd.fleet._costs = Costs(1e-7, 1e-6, 1e-9)
     crowd.check(lonlat(2900, 2900), 3)
+    assert np.count_nonzero(crowd.fleet._crew.labelled) == 40
 
 
 def test_labels_are_made_when_searches_have_cost_as_much() -> None:
