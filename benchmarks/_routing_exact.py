@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks._line_graph import NEVER, LineGraph
 from benchmarks._road_cases import on_roads
 from routing.assembly import Roads
+from routing.conditions import Conditions
 from routing.fleet import Fleet
 from routing.hierarchy import INFINITE
 from routing.kernels.places import offset_ms
@@ -73,9 +74,10 @@ def against_brute_force(
         own[key] = modes[key % len(modes)]
         fleet.put(key, *on_roads(network, 1, rng, MODES.index(own[key]))[0].tolist(), own[key])
     seen: Counter[str] = Counter()
+    usual = travel.conditions
     for number in range(rounds):
         _disturb(travel, rng, number)
-        _stand_close(fleet, travel, own, rng, number)
+        _move_some(fleet, travel, own, rng, number)
         brute = {
             mode: LineGraph(
                 roads.tail,
@@ -89,7 +91,7 @@ def against_brute_force(
         for place in on_roads(network, requests // rounds, rng).tolist():
             few = rng.random() < 0.5
             asked = rng.choice(people, 12, replace=False).tolist() if few else None
-            _one(roads, travel, fleet, brute, (place[0], place[1]), asked, seen)
+            _one(roads, travel, fleet, brute, (place[0], place[1]), asked, usual, rng, seen)
     return {"network": name, "requests": requests, "people": people} | dict(sorted(seen.items()))
 
 
@@ -104,7 +106,7 @@ def _disturb(travel: TravelTimes, rng: np.random.Generator, number: int) -> None
     travel.change(arcs, ms.astype(np.int32))
 
 
-def _stand_close(
+def _move_some(
     fleet: Fleet, travel: TravelTimes, own: dict[int, str], rng: np.random.Generator, number: int
 ) -> None:
     """A third of the responders move."""
@@ -121,12 +123,17 @@ def _one(
     brute: dict[str, LineGraph],
     place: tuple[float, float],
     asked: list[int] | None,
+    usual: Conditions,
+    rng: np.random.Generator,
     seen: Counter[str],
 ) -> None:
-    # A responder stands where the incident is, and one on the same road.
+    # A responder stands where the incident is, and another somewhere on the same road.
     fleet.put(0, *place, "car")
+    road = int(travel.snap(place[0], place[1], "car").road[0])
+    beside = travel.network.lines[road].interpolate(rng.random(), normalized=True)
+    fleet.put(1, beside.x, beside.y, list(brute)[1 % len(brute)])
     if asked is not None:
-        asked = sorted({0, *asked})
+        asked = sorted({0, 1, *asked})
     found = fleet.nearest(place, 3, asked)
     got = [(round(way.time_s * 1000), key) for key, way in zip(found.keys, found.ways, strict=True)]
     limit = max((ms for ms, _ in got), default=NEVER) if len(got) == 3 else NEVER
@@ -154,9 +161,10 @@ def _one(
         seen["ways"] += 1
         seen["ways_wrong"] += not _holds(roads, travel, way, fleet, key, place)
         seen["past_a_restricted_turn"] += not firsts.isdisjoint(way.arcs.tolist())
-        seen["closed_near"] += bool(
-            (travel.conditions.times[0].arc[way.arcs ^ 1] >= INFINITE).any()
-        )
+        mode = MODES.index(next(mode for mode in brute if key in fleet.placed(mode)))
+        start, end = fleet.placed(MODES[mode])[key], travel.snapped(place, MODES[mode], usual)
+        before = travel.ways([(mode, *start, *end)], usual)[0]
+        seen["around_a_closure"] += before is None or before.time_s < way.time_s
 
 
 def _holds(
