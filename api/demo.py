@@ -21,6 +21,8 @@ from grids.plan import draw_draft, rules_of
 from grids.publish import publish
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
+from routing.fleet import warm
+from routing.network import RoadNetwork
 
 __all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
 
@@ -64,6 +66,7 @@ def _steps(files: DemoFiles, home: Path) -> list[Step]:
     network = home / "networks" / f"{county}.arrow"
     return [
         ("building the road network", lambda _: _build_network(files.osm, network)),
+        ("compiling the travel-time engine", lambda _: warm(RoadNetwork.load(network))),
         (
             "importing streets and buildings",
             lambda s: _whole(importing.import_osm(s, files.osm, county=county)),

@@ -151,9 +151,7 @@ def _one(
                 seen["unreachable"] += ms >= NEVER and limit >= NEVER
                 seen["same_road"] += start[0] == end[0]
                 expected.append((ms, key))
-        seen["one_way"] += (
-            graph.arc_ms[2 * end[0]] >= NEVER or graph.arc_ms[2 * end[0] + 1] >= NEVER
-        )
+        seen["one_way"] += bool((graph.arc_ms[2 * end[0] : 2 * end[0] + 2] >= NEVER).any())
     expected = sorted(one for one in expected if one[0] < NEVER)[:3]
     seen["differ"] += [ms for ms, _ in expected] != [ms for ms, _ in got]
     firsts = {ban[0] for ban in roads.bans}

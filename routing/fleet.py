@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from routing.cells import metres_per_degree
 from routing.conditions import Conditions
-from routing.costs import measure_costs
+from routing.costs import Costs, measure_costs
 from routing.errors import NetworkError
 from routing.hierarchy import INFINITE
 from routing.kernels.crew import (
@@ -22,11 +22,11 @@ from routing.kernels.crew import (
     write_label,
 )
 from routing.kernels.snapping import MAX_SNAP_M, snap_one
-from routing.network import MODES, mode_index
+from routing.network import MODES, RoadNetwork, mode_index
 from routing.reach import reach_from
 from routing.travel import Snaps, TravelTimes, Way
 
-__all__ = ["Fleet", "Nearest"]
+__all__ = ["Fleet", "Nearest", "warm"]
 
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
@@ -373,6 +373,27 @@ class Fleet:
         south, north = net.lat[points].min() - reach, net.lat[points].max() + reach
         near: Bool = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
         return near
+
+
+def warm(network: RoadNetwork) -> None:
+    """Ask one of everything, so that all kernels are compiled and the next process finds them.
+
+    Twenty seconds after an installation, none afterwards.
+    """
+    travel = TravelTimes(network)
+    mode = int(np.argmax((network.time_ms < INFINITE).sum(axis=1)))
+    road = int(np.flatnonzero(network.time_ms[mode] < INFINITE)[0]) >> 1
+    point = network.point_start[road]
+    lon, lat = float(network.lon[point]), float(network.lat[point])
+    # A search that costs nothing, then labels that cost nothing: both are asked.
+    for costs in (Costs(1e-12, 1.0, 1.0), Costs(1.0, 1e-12, 1e-12)):
+        fleet = Fleet(travel)
+        fleet._costs = costs  # noqa: SLF001 - of this module
+        fleet.put("", lon, lat, MODES[mode])
+        fleet.nearest((lon, lat), 1)
+        fleet.times_s((lon, lat))
+    travel.matrix([lon], [lat], [lon], [lat], MODES[mode])
+    travel.change(np.array([2 * road]), network.time_ms[:, 2 * road : 2 * road + 1])
 
 
 def _crew(size: int, travel: TravelTimes) -> Crew:

@@ -10,6 +10,7 @@ from api.cli.context import AsJson, County, county_or_default, emit, ready_datab
 from data import importing
 from data.importing.report import ImportReport
 from data.settings import Settings
+from routing.fleet import warm
 from routing.network import RoadNetwork
 
 __all__ = ["Columns", "Crs", "app", "columns_of"]
@@ -99,6 +100,7 @@ def osm(
     if roads is not None:
         roads.save(settings.networks_dir / f"{chosen}.arrow")
         _tell_fell_off(roads)
+        warm(roads)
     _tell(report, file, refused, as_json=as_json)
 
 

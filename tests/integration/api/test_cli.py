@@ -134,3 +134,29 @@ def test_coverage_of_households_and_the_hole_of_a_dispatch(onegrid) -> None:
     facts = json.loads(onegrid("roads", "coverage", "--minutes", 3, "--json"))
     assert 0 < facts["share"] <= 1
     assert "out of reach" in onegrid("roads", "coverage", "--minutes", 3, "--without", 1)
+
+
+def test_an_area_is_closed_for_a_time_and_speeds_go_back(onegrid, tmp_path) -> None:
+    ends = ("122.305", "43.571", "122.315", "43.578")
+    usual = json.loads(onegrid("route", *ends, "--json"))
+    # Across the whole city but its edge: nothing leads through.
+    ring = [[122.308, 43.5], [122.31, 43.5], [122.31, 43.65], [122.308, 43.65], [122.308, 43.5]]
+    area = tmp_path / "flood.geojson"
+    area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}), "utf-8")
+    times = ("--from", "2026-01-01 08:00", "--until", "2099-01-01 18:00")
+    onegrid("roads", "close", "--area", area, "--mode", "car", "--reason", "积水", *times)
+    assert "2099-01-01 18:00  car  积水" in onegrid("roads", "closures")
+    assert "no open way" in onegrid("route", *ends, code=1)
+    assert json.loads(onegrid("route", *ends, "--mode", "foot", "--json"))["time_s"] > 0
+    onegrid("roads", "reopen", 1)
+    assert "no road is closed" in onegrid("roads", "closures")
+    ways = tmp_path / "speeds.csv"
+    ways.write_text("way,kph\n" + "".join(f"{way},6\n" for way in range(1, 2000)), "utf-8")
+    onegrid("roads", "speeds", ways)
+    slow = json.loads(onegrid("route", *ends, "--json"))
+    assert slow["time_s"] >= usual["time_s"]
+    onegrid("roads", "speeds", "--usual")
+    assert json.loads(onegrid("route", *ends, "--json")) == usual
+    assert "either --at or --area" in onegrid("roads", "close", "--reason", "x", code=2)
+    area.write_text("{", "utf-8")
+    assert "no GeoJSON" in onegrid("roads", "close", "--area", area, "--reason", "x", code=1)

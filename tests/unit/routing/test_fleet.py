@@ -9,7 +9,7 @@ from benchmarks._line_graph import NEVER, LineGraph
 from routing.assembly import Roads, assemble
 from routing.costs import Costs
 from routing.errors import NetworkError, OffNetworkError
-from routing.fleet import Fleet
+from routing.fleet import Fleet, warm
 from routing.hierarchy import INFINITE
 from routing.network import MODES
 from routing.travel import TravelTimes
@@ -213,3 +213,7 @@ def test_answers_are_of_one_generation_while_roads_close_under_threads() -> None
     assert errors == []
     assert {generation for generation, _ in seen} <= set(expected)
     assert all(expected[generation] == times for generation, times in seen)
+
+
+def test_warming_asks_one_of_everything() -> None:
+    warm(assemble(random_roads(6)))
