@@ -21,8 +21,8 @@ from grids.plan import draw_draft, rules_of
 from grids.publish import publish
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
-from routing.fleet import warm
 from routing.network import RoadNetwork
+from routing.warming import warm
 
 __all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
 

@@ -30,7 +30,7 @@ class Roads:
     Attributes
     ----------
     time_ms : ndarray of int32, shape (3, 2r)
-        At least 1 and at most `INFINITE`.
+        0 to `INFINITE`.
     bans : mapping of tuple of int to int
         Sequences of arcs that may not be driven one after the other, and the bits of the modes.
     rank : ndarray of int64, optional

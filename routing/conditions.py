@@ -56,22 +56,22 @@ class Conditions:
         network : RoadNetwork
         arcs : ndarray of int64, shape (k,)
         ms : ndarray of int32, shape (3, k)
-            At least 1, at most `INFINITE`. Where a mode may never go it stays infinite.
+            0 to `INFINITE`. Where a mode may never go it stays infinite.
 
         Raises
         ------
         NetworkError
-            If the shapes do not fit, an arc is unknown, or a time is below 1.
+            If the shapes do not fit, an arc is unknown, or a time is negative.
 
         Notes
         -----
         A few changed arcs cost what they change, about 0.1 ms each, and a copy of their mode's
         times; many cost the whole of their mode, about 10 ns for each lower triangle.
         """
-        if ms.shape != (len(MODES), len(arcs)) or ms.min(initial=1) < 1:
+        if ms.shape != (len(MODES), len(arcs)) or ms.min(initial=0) < 0:
             raise NetworkError(
                 f"times of {len(arcs)} arcs must have the shape {(len(MODES), len(arcs))} "
-                "and be at least 1 ms"
+                "and not be negative"
             )
         if len(arcs) and not 0 <= arcs.min() <= arcs.max() < 2 * network.road_count:
             raise NetworkError(f"arcs are numbered 0 to {2 * network.road_count - 1}")

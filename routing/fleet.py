@@ -22,11 +22,11 @@ from routing.kernels.crew import (
     write_label,
 )
 from routing.kernels.snapping import MAX_SNAP_M, snap_one
-from routing.network import MODES, RoadNetwork, mode_index
+from routing.network import MODES, mode_index
 from routing.reach import reach_from
 from routing.travel import Snaps, TravelTimes, Way
 
-__all__ = ["Fleet", "Nearest", "warm"]
+__all__ = ["Fleet", "Nearest"]
 
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
@@ -63,9 +63,11 @@ class Fleet:
     Parameters
     ----------
     travel : TravelTimes
+    costs : Costs, optional
+        By which it is reckoned how to search; measured now by default.
     """
 
-    def __init__(self, travel: TravelTimes) -> None:
+    def __init__(self, travel: TravelTimes, *, costs: Costs | None = None) -> None:
         self._travel = travel
         self._lock = threading.Lock()
         self._row: dict[Hashable, int] = {}
@@ -75,7 +77,7 @@ class Fleet:
         self._count = [0] * len(MODES)
         self._crew = _crew(0, travel)
         self._held = travel.conditions
-        self._costs = measure_costs(travel.network, self._held)
+        self._costs = costs or measure_costs(travel.network, self._held)
         # For each mode: seconds spent in searches that labels would have saved, and whether
         # labels are kept.
         self._wasted_s = [0.0] * len(MODES)
@@ -373,27 +375,6 @@ class Fleet:
         south, north = net.lat[points].min() - reach, net.lat[points].max() + reach
         near: Bool = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
         return near
-
-
-def warm(network: RoadNetwork) -> None:
-    """Ask one of everything, so that all kernels are compiled and the next process finds them.
-
-    Twenty seconds after an installation, none afterwards.
-    """
-    travel = TravelTimes(network)
-    mode = int(np.argmax((network.time_ms < INFINITE).sum(axis=1)))
-    road = int(np.flatnonzero(network.time_ms[mode] < INFINITE)[0]) >> 1
-    point = network.point_start[road]
-    lon, lat = float(network.lon[point]), float(network.lat[point])
-    # A search that costs nothing, then labels that cost nothing: both are asked.
-    for costs in (Costs(1e-12, 1.0, 1.0), Costs(1.0, 1e-12, 1e-12)):
-        fleet = Fleet(travel)
-        fleet._costs = costs  # noqa: SLF001 - of this module
-        fleet.put("", lon, lat, MODES[mode])
-        fleet.nearest((lon, lat), 1)
-        fleet.times_s((lon, lat))
-    travel.matrix([lon], [lat], [lon], [lat], MODES[mode])
-    travel.change(np.array([2 * road]), network.time_ms[:, 2 * road : 2 * road + 1])
 
 
 def _crew(size: int, travel: TravelTimes) -> Crew:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from data.roads import RoadState, road_state, road_version
 from routing.blocking import effective_ms
+from routing.costs import measure_costs
 from routing.fleet import Fleet
 from routing.network import RoadNetwork
 from routing.travel import TravelTimes
@@ -30,6 +31,7 @@ class Roads:
 
     def __init__(self, network: RoadNetwork) -> None:
         self.travel = TravelTimes(network)
+        self._costs = measure_costs(network, self.travel.conditions)
         self._fleets: dict[str, Fleet] = {}
         self._adding = threading.Lock()
 
@@ -37,7 +39,7 @@ class Roads:
         """The responders of a role."""
         with self._adding:
             if role not in self._fleets:
-                self._fleets[role] = Fleet(self.travel)
+                self._fleets[role] = Fleet(self.travel, costs=self._costs)
             return self._fleets[role]
 
 

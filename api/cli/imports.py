@@ -10,8 +10,8 @@ from api.cli.context import AsJson, County, county_or_default, emit, ready_datab
 from data import importing
 from data.importing.report import ImportReport
 from data.settings import Settings
-from routing.fleet import warm
 from routing.network import RoadNetwork
+from routing.warming import warm
 
 __all__ = ["Columns", "Crs", "app", "columns_of"]
 

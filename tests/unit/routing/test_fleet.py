@@ -9,10 +9,11 @@ from benchmarks._line_graph import NEVER, LineGraph
 from routing.assembly import Roads, assemble
 from routing.costs import Costs
 from routing.errors import NetworkError, OffNetworkError
-from routing.fleet import Fleet, warm
+from routing.fleet import Fleet
 from routing.hierarchy import INFINITE
 from routing.network import MODES
 from routing.travel import TravelTimes
+from routing.warming import warm
 from tests.roads import lonlat, random_roads, roads_of
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -25,8 +26,7 @@ class Crowd:
 
     def __init__(self, roads: Roads, engine: str) -> None:
         self.roads, self.travel = roads, TravelTimes(assemble(roads))
-        self.fleet = Fleet(self.travel)
-        self.fleet._costs = ALWAYS[engine]
+        self.fleet = Fleet(self.travel, costs=ALWAYS[engine])
         self.at: dict[int, tuple[float, float, str]] = {}
 
     def put(self, key: int, place: tuple[float, float], mode: str) -> None:
