@@ -1,21 +1,13 @@
-"""OSRM with contraction hierarchies as a peer: its wheel needs Python 3.12, so it gets its own.
+"""OSRM with contraction hierarchies, its car profile."""
 
-The environment and the prepared city are made once, in the system's temporary folder. A worker
-process answers over a pipe and times itself, so that the pipe is in no figure.
-"""
-
-import json
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from tempfile import gettempdir
-from typing import Any
 
-__all__ = ["Osrm", "OsrmAbsentError"]
+from benchmarks._peer_worker import HOME, PeerWorker, environment, run_tool
 
-_HOME = Path(gettempdir()) / "onegrid-bench" / "osrm"
+__all__ = ["osrm_worker"]
+
 _WORKER = r"""
 import json, sys, time
 import numpy as np
@@ -71,113 +63,24 @@ def run(task):
             destinations=list(range(n, n + m))))
         return time.perf_counter() - begun, None
     raise ValueError(kind)
-
-print("ready", flush=True)
-for line in sys.stdin:
-    try:
-        answer = run(json.loads(line))
-    except Exception as error:
-        answer = (None, repr(error))
-    print(json.dumps(answer), flush=True)
 """
 
 
-class OsrmAbsentError(Exception):
-    """OSRM cannot run here, and why."""
-
-
-class Osrm:
+def osrm_worker(extract: Path) -> PeerWorker:
     """A worker for one city.
 
     Raises
     ------
-    OsrmAbsentError
-        If there is no Python 3.12, or its packages cannot be installed.
+    PeerAbsentError
+        If OSRM cannot be installed or cannot prepare the city.
     """
-
-    def __init__(self, extract: Path) -> None:
-        python = _environment()
-        city = _prepared(extract, python)
-        script = _HOME / "worker.py"
-        script.write_text(_WORKER, encoding="utf-8")
-        self._process = subprocess.Popen(
-            [python, script, city],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise OsrmAbsentError("the worker has no pipes")
-        self._input, self._output = self._process.stdin, self._process.stdout
-        if self._read() != "ready":
-            raise OsrmAbsentError("the worker did not start")
-
-    def ask(self, kind: str, **task: Any) -> tuple[float | None, Any]:
-        """Seconds that a task took in the worker (None where it failed), and its answer."""
-        self._input.write(json.dumps({"kind": kind} | task) + "\n")
-        self._input.flush()
-        took, answer = json.loads(self._read())
-        return took, answer
-
-    def close(self) -> None:
-        """End the worker."""
-        self._process.terminate()
-        self._process.wait()
-
-    def _read(self) -> str:
-        return self._output.readline().strip()
-
-
-def _environment() -> str:
-    """The interpreter of an environment with OSRM's bindings."""
-    python = _HOME / "env" / "bin" / "python"
-    if _runs([python, "-c", "import osrm, scipy"]):
-        return str(python)
-    base = next((one for one in _candidates() if _runs([one, "--version"])), None)
-    if base is None:
-        raise OsrmAbsentError("no Python 3.12 for osrm-bindings")
-    _HOME.mkdir(parents=True, exist_ok=True)
-    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    for command in (
-        [base, "-m", "venv", "--clear", _HOME / "env"],
-        [*install, "osrm-bindings", "scipy"],
-    ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise OsrmAbsentError(done.stderr.strip()[-300:])
-    return str(python)
-
-
-def _candidates() -> list[str]:
-    pyenv = sorted((Path.home() / ".pyenv" / "versions").glob("3.12*/bin/python"))
-    found = [shutil.which("python3.12"), *map(str, pyenv)]
-    if sys.version_info[:2] == (3, 12):
-        found.append(sys.executable)
-    return [one for one in found if one]
-
-
-def _runs(command: Sequence[Any]) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
-
-
-def _prepared(extract: Path, python: str) -> Path:
-    """The city, extracted by the car profile and contracted."""
-    where = [python, "-c", "import osrm; print(osrm.__file__)"]
+    where = [environment(), "-c", "import osrm; print(osrm.__file__)"]
     package = Path(subprocess.check_output(where, text=True).strip()).parent
-    copy = _HOME / extract.name
+    copy = HOME / extract.name
     city = copy.with_name(extract.name.removesuffix(".osm.pbf") + ".osrm")
     if not city.with_name(city.name + ".hsgr").exists():
         shutil.copyfile(extract, copy)
         profile = package / "share" / "profiles" / "car.lua"
-        for command in (
-            [package / "bin" / "osrm-extract", "-p", profile, copy],
-            [package / "bin" / "osrm-contract", city],
-        ):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise OsrmAbsentError(done.stdout.strip()[-300:])
-    return city
+        run_tool([package / "bin" / "osrm-extract", "-p", profile, copy])
+        run_tool([package / "bin" / "osrm-contract", city])
+    return PeerWorker("osrm-worker", _WORKER, city)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from benchmarks._osrm import Osrm
+from benchmarks._peer_worker import PeerWorker
 from benchmarks._road_cases import on_roads
 from benchmarks._routing_timing import MS, US, Place, Row, crew_on, quantile, say, taken
 from routing.errors import NetworkError
@@ -18,12 +18,21 @@ from routing.hierarchy import INFINITE
 from routing.kernels.search import reach
 from routing.travel import TravelTimes
 
-__all__ = ["curve", "isochrone_times", "matrix", "point_to_point", "whole_request"]
+__all__ = [
+    "beside_valhalla",
+    "curve",
+    "isochrone_times",
+    "matrix",
+    "point_to_point",
+    "whole_request",
+]
 
 _TOGETHER = 20
 
 
-def whole_request(travel: TravelTimes, osrm: Osrm | None, responders: int, requests: int) -> Row:
+def whole_request(
+    travel: TravelTimes, osrm: PeerWorker | None, responders: int, requests: int
+) -> Row:
     """Snap, the three nearest of R, their clipped lines; OSRM by its short cut of 30."""
     people = crew_on(travel.network, responders, responders)
     fleet = Fleet(travel)
@@ -60,7 +69,7 @@ def blocks(values: list[Any]) -> Iterator[list[Any]]:
         yield values[first : first + _TOGETHER]
 
 
-def asked(osrm: Osrm | None, tasks: list[dict[str, Any]]) -> list[float]:
+def asked(osrm: PeerWorker | None, tasks: list[dict[str, Any]]) -> list[float]:
     """Seconds of OSRM for those tasks that it could answer."""
     found = [osrm.ask(**task)[0] for task in tasks] if osrm is not None else []
     return [took for took in found if took is not None]
@@ -86,7 +95,7 @@ def short_cut_misses(fleet: Fleet, people: list[Place], place: Place) -> bool:
     return not among.ways or among.ways[0].time_s > best.ways[0].time_s
 
 
-def point_to_point(travel: TravelTimes, osrm: Osrm | None, requests: int) -> Row:
+def point_to_point(travel: TravelTimes, osrm: PeerWorker | None, requests: int) -> Row:
     """One way with its arcs and line between two places."""
     places = crew_on(travel.network, 2 * requests, 3)
     ours: list[float] = []
@@ -111,7 +120,7 @@ def point_to_point(travel: TravelTimes, osrm: Osrm | None, requests: int) -> Row
     return row
 
 
-def matrix(travel: TravelTimes, osrm: Osrm | None, side: int, times: int) -> Row:
+def matrix(travel: TravelTimes, osrm: PeerWorker | None, side: int, times: int) -> Row:
     """All times between `side` starts and as many ends."""
     xy = np.array(crew_on(travel.network, 2 * side, 5))
     starts, ends = xy[:side], xy[side:]
@@ -127,6 +136,33 @@ def matrix(travel: TravelTimes, osrm: Osrm | None, side: int, times: int) -> Row
     if theirs:
         row["osrm_ms"] = float(np.median(theirs)) * MS
         row["ratio"] = row["osrm_ms"] / row["ms"]
+    say(row)
+    return row
+
+
+def beside_valhalla(travel: TravelTimes, valhalla: PeerWorker, requests: int) -> Row:
+    """Ways with their lines, and a matrix of 100 × 100, beside Valhalla's."""
+    places = crew_on(travel.network, 2 * requests, 3)
+    ours: list[float] = []
+    theirs: list[float] = []
+    for block in blocks(list(zip(places[:requests], places[requests:], strict=True))):
+        for ends in block:
+            with suppress(NetworkError):
+                ours.append(taken(lambda ends=ends: travel.route(*ends, "car")))
+        theirs += asked(valhalla, [{"kind": "route", "ends": ends} for ends in block])
+    xy = np.array(places[:200])
+    lon, lat = xy.T
+    own = [
+        taken(lambda: travel.matrix(lon[:100], lat[:100], lon[100:], lat[100:], "car"))
+        for _ in range(10)
+    ]
+    task = {"kind": "matrix", "starts": xy[:100].tolist(), "ends": xy[100:].tolist()}
+    other = asked(valhalla, [task] * 3)
+    valhalla.close()
+    row: Row = {"case": "beside Valhalla", "requests": len(theirs)}
+    row |= {"us": float(np.median(ours)) * US, "valhalla_us": float(np.median(theirs)) * US}
+    row |= {"ms": float(np.median(own)) * MS, "valhalla_ms": float(np.median(other)) * MS}
+    row |= {"ratio": row["valhalla_us"] / row["us"], "ratio_matrix": row["valhalla_ms"] / row["ms"]}
     say(row)
     return row
 

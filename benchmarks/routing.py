@@ -1,27 +1,31 @@
 """The travel-time engine beside its peers: exactness, whole requests, ways, matrices, changes.
 
-OSRM (contraction hierarchies, car profile) runs in a process of its own and times itself; SciPy,
-networkx, pandana and RoutingKit run here. Engines take turns by blocks of 20 requests; medians
-are given. Positions lie beside roads, uniform over the network's points. Nothing of the engine was
-tuned on one city but the search's patience and how many changed arcs are few, both on Porto.
+OSRM (contraction hierarchies, car profile) and Valhalla run in processes of their own and time
+themselves; SciPy, networkx, pandana and RoutingKit run here. Engines take turns by blocks of 20
+requests; medians are given. Positions lie beside roads, uniform over the network's points. Nothing
+of the engine was tuned on one city but the search's patience and how many changed arcs are few,
+both on Porto.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks._cases import shared_data
-from benchmarks._osrm import Osrm, OsrmAbsentError
+from benchmarks._osrm import osrm_worker
+from benchmarks._peer_worker import PeerAbsentError, PeerWorker
 from benchmarks._road_cases import cached, luxembourg, on_roads, roads_of_city, tiled
 from benchmarks._routing_changes import closing, moving, new_speeds, under_threads
 from benchmarks._routing_exact import against_brute_force, against_references
 from benchmarks._routing_peers import PEERS
 from benchmarks._routing_requests import (
+    beside_valhalla,
     curve,
     isochrone_times,
     matrix,
@@ -29,6 +33,7 @@ from benchmarks._routing_requests import (
     whole_request,
 )
 from benchmarks._routing_timing import US, Row, say, taken
+from benchmarks._valhalla import valhalla_worker
 from routing.building import build_network
 from routing.fleet import Fleet
 from routing.network import RoadNetwork
@@ -136,11 +141,8 @@ def measured(*, small: bool) -> dict[str, Any]:
     report: dict[str, Any] = {"city": city, "build": building(city)}
     roads = roads_of_city(city)
     travel = TravelTimes(cached(city, roads))
-    try:
-        osrm = None if small else Osrm(shared_data() / "osm" / f"{city}.osm.pbf")
-    except OsrmAbsentError as absent:
-        say({"skipped": f"OSRM: {absent}"})
-        osrm = None
+    extract = shared_data() / "osm" / f"{city}.osm.pbf"
+    osrm = None if small else started(osrm_worker, extract)
     requests = 60 if small else 400
     report["whole"] = [
         whole_request(travel, osrm, count, requests) for count in (10, 100, 1_000, 20_000)
@@ -149,6 +151,9 @@ def measured(*, small: bool) -> dict[str, Any]:
     report["matrix"] = matrix(travel, osrm, 100 if small else 300, 5 if small else 50)
     if osrm is not None:
         osrm.close()
+    report["valhalla"] = None
+    if not small and (valhalla := started(valhalla_worker, extract)) is not None:
+        report["valhalla"] = beside_valhalla(travel, valhalla, requests)
     report["isochrone"] = [isochrone_times(travel, minutes, 50) for minutes in (5.0, 15.0)]
     report["closures"] = closing(travel, 50)
     report["moves"] = [moving(travel, count, 1_000) for count in (100, 20_000)]
@@ -166,6 +171,15 @@ def measured(*, small: bool) -> dict[str, Any]:
     if not small:
         report |= large(report, roads, travel, lux, lux_network)
     return report
+
+
+def started(worker: Callable[[Path], PeerWorker], extract: Path) -> PeerWorker | None:
+    """A peer's worker, or None and why."""
+    try:
+        return worker(extract)
+    except (PeerAbsentError, OSError) as absent:
+        say({"skipped": f"{worker.__name__}: {absent}"})
+        return None
 
 
 def large(
