@@ -21,6 +21,7 @@ from grids.plan import draw_draft, rules_of
 from grids.publish import publish
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
+from routing.errors import NetworkError
 from routing.network import RoadNetwork
 from routing.warming import warm
 
@@ -35,11 +36,14 @@ Step = tuple[str, Callable[[Session], object]]
 def furnish(database: Database, home: Path) -> bool:
     """Generate, import, plan and staff the demonstration city; False where data is held already.
 
-    Everything but the road network is one transaction: killed half-way, it leaves nothing.
+    Everything but the road network is one transaction: killed half-way, it leaves nothing. A
+    network that an older version of the program made is built again.
     """
     with database.session() as session:
-        if session.scalar(select(Division).limit(1)) is not None:
-            return False
+        held = session.scalar(select(Division).limit(1)) is not None
+    if held:
+        _renew_network(home)
+        return False
     files = write_demo(home / "demo", seed=_SEED, end=datetime.now(UTC))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns) as progress, database.session() as session:
@@ -54,6 +58,19 @@ def furnish(database: Database, home: Path) -> bool:
     return True
 
 
+def _renew_network(home: Path) -> None:
+    source, network = home / "demo" / "city.osm", _network_of(home)
+    try:
+        RoadNetwork.load(network)
+    except NetworkError:
+        if source.exists():
+            _build_network(source, network)
+
+
+def _network_of(home: Path) -> Path:
+    return home / "networks" / f"{DEMO_COUNTY}.arrow"
+
+
 def _build_network(source: Path, target: Path) -> None:
     # osmnx takes a second to load, and no request ever needs it.
     from routing.building import build_network  # noqa: PLC0415
@@ -63,7 +80,7 @@ def _build_network(source: Path, target: Path) -> None:
 
 def _steps(files: DemoFiles, home: Path) -> list[Step]:
     county, wgs84 = DEMO_COUNTY, "EPSG:4326"
-    network = home / "networks" / f"{county}.arrow"
+    network = _network_of(home)
     return [
         ("building the road network", lambda _: _build_network(files.osm, network)),
         ("compiling the travel-time engine", lambda _: warm(RoadNetwork.load(network))),

@@ -1,11 +1,13 @@
 """Closures and speeds from the database: seen by the next request, by every process."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import shapely
 
+from api.demo import furnish
 from data.database import Database
 from data.errors import NotFoundError, SourceError
 from data.roads import (
@@ -20,6 +22,7 @@ from data.roads import (
 )
 from data.settings import DEMO_COUNTY as COUNTY
 from routing.live import LiveRoads
+from routing.network import RoadNetwork
 from tests.conftest import Furnished
 
 NOW = datetime.now(UTC)
@@ -144,3 +147,15 @@ def test_a_file_of_speeds_is_taken_whole_or_not(tmp_path: Path, content: str, me
     file.write_text(content, encoding="utf-8")
     with pytest.raises(SourceError, match=message):
         read_speeds(file)
+
+
+def test_a_network_of_an_older_version_is_built_again(
+    city: Database, furnished: Furnished, path: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(furnished.home / "demo", home / "demo")
+    mine = home / "networks" / path.name
+    mine.parent.mkdir()
+    mine.write_bytes(b"of another version")
+    assert not furnish(city, home)
+    assert RoadNetwork.load(mine).checksum == RoadNetwork.load(path).checksum
