@@ -1,10 +1,9 @@
 """OSRM with contraction hierarchies, its car profile."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
-from benchmarks._peer_worker import HOME, PeerWorker, environment, run_tool
+from benchmarks._peer_worker import HOME, PeerWorker, package_of, run_tool
 
 __all__ = ["osrm_worker"]
 
@@ -74,8 +73,7 @@ def osrm_worker(extract: Path) -> PeerWorker:
     PeerAbsentError
         If OSRM cannot be installed or cannot prepare the city.
     """
-    where = [environment(), "-c", "import osrm; print(osrm.__file__)"]
-    package = Path(subprocess.check_output(where, text=True).strip()).parent
+    package = package_of("osrm")
     copy = HOME / extract.name
     city = copy.with_name(extract.name.removesuffix(".osm.pbf") + ".osrm")
     if not city.with_name(city.name + ".hsgr").exists():

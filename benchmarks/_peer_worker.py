@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-__all__ = ["HOME", "PeerAbsentError", "PeerWorker", "environment", "run_tool"]
+__all__ = ["HOME", "PeerAbsentError", "PeerWorker", "environment", "package_of", "run_tool"]
 
 HOME = Path(gettempdir()) / "onegrid-bench" / "peers"
 _LOOP = r"""
@@ -75,6 +75,12 @@ class PeerWorker:
         """End the worker."""
         self._process.terminate()
         self._process.wait()
+
+
+def package_of(name: str) -> Path:
+    """Folder of a package in the peers' environment; its tools lie in it."""
+    where = [environment(), "-c", f"import {name}; print({name}.__file__)"]
+    return Path(subprocess.check_output(where, text=True).strip()).parent
 
 
 def run_tool(command: Sequence[Any]) -> None:

@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from benchmarks._routing_timing import MS, US, Place, Row, crew_on, quantile, say, taken
+from benchmarks._routing_timing import (
+    MS,
+    US,
+    Place,
+    Row,
+    crew_on,
+    fastest_links,
+    quantile,
+    say,
+    taken,
+)
 from routing.errors import NetworkError
 from routing.fleet import Fleet
 from routing.hierarchy import INFINITE
@@ -175,10 +185,7 @@ def checked_on_generations(
     for generation, asked in by_generation.items():
         now = held[generation]
         own = now.times[0]
-        usable = np.flatnonzero(own.link < INFINITE)
-        order = usable[np.lexsort((own.link[usable], links.tail[usable], links.head[usable]))]
-        pair = links.head[order].astype(np.int64) * n + links.tail[order]
-        first = order[np.unique(pair, return_index=True)[1]]
+        first = fastest_links(links, own.link)
         graph = csr_array(
             (own.link[first].astype(float), (links.head[first], links.tail[first])), shape=(n, n)
         )

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from benchmarks._road_cases import on_roads
+from benchmarks._routing_timing import fastest_links
 from routing.hierarchy import INFINITE, customize
 from routing.travel import TravelTimes
 
@@ -24,10 +25,7 @@ _PEOPLE = 100
 def _edges(travel: TravelTimes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]  # plain
     """Tail, head and seconds of the car's fastest link between two nodes."""
     links, ms = travel.network.links, travel.conditions.times[0].link
-    usable = np.flatnonzero(ms < INFINITE)
-    order = usable[np.lexsort((ms[usable], links.head[usable], links.tail[usable]))]
-    pair = links.tail[order].astype(np.int64) * len(links.node) + links.head[order]
-    first = order[np.unique(pair, return_index=True)[1]]
+    first = fastest_links(links, ms)
     return links.tail[first], links.head[first], ms[first] / 1000.0
 
 

@@ -11,7 +11,17 @@ from scipy.sparse.csgraph import dijkstra
 
 from benchmarks._peer_worker import PeerWorker
 from benchmarks._road_cases import on_roads
-from benchmarks._routing_timing import MS, US, Place, Row, crew_on, quantile, say, taken
+from benchmarks._routing_timing import (
+    MS,
+    US,
+    Place,
+    Row,
+    crew_on,
+    fastest_links,
+    quantile,
+    say,
+    taken,
+)
 from routing.errors import NetworkError
 from routing.fleet import Fleet
 from routing.hierarchy import INFINITE
@@ -170,10 +180,7 @@ def beside_valhalla(travel: TravelTimes, valhalla: PeerWorker, requests: int) ->
 def link_graph(travel: TravelTimes) -> csr_array:
     """The car's links for SciPy; of several between two nodes the fastest."""
     links, ms = travel.network.links, travel.conditions.times[0].link
-    usable = np.flatnonzero(ms < INFINITE)
-    order = usable[np.lexsort((ms[usable], links.head[usable], links.tail[usable]))]
-    pair = links.tail[order].astype(np.int64) * len(links.node) + links.head[order]
-    first = order[np.unique(pair, return_index=True)[1]]
+    first = fastest_links(links, ms)
     n = len(links.node)
     values = np.maximum(ms[first], 1).astype(float)
     return csr_array((values, (links.tail[first], links.head[first])), shape=(n, n))

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks._road_cases import on_roads
-from routing.network import RoadNetwork
+from routing.hierarchy import INFINITE
+from routing.network import Links, RoadNetwork
 
-__all__ = ["MS", "US", "Place", "Row", "crew_on", "quantile", "say", "taken"]
+__all__ = ["MS", "US", "Place", "Row", "crew_on", "fastest_links", "quantile", "say", "taken"]
 
 Row = dict[str, Any]
 Place = tuple[float, float]
@@ -28,6 +30,15 @@ def taken(run: Callable[[], object]) -> float:
     begun = time.perf_counter()
     run()
     return time.perf_counter() - begun
+
+
+def fastest_links(links: Links, ms: NDArray[np.int32]) -> NDArray[np.int64]:
+    """The fastest open link between each pair of nodes: SciPy's matrices hold one."""
+    usable = np.flatnonzero(ms < INFINITE)
+    order = usable[np.lexsort((ms[usable], links.head[usable], links.tail[usable]))]
+    pair = links.tail[order].astype(np.int64) * len(links.node) + links.head[order]
+    found: NDArray[np.int64] = order[np.unique(pair, return_index=True)[1]]
+    return found
 
 
 def crew_on(network: RoadNetwork, count: int, seed: int) -> list[Place]:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmarks._peer_worker import HOME, PeerWorker, environment, run_tool
+from benchmarks._peer_worker import HOME, PeerWorker, environment, package_of, run_tool
 
 __all__ = ["valhalla_worker"]
 
@@ -54,8 +54,7 @@ def valhalla_worker(extract: Path) -> PeerWorker:
     PeerAbsentError
         If Valhalla cannot be installed or cannot build its tiles.
     """
-    where = [environment(), "-c", "import valhalla; print(valhalla.__file__)"]
-    package = Path(subprocess.check_output(where, text=True).strip()).parent
+    package = package_of("valhalla")
     tiles = HOME / f"{extract.name.split('.')[0]}-tiles"
     config = tiles.with_suffix(".json")
     if not config.exists():

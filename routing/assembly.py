@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from routing.cells import index_cells
+from routing.cells import index_cells, roads_of_points
 from routing.errors import NetworkError
-from routing.hierarchy import INFINITE, contract
+from routing.hierarchy import INFINITE, contract, postorder
 from routing.network import MODES, FellOff, Links, RoadNetwork
 from routing.ordering import inertial_rank
 from routing.turns import TurnGraph, expand_turns
@@ -96,17 +96,17 @@ def _built(
         rank = inertial_rank(roads.node_lon[graph.origin], roads.node_lat[graph.origin], a, b)
     else:
         rank = roads.rank
-    # The hierarchy renumbers nodes: links are sorted by their new tails, and it is made anew.
-    _, position = contract(rank, graph.tail, graph.head, joined)
-    order = np.lexsort((graph.arc, position[graph.tail]))
+    # The hierarchy renumbers nodes; links are sorted by the numbers that their tails will have.
+    place = postorder(rank, graph.tail, graph.head, joined)
+    order = np.lexsort((graph.arc, place[graph.tail]))
     graph = graph._replace(
         tail=graph.tail[order],
         head=graph.head[order],
         arc=graph.arc[order],
         banned=graph.banned[order],
     )
-    hierarchy, position = contract(position.astype(np.int64), graph.tail, graph.head, joined)
-    point_road = np.repeat(np.arange(len(roads.tail), dtype=np.int32), np.diff(roads.point_start))
+    hierarchy, position = contract(place, graph.tail, graph.head, joined)
+    point_road = roads_of_points(roads.point_start)
     lon, lat = roads.lon.astype(float), roads.lat.astype(float)
     return RoadNetwork(
         node_lon=roads.node_lon.astype(float),

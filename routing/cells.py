@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cells", "index_cells", "metres_per_degree", "nearest_share"]
+__all__ = ["Cells", "index_cells", "metres_per_degree", "nearest_share", "roads_of_points"]
 
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
@@ -43,12 +43,17 @@ def metres_per_degree(lat_deg: float) -> tuple[float, float]:
     Examples
     --------
     >>> [round(metres) for metres in metres_per_degree(24.18)]
-    [101625, 110761]
+    [101610, 110761]
     """
     f = np.radians(lat_deg)
     across = 111_412.84 * np.cos(f) - 93.5 * np.cos(3 * f) + 0.118 * np.cos(5 * f)
     up = 111_132.92 - 559.82 * np.cos(2 * f) + 1.175 * np.cos(4 * f)
     return max(across, 1.0), up
+
+
+def roads_of_points(point_start: Int) -> Int:
+    """Road of each point, where road r has the points ``point_start[r]:point_start[r + 1]``."""
+    return np.repeat(np.arange(len(point_start) - 1, dtype=np.int32), np.diff(point_start))
 
 
 def index_cells(lon: Float, lat: Float, point_road: Int) -> Cells:

@@ -5,6 +5,7 @@ takes one reference and keeps it for the whole request.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +87,11 @@ class Conditions:
         return Conditions(generation, (car, moped, foot), tuple(since))
 
 
-def _link_ms(network: RoadNetwork, mode: int, arc_ms: Int) -> Int:
+def _link_ms(network: RoadNetwork, mode: int, arc_ms: Int, which: Any = slice(None)) -> Int:
+    """Times of all links, or of some: infinite where a turn restriction bans the mode."""
     links = network.links
-    banned = (links.banned >> mode & 1).astype(bool)
-    return np.where(banned, INFINITE, arc_ms[links.arc]).astype(np.int32)
+    banned = (links.banned[which] >> mode & 1).astype(bool)
+    return np.where(banned, INFINITE, arc_ms[links.arc[which]]).astype(np.int32)
 
 
 def _whole(network: RoadNetwork, mode: int, arc_ms: Int) -> Times:
@@ -108,12 +110,11 @@ def _renewed(
         return _whole(network, mode, arc_ms)
     spans = zip(links.arc_start[arcs].tolist(), links.arc_start[arcs + 1].tolist(), strict=True)
     touched = np.concatenate([links.arc_link[a:b] for a, b in spans]).astype(np.int64)
-    banned = (links.banned[touched] >> mode & 1).astype(bool)
     # One piece of memory for all: the system hands out a large one many times faster.
     sizes = np.cumsum([len(array) for array in old])
     arc_ms, link_ms, into, *edges = np.split(np.concatenate(old), sizes[:-1])
     arc_ms[arcs] = ms
-    link_ms[touched] = np.where(banned, INFINITE, arc_ms[links.arc[touched]])
+    link_ms[touched] = _link_ms(network, mode, arc_ms, touched)
     into[links.in_place[touched]] = link_ms[touched]
     recustomize(network.hierarchy, link_ms, touched, *edges)
     return _frozen(Times(arc_ms, link_ms, into, *edges))

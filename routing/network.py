@@ -17,7 +17,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from routing.cells import Cells
+from routing.cells import Cells, roads_of_points
 from routing.errors import NetworkError
 from routing.hierarchy import Hierarchy
 
@@ -164,8 +164,7 @@ class RoadNetwork:
     @cached_property
     def ground(self) -> Ground:
         """Lines, lengths and names of the roads, and the index over them."""
-        count = np.diff(self.point_start)
-        owner = np.repeat(np.arange(self.road_count, dtype=np.int32), count)
+        owner = roads_of_points(self.point_start)
         owner.flags.writeable = False
         lines = (self.point_start, owner, self.lon, self.lat, self.along)
         return Ground(*lines, self.length_m, self.name, self.cells)
@@ -285,8 +284,6 @@ def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
 
 def _array(table: pa.Table, key: str, shape: list[int]) -> NDArray[Any]:
     values = table.column(key).chunk(0).values
-    if pa.types.is_boolean(values.type):
-        return values.to_numpy(zero_copy_only=False).reshape(shape)  # type: ignore[no-any-return]
     return values.to_numpy(zero_copy_only=True).reshape(shape)  # type: ignore[no-any-return]
 
 

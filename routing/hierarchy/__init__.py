@@ -5,8 +5,8 @@ makes the hierarchy from an order, once; `customization` fills in a mode's times
 `unpacking` tells which links a shortcut stands for. Nodes are numbered by their rank.
 """
 
-from routing.hierarchy.contraction import contract
+from routing.hierarchy.contraction import contract, postorder
 from routing.hierarchy.customization import customize, recustomize
 from routing.hierarchy.layout import INFINITE, Hierarchy, Times
 
-__all__ = ["INFINITE", "Hierarchy", "Times", "contract", "customize", "recustomize"]
+__all__ = ["INFINITE", "Hierarchy", "Times", "contract", "customize", "postorder", "recustomize"]

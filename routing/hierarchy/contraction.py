@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from routing.hierarchy.layout import Hierarchy
 
-__all__ = ["contract"]
+__all__ = ["contract", "postorder"]
 
 Int = NDArray[np.int32]
 Long = NDArray[np.int64]
@@ -40,9 +40,8 @@ def contract(rank: Long, tail: Int, head: Int, joined: Int) -> tuple[Hierarchy, 
     -----
     Time and memory are linear in the size of the supergraph.
     """
-    pairs = np.concatenate([np.column_stack([tail, head]), joined]).astype(np.int64)
-    start, upper = _adjacency(rank[pairs], len(rank))
-    place = _postorder(_eliminate(start, upper)[2])[rank]
+    pairs = _pairs(tail, head, joined)
+    place = postorder(rank, tail, head, joined)
     start, upper = _adjacency(place[pairs], len(rank))
     position = place.astype(np.int32)
     up_start, up_head, parent = _eliminate(start, upper)
@@ -69,6 +68,17 @@ def contract(rank: Long, tail: Int, head: Int, joined: Int) -> tuple[Hierarchy, 
         next_link=next_link,
     )
     return made, position
+
+
+def postorder(rank: Long, tail: Int, head: Int, joined: Int) -> Long:
+    """The place that `contract` gives each node; one that it gave before stays as it is."""
+    start, upper = _adjacency(rank[_pairs(tail, head, joined)], len(rank))
+    place: Long = _postorder(_eliminate(start, upper)[2])[rank]
+    return place
+
+
+def _pairs(tail: Int, head: Int, joined: Int) -> Long:
+    return np.concatenate([np.column_stack([tail, head]), joined]).astype(np.int64)
 
 
 def _adjacency(pairs: Long, n: int) -> tuple[Long, Int]:
