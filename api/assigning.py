@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile as Uploaded
 
 from api.errors import TooLargeError
-from api.session import Db, county_of, desk, engines
-from data.accounts import SignedIn
+from api.session import Db, desk, engines
 from data.errors import StateError
 from data.jobs import enqueue, files_of, find_job, require_kind
 from data.models import AssignJob
+from data.sessions import SignedIn
 from gis.crs import geometries_to_wgs84, parse_crs
 from gis.errors import GeometryError
 from grids.assign import Assigner, refused_path
@@ -130,9 +130,9 @@ def _keep(file: Uploaded, path: Path) -> None:
 
 
 @router.get("/jobs/{number}")
-def progress(request: Request, db: Db, _who: Dispatcher, number: int) -> dict[str, Any]:
+def progress(db: Db, who: Dispatcher, number: int) -> dict[str, Any]:
     """How far a job is: read = placed + refused."""
-    job = find_job(db, county_of(request), number)
+    job = find_job(db, who.county, number, author=who.login)
     place = f"/api/v1/assign/jobs/{number}"
     done = job.state == "done"
     return {
@@ -148,12 +148,12 @@ def progress(request: Request, db: Db, _who: Dispatcher, number: int) -> dict[st
 
 
 @router.get("/jobs/{number}/{part}")
-async def result(request: Request, _who: Dispatcher, number: int, part: str) -> FileResponse:
+async def result(request: Request, who: Dispatcher, number: int, part: str) -> FileResponse:
     """The table that a job has made (``result``), or the rows that it refused (``refused``)."""
 
     def find() -> Path:
         with request.app.state.database.session() as session:
-            job = find_job(session, county_of(request), number)
+            job = find_job(session, who.county, number, author=who.login)
             target = files_of(request.app.state.settings.jobs_dir, job).target
         return refused_path(target) if part == "refused" else target
 

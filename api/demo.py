@@ -25,9 +25,10 @@ from routing.errors import NetworkError
 from routing.network import RoadNetwork
 from routing.warming import warm
 
-__all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "furnish"]
+__all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "DEMO_REVIEWER", "furnish"]
 
 DEMO_LOGIN = "demo"
+DEMO_REVIEWER = "demo-review"
 DEMO_PASSWORD = "onegrid-demo"  # noqa: S105 - printed by the program, for a fictional city
 _SEED = 1
 Step = tuple[str, Callable[[Session], object]]
@@ -139,6 +140,10 @@ def _publish(session: Session) -> None:
 
 
 def _add_login(session: Session) -> None:
-    if session.scalar(select(Account).where(Account.login == DEMO_LOGIN)) is None:
-        roles = ("planner", "dispatcher")
-        add_account(session, DEMO_COUNTY, DEMO_LOGIN, "演示账号", DEMO_PASSWORD, roles)
+    """One who plans and dispatches, and one who reviews: nobody approves a draft of their own."""
+    for login, name, roles in (
+        (DEMO_LOGIN, "演示账号", ("planner", "dispatcher")),
+        (DEMO_REVIEWER, "演示审核员", ("reviewer",)),
+    ):
+        if session.scalar(select(Account).where(Account.login == login)) is None:
+            add_account(session, DEMO_COUNTY, login, name, DEMO_PASSWORD, roles)

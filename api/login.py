@@ -7,8 +7,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.pages import render
 from api.session import COOKIE, Db
-from data.accounts import SESSION_HOURS, log_in, log_out
 from data.errors import NotFoundError
+from data.sessions import SESSION_HOURS, log_in, log_out
 
 __all__ = ["router"]
 

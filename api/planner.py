@@ -8,9 +8,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.pages import render, texts_of
 from api.session import Db, checked_form, county_of, desk, engines
-from data.accounts import SignedIn
 from data.errors import NotFoundError
 from data.models import Team
+from data.sessions import SignedIn
 from grids.figures import community_figures, drafts, grid_figures, profiles, teams
 from grids.plan import check_draft, draw_draft
 from grids.publish import publish
@@ -29,15 +29,15 @@ Most = Annotated[int, Query(ge=1, le=1_000_000)]
 
 @router.get("/planner")
 def page(
-    request: Request, db: Db, _who: Planner, grid: Annotated[str, Query(max_length=20)] = ""
+    request: Request, db: Db, who: Planner, grid: Annotated[str, Query(max_length=20)] = ""
 ) -> str:
     """Figures per community and grid, drafts, and the map."""
-    county = county_of(request)
+    county, scope = county_of(request), who.scope("planner")
     return render(
         request,
         "planner.html",
-        communities=community_figures(db, county),
-        grids=grid_figures(db, county),
+        communities=community_figures(db, scope),
+        grids=grid_figures(db, scope),
         chosen=grid,
         drafts=drafts(db, county),
         profiles=profiles(db),
@@ -60,18 +60,19 @@ def _team(db: Db, code: str) -> Team:
     return team
 
 
-def _coverage(request: Request, db: Db, team: Team, most: int) -> Coverage:
+def _coverage(request: Request, db: Db, who: SignedIn, team: Team, most: int) -> Coverage:
     directory = engines(request).directory(db)
-    return staff_coverage(directory, team.roles, at=datetime.now(UTC), most_households=most)
+    whole = staff_coverage(directory, team.roles, at=datetime.now(UTC), most_households=most)
+    return whole.within(who.scope("planner"))
 
 
 @router.get("/planner/coverage")
 def coverage(
-    request: Request, db: Db, _who: Planner, team: TeamCode = "card", most: Most = 600
+    request: Request, db: Db, who: Planner, team: TeamCode = "card", most: Most = 600
 ) -> str:
     """Where the staff has gaps, as a table beside the map."""
     chosen = _team(db, team)
-    report = _coverage(request, db, chosen, most)
+    report = _coverage(request, db, who, chosen, most)
     return render(
         request,
         "coverage.html",
@@ -84,9 +85,9 @@ def coverage(
 
 
 @router.get("/maps/coverage")
-def gaps_map(request: Request, db: Db, _who: Planner, team: TeamCode = "card") -> str:
+def gaps_map(request: Request, db: Db, who: Planner, team: TeamCode = "card") -> str:
     """The map of the gaps."""
-    report = _coverage(request, db, _team(db, team), 600)
+    report = _coverage(request, db, who, _team(db, team), 600)
     return coverage_map(db, county_of(request), report, texts_of(request))
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from api.engines import Engines
 from api.errors import LoginRequiredError, RefusedError
-from data.accounts import SignedIn, signed_in
+from data.audit import audit
+from data.sessions import SignedIn, signed_in
 
 __all__ = ["COOKIE", "Db", "checked_form", "county_of", "desk", "engines"]
 
@@ -30,16 +31,23 @@ def county_of(request: Request) -> str:
     return county
 
 
-def desk(role: str) -> Callable[..., SignedIn]:
-    """Dependency: somebody with this role is signed in, or the request ends here."""
+def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
+    """Dependency: somebody with one of these roles is signed in, or the request ends here.
+
+    Who saw what is noted in the audit log, but for what holds nothing of persons (`noted`
+    False), such as tiles. In which area the role holds is asked where the query is made.
+    """
 
     def check(request: Request, db: Db) -> SignedIn:
         who = signed_in(db, request.cookies.get(COOKIE))
         if who is None:
             raise LoginRequiredError("sign in first")
-        if who.county != county_of(request) or not who.roles & {role, "administrator"}:
-            raise RefusedError(f"this needs the role {role}")
         request.state.who = who
+        if who.county != county_of(request) or not who.roles & set(roles):
+            raise RefusedError(f"this needs the role {' or '.join(roles)}")
+        if noted and request.method == "GET":
+            asked = f"{request.url.path}?{request.url.query}".rstrip("?")
+            audit(db, who.county, who.login, "see", asked)
         return who
 
     return check

@@ -1,111 +1,221 @@
-"""Accounts and server-side sessions; passwords as argon2 hashes, cookies as token hashes."""
+"""Accounts and their grants: who may do what, in which area, for which class of incidents.
 
-import hashlib
-import secrets
+System, security and audit administration are separate roles (等保 2.0, 三权分立): an account
+holds at most one of them.
+"""
+
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from pwdlib import PasswordHash
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from data.audit import audit
 from data.errors import NotFoundError, StateError
-from data.models import Account, LoginSession, RoleGrant
+from data.models import Account, Division, IncidentClass, LoginSession, RoleGrant
 
-__all__ = ["DESK_ROLES", "SignedIn", "add_account", "log_in", "log_out", "signed_in"]
+__all__ = [
+    "ROLES",
+    "Grant",
+    "account_of",
+    "add_account",
+    "change_password",
+    "disable_account",
+    "enable_account",
+    "grant_role",
+    "grants_of",
+    "revoke_role",
+]
 
-DESK_ROLES = ("planner", "dispatcher", "administrator")
-SESSION_HOURS = 8
-_HASHER = PasswordHash.recommended()
-# Checked when the login is unknown, so that both answers take the same time.
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
+ROLES = (
+    "planner",
+    "reviewer",
+    "dispatcher",
+    "worker",
+    "centre",
+    "auditor",
+    "security",
+    "administrator",
+)
+_SEPARATE = frozenset({"auditor", "security", "administrator"})
+LEAST_PASSWORD = 10
+HASHER = PasswordHash.recommended()
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who is at the desk: login, county, roles, and the token that forms must carry."""
+class Grant:
+    """A role in an area (12-digit code, None for the whole county) for a class (None for all)."""
 
-    login: str
-    name: str
-    county: str
-    roles: frozenset[str]
-    csrf: str
+    role: str
+    division: str | None = None
+    class_code: str | None = None
 
 
 def add_account(
-    session: Session, county: str, login: str, name: str, password: str, roles: tuple[str, ...]
+    session: Session,
+    county: str,
+    login: str,
+    name: str,
+    password: str,
+    grants: tuple[Grant | str, ...] = (),
+    *,
+    actor: str = "system",
 ) -> Account:
-    """Add an account with its roles.
+    """Add an account with its grants; a role's name alone holds in the whole county.
 
     Raises
     ------
-    StateError
-        If the login is taken, a role unknown, or the password shorter than 8.
+    StateError, NotFoundError
+        If the login is taken, the password too simple, or a grant cannot be given.
     """
-    if unknown := set(roles) - set(DESK_ROLES):
-        raise StateError(f"unknown role {min(unknown)!r}; there are: {', '.join(DESK_ROLES)}")
-    if len(password) < 8:
-        raise StateError("the password needs 8 characters or more")
     if session.scalar(select(Account).where(Account.login == login)):
         raise StateError(f"login {login!r} is taken")
-    account = Account(county=county, login=login, name=name, password_hash=_HASHER.hash(password))
+    if not login.strip() or len(login) > 60:
+        raise StateError("a login has 1 to 60 characters")
+    _require_password(login, password)
+    account = Account(county=county, login=login, name=name, password_hash=HASHER.hash(password))
     session.add(account)
     session.flush()
-    session.add_all(RoleGrant(county=county, account_id=account.id, role=role) for role in roles)
+    audit(session, county, actor, "account.add", login)
+    for one in grants:
+        grant_role(session, login, one if isinstance(one, Grant) else Grant(one), actor=actor)
     return account
 
 
-def log_in(session: Session, login: str, password: str) -> str:
-    """Check a password and open a session; return the cookie's token.
+def account_of(session: Session, login: str) -> Account:
+    """The account of a login.
 
     Raises
     ------
     NotFoundError
-        If login and password do not fit, whichever is wrong.
+        If there is none.
     """
-    account = session.scalar(
-        select(Account).where(Account.login == login, Account.disabled_at.is_(None))
-    )
-    fits = _HASHER.verify(password, account.password_hash if account else _NOBODY)
-    if account is None or not fits:
-        raise NotFoundError("login and password do not fit")
-    token = secrets.token_urlsafe(32)
-    session.add(
-        LoginSession(
-            county=account.county,
-            token_hash=_digest(token),
-            account_id=account.id,
-            csrf=secrets.token_urlsafe(32),
-            expires_at=datetime.now(UTC) + timedelta(hours=SESSION_HOURS),
-        )
-    )
-    return token
-
-
-def log_out(session: Session, token: str) -> None:
-    """Close a session."""
-    session.execute(delete(LoginSession).where(LoginSession.token_hash == _digest(token)))
-
-
-def signed_in(session: Session, token: str | None) -> SignedIn | None:
-    """Who a cookie's token belongs to; None where it is unknown or has expired."""
-    if not token:
-        return None
-    found = session.execute(
-        select(LoginSession, Account)
-        .join(Account, Account.id == LoginSession.account_id)
-        .where(
-            LoginSession.token_hash == _digest(token),
-            LoginSession.expires_at > datetime.now(UTC),
-            Account.disabled_at.is_(None),
-        )
-    ).one_or_none()
+    found = session.scalar(select(Account).where(Account.login == login))
     if found is None:
-        return None
-    login, account = found
-    roles = session.scalars(select(RoleGrant.role).where(RoleGrant.account_id == account.id))
-    return SignedIn(account.login, account.name, account.county, frozenset(roles), login.csrf)
+        raise NotFoundError(f"no account {login!r}")
+    return found
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def grants_of(session: Session, account_id: int) -> tuple[Grant, ...]:
+    """What an account may do."""
+    rows = session.execute(
+        select(RoleGrant.role, RoleGrant.division, RoleGrant.class_code)
+        .where(RoleGrant.account_id == account_id)
+        .order_by(RoleGrant.id)
+    )
+    return tuple(Grant(*row) for row in rows)
+
+
+def grant_role(session: Session, login: str, grant: Grant, *, actor: str = "system") -> None:
+    """Give an account a role; what it holds already stays.
+
+    Raises
+    ------
+    NotFoundError
+        If the account, the division or the class is unknown.
+    StateError
+        If the role is unknown, the division lies in another county, or the account would
+        hold two of the roles that are to be separate.
+    """
+    account = account_of(session, login)
+    held = grants_of(session, account.id)
+    if grant.role not in ROLES:
+        raise StateError(f"unknown role {grant.role!r}; there are: {', '.join(ROLES)}")
+    other = ({one.role for one in held} & _SEPARATE) - {grant.role}
+    if other and grant.role in _SEPARATE:
+        raise StateError(f"{login} is {min(other)}: system, security and audit are kept separate")
+    if grant.division is not None:
+        _require_division(session, account.county, grant.division)
+    if grant.class_code is not None and session.get(IncidentClass, grant.class_code) is None:
+        raise NotFoundError(f"no incident class {grant.class_code!r}; see onegrid classes")
+    if grant in held:
+        return
+    session.add(
+        RoleGrant(
+            county=account.county,
+            account_id=account.id,
+            role=grant.role,
+            division=grant.division,
+            class_code=grant.class_code,
+        )
+    )
+    session.flush()
+    audit(session, account.county, actor, "account.grant", login, **_plain(grant))
+
+
+def revoke_role(session: Session, login: str, grant: Grant, *, actor: str = "system") -> None:
+    """Take a role away again.
+
+    Raises
+    ------
+    NotFoundError
+        If the account does not hold it, in that area and class.
+    """
+    account = account_of(session, login)
+    if grant not in grants_of(session, account.id):
+        raise NotFoundError(f"{login} does not hold {grant.role} there")
+    session.execute(
+        delete(RoleGrant).where(
+            RoleGrant.account_id == account.id,
+            RoleGrant.role == grant.role,
+            RoleGrant.division.is_not_distinct_from(grant.division),
+            RoleGrant.class_code.is_not_distinct_from(grant.class_code),
+        )
+    )
+    audit(session, account.county, actor, "account.revoke", login, **_plain(grant))
+
+
+def disable_account(session: Session, login: str, *, actor: str = "system") -> None:
+    """Close an account and its sessions at once; its history stays."""
+    account = account_of(session, login)
+    account.disabled_at = datetime.now(UTC)
+    _close_sessions(session, account)
+    audit(session, account.county, actor, "account.disable", login)
+
+
+def enable_account(session: Session, login: str, *, actor: str = "system") -> None:
+    """Open an account again, whether it was disabled or locked."""
+    account = account_of(session, login)
+    account.disabled_at, account.locked_until, account.failures = None, None, 0
+    audit(session, account.county, actor, "account.enable", login)
+
+
+def change_password(session: Session, login: str, password: str, *, actor: str = "system") -> None:
+    """Set a new password; open sessions end."""
+    account = account_of(session, login)
+    _require_password(login, password)
+    account.password_hash = HASHER.hash(password)
+    account.failures, account.locked_until = 0, None
+    _close_sessions(session, account)
+    audit(session, account.county, actor, "account.password", login)
+
+
+def _close_sessions(session: Session, account: Account) -> None:
+    session.execute(delete(LoginSession).where(LoginSession.account_id == account.id))
+
+
+def _require_division(session: Session, county: str, code: str) -> None:
+    division = session.get(Division, code)
+    if division is None:
+        raise NotFoundError(f"no division {code!r}")
+    if division.county != county:
+        raise StateError(f"division {code} is not in county {county}")
+
+
+def _require_password(login: str, password: str) -> None:
+    kinds = sum(
+        any(map(test, password))
+        for test in (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
+    )
+    if len(password) < LEAST_PASSWORD or kinds < 2:
+        raise StateError(
+            f"the password needs {LEAST_PASSWORD} characters of two kinds or more "
+            "(small, capital, digits, others)"
+        )
+    if login.lower() in password.lower() and len(login) >= len(password) / 2:
+        raise StateError("the password holds little more than the login")
+
+
+def _plain(grant: Grant) -> dict[str, str | None]:
+    return {"role": grant.role, "division": grant.division, "class": grant.class_code}

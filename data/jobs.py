@@ -79,8 +79,8 @@ def files_of(jobs_dir: Path, job: AssignJob) -> JobFiles:
     return JobFiles(folder, folder / f"source{suffix}", folder / f"assigned{out}")
 
 
-def find_job(session: Session, county: str, number: int) -> AssignJob:
-    """A job of a county.
+def find_job(session: Session, county: str, number: int, *, author: str) -> AssignJob:
+    """A job that somebody has started; nobody else sees its tables.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def find_job(session: Session, county: str, number: int) -> AssignJob:
         If there is none, or its files have been deleted.
     """
     job = session.get(AssignJob, number)
-    if job is None or job.county != county:
+    if job is None or (job.county, job.author) != (county, author):
         raise NotFoundError(f"county {county} has no job {number}; jobs end after {KEEP_HOURS} h")
     return job
 

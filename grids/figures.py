@@ -6,28 +6,30 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from data.scope import Scope
+
 __all__ = ["community_figures", "drafts", "grid_figures", "gridworkers", "profiles", "teams"]
 
 Rows = Sequence[Row[Any]]
 
 
-def community_figures(session: Session, county: str) -> Rows:
-    """Per community: code, name, grids, households, smallest and largest grid."""
+def community_figures(session: Session, scope: Scope) -> Rows:
+    """Per community of an area: code, name, grids, households, smallest and largest grid."""
     return session.execute(
         text(
             "SELECT division.code, division.name, count(*) AS grids, "
             "sum(grid.households) AS households, min(grid.households) AS least, "
             "max(grid.households) AS most FROM grid "
             "JOIN division ON division.code = grid.community "
-            "WHERE grid.county = :county AND grid.valid @> now() "
-            "GROUP BY division.code ORDER BY division.code"
+            "WHERE grid.county = :county AND grid.community ^@ ANY (:prefixes) "
+            "AND grid.valid @> now() GROUP BY division.code ORDER BY division.code"
         ),
-        {"county": county},
+        scope.parameters,
     ).all()
 
 
-def grid_figures(session: Session, county: str) -> Rows:
-    """Per grid: code, name, kind, households, area, compactness, blocks, gridworkers."""
+def grid_figures(session: Session, scope: Scope) -> Rows:
+    """Per grid of an area: code, name, kind, households, area, compactness, blocks, gridworkers."""
     return session.execute(
         text(
             "SELECT grid.code, grid.name, grid.kind, grid.households, "
@@ -38,9 +40,10 @@ def grid_figures(session: Session, county: str) -> Rows:
             "(SELECT string_agg(person.name, '、' ORDER BY person.id) FROM responsibility "
             " JOIN person ON person.id = person_id WHERE responsibility.grid_id = grid.id "
             " AND responsibility.valid @> now()) AS workers "
-            "FROM grid WHERE grid.county = :county AND grid.valid @> now() ORDER BY grid.code"
+            "FROM grid WHERE grid.county = :county AND grid.community ^@ ANY (:prefixes) "
+            "AND grid.valid @> now() ORDER BY grid.code"
         ),
-        {"county": county},
+        scope.parameters,
     ).all()
 
 

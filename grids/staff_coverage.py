@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from data.scope import Scope
 from grids.places import GridFacts, division_keys
 from grids.responsibility.records import AreaKey, Moment, Post
 from grids.responsibility.staff import Staff
@@ -62,6 +63,14 @@ class Coverage:
     roles: tuple[str, ...]
     missing: dict[str, tuple[str, ...]]
     problems: tuple[Problem, ...]
+
+    def within(self, scope: Scope) -> "Coverage":
+        """The part that concerns an area; what belongs to none, such as a beat, is the county's."""
+        if scope.is_whole:
+            return self
+        missing = {code: lacks for code, lacks in self.missing.items() if scope.covers(code)}
+        mine = [p for p in self.problems if p.area.isdigit() and scope.covers(p.area)]
+        return replace(self, missing=missing, problems=tuple(mine))
 
 
 def staff_coverage(

@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from api.cli import answers, cluster, imports, plans, roads, serving, staff, work
+from api.cli import answers, cluster, imports, plans, roads, serving, staff, users, work
 from api.cli.context import app
 from data.errors import ClusterError, DatabaseError
 from gis.errors import OneGridError
@@ -20,6 +20,8 @@ app.add_typer(cluster.app, name="db")
 app.add_typer(imports.app, name="import")
 app.add_typer(plans.app, name="plan")
 app.add_typer(staff.app, name="staff")
+app.add_typer(users.user_app, name="user")
+app.add_typer(users.audit_app, name="audit")
 answers.register(app)
 roads.register(app)
 work.register(app)

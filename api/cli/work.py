@@ -1,4 +1,4 @@
-"""``onegrid dispatch``, ``map``, ``user``, ``classes``."""
+"""``onegrid dispatch``, ``map``, ``classes``."""
 
 import json
 from dataclasses import asdict
@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from api.cli.roads import live_roads
-from data.accounts import add_account
 from data.incidents import find_incident, incidents_waiting
 from data.models import Incident, IncidentClass
 from data.roads import held_closures
+from data.scope import Scope
 from data.settings import DEMO_COUNTY, Settings
 from maps.city_map import MapRequest, city_map
 from maps.dispatch_map import dispatch_map
@@ -32,7 +32,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (dispatch, classes, user):
+    for command in (dispatch, classes):
         app.command()(command)
     app.command("map")(draw_map)
 
@@ -124,7 +124,7 @@ def draw_map(
         if incident is not None:
             shown: Incident | None = find_incident(session, chosen, incident)
         else:
-            shown = next(iter(incidents_waiting(session, chosen, limit=1)), None)
+            shown = next(iter(incidents_waiting(session, Scope.whole(chosen), limit=1)), None)
         place, route = _way_to(session, settings, chosen, shown)
         words = texts(lang)
         note = words("Demonstration city: places, people and incidents are fictional.")
@@ -162,19 +162,3 @@ def classes(*, as_json: AsJson = False) -> None:
     facts = [{"code": r.code, "name": r.name, "role": r.responder_role} for r in rows]
     lines = "\n".join(f"{r['code']}  {r['name']}  {r['role']}" for r in facts)
     emit(facts, lines, as_json=as_json)
-
-
-def user(
-    login: Annotated[str, typer.Argument(help="Name to sign in with.")],
-    *,
-    role: Annotated[list[str], typer.Option(help="planner, dispatcher or administrator.")],
-    county: County = None,
-) -> None:
-    """Add an account; the password is asked for, or read from standard input."""
-    settings = Settings()
-    password = typer.prompt("password", hide_input=True)
-    with ready_database(settings).session() as session:
-        add_account(
-            session, county_or_default(settings, county), login, login, password, tuple(role)
-        )
-    console.print(f"added: {login}", markup=False)

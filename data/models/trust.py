@@ -1,8 +1,8 @@
-"""Trust: accounts, their roles and sessions, and the audit log."""
+"""Trust: accounts, their grants and sessions, and the audit log."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, String, UniqueConstraint
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Json, Now
@@ -21,13 +21,25 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str] = mapped_column(String(200))
     disabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # Wrong passwords in a row, and until when no password is looked at.
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class RoleGrant(Base):
-    """A desk role that an account holds in an area; null area means the whole county."""
+    """A role that an account holds in an area; no area is the whole county, no class is all."""
 
     __tablename__ = "role_grant"
-    __table_args__ = (UniqueConstraint("account_id", "role", "division"),)
+    __table_args__ = (
+        Index(
+            "uq_role_grant",
+            "account_id",
+            "role",
+            text("coalesce(division, '')"),
+            text("coalesce(class_code, '')"),
+            unique=True,
+        ),
+    )
 
     id: Mapped[BigId]
     account_id: Mapped[int] = mapped_column(
@@ -35,6 +47,7 @@ class RoleGrant(Base):
     )
     role: Mapped[str] = mapped_column(String(30))
     division: Mapped[str | None] = mapped_column(ForeignKey("division.code"))
+    class_code: Mapped[str | None] = mapped_column(ForeignKey("incident_class.code"))
 
 
 class LoginSession(Base):
@@ -48,15 +61,23 @@ class LoginSession(Base):
     )
     csrf: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    seen_at: Mapped[Now]
 
 
 class AuditLog(Base):
-    """Who did what; a trigger refuses change and deletion."""
+    """Who saw and did what; each entry holds a hash over itself and the one before.
+
+    A trigger numbers, dates and chains the entries of a county, others refuse change and
+    deletion.
+    """
 
     __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_county", "county", "id"),)
 
     id: Mapped[BigId]
     at: Mapped[Now]
     actor: Mapped[str] = mapped_column(String(100))
     action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(String(200), server_default="")
     detail: Mapped[Json]
+    hash: Mapped[str] = mapped_column(String(64), server_default="")

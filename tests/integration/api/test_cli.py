@@ -76,11 +76,23 @@ def test_map_is_one_file_that_needs_nothing(onegrid, tmp_path: Path) -> None:
     assert '<link rel="stylesheet"' not in page
 
 
-def test_an_account_is_added_with_a_password_from_standard_input(onegrid, monkeypatch) -> None:
+def test_accounts_are_kept_on_the_command_line_and_the_log_knows(onegrid, monkeypatch) -> None:
     monkeypatch.setattr("typer.prompt", lambda *_, **__: "long enough")
-    onegrid("user", "ada", "--role", "planner")
-    assert "taken" in onegrid("user", "ada", "--role", "planner", code=1)
-    assert "unknown role" in onegrid("user", "bob", "--role", "king", code=1)
+    onegrid("user", "add", "ada", "--role", "planner", "--area", "990100001000")
+    onegrid("user", "grant", "ada", "dispatcher")
+    onegrid("user", "revoke", "ada", "planner", code=1)
+    onegrid("user", "revoke", "ada", "planner", "--area", "990100001000")
+    onegrid("user", "password", "ada")
+    onegrid("user", "disable", "ada")
+    assert "disabled; dispatcher" in onegrid("user", "list")
+    onegrid("user", "enable", "ada")
+    assert "no account" in onegrid("user", "disable", "eve", code=1)
+    shown = onegrid("audit", "show")
+    for action in ("add", "grant", "revoke", "password", "disable", "enable"):
+        assert f"command line: account.{action} ada" in shown
+    head = json.loads(onegrid("audit", "verify", "--json"))["head"]
+    onegrid("audit", "verify", "--head", head)
+    onegrid("audit", "verify", "--head", "0" * 64, code=1)
 
 
 def test_classes_and_the_address_of_the_database_are_told(onegrid) -> None:

@@ -9,6 +9,7 @@ from data.database import Database
 from data.errors import NotFoundError, StateError
 from data.importing import import_addresses, import_osm
 from data.models import Edit, Generation, Grid
+from data.scope import Scope
 from data.settings import DEMO_COUNTY as COUNTY
 from data.store import upsert
 from grids.assign import assign_incidents
@@ -36,7 +37,9 @@ def test_the_published_city_holds_every_rule(city: Database) -> None:
     with city.session() as session:
         assert_plan_holds(session, COUNTY)
         assert_incidents_placed(session, COUNTY)
-        assert sum(row.households for row in community_figures(session, COUNTY)) == 12_000
+        assert (
+            sum(row.households for row in community_figures(session, Scope.whole(COUNTY))) == 12_000
+        )
 
 
 def test_codes_are_fifteen_digits_under_their_community(city: Database) -> None:
@@ -140,7 +143,7 @@ def test_joining_staff_again_changes_nothing(city: Database) -> None:
     with city.session() as session:
         again = join_staff(session, COUNTY)
         assert (again.begun, again.ended, again.without_area) == (0, 0, ())
-        assert all(row.workers for row in grid_figures(session, COUNTY))
+        assert all(row.workers for row in grid_figures(session, Scope.whole(COUNTY)))
 
 
 def test_staff_follow_a_new_plan_with_dates(city: Database) -> None:
@@ -148,7 +151,7 @@ def test_staff_follow_a_new_plan_with_dates(city: Database) -> None:
         publish(session, COUNTY, draw_draft(session, COUNTY, seed=31))
         report = join_staff(session, COUNTY)
         assert report.begun == report.ended > 0 or report.begun > 0
-        assert all(row.workers for row in grid_figures(session, COUNTY))
+        assert all(row.workers for row in grid_figures(session, Scope.whole(COUNTY)))
         held = session.execute(
             text(
                 "SELECT count(*) FROM responsibility JOIN grid ON grid.id = grid_id "

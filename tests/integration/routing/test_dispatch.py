@@ -8,6 +8,7 @@ from data.errors import NotFoundError, StateError
 from data.incidents import incidents_waiting
 from data.models import Dispatch, Incident
 from data.positions import purge_positions
+from data.scope import Scope
 from data.settings import DEMO_COUNTY as COUNTY
 from routing.dispatch import recommend, send
 from routing.live import LiveRoads
@@ -45,7 +46,7 @@ def test_off_duty_stale_and_busy_are_told_apart(city: Database, roads: LiveRoads
             text("UPDATE position SET at = now() - interval '1 hour' WHERE person_id = :p"),
             {"p": second},
         )
-        incident = incidents_waiting(session, COUNTY)[0]
+        incident = incidents_waiting(session, Scope.whole(COUNTY))[0]
         send(session, COUNTY, incident.id, third, actor="test")
         advice = recommend(session, roads, COUNTY, PLACE, "E01")
         reasons = {left.person_id: left.reason for left in advice.left_out}
@@ -63,7 +64,7 @@ def test_stale_positions_are_deleted_and_none_is_kept_beside(city: Database) -> 
 
 def test_an_incident_is_dispatched_once_whoever_is_quicker(city: Database) -> None:
     with city.session() as session:
-        incident = incidents_waiting(session, COUNTY)[0].id
+        incident = incidents_waiting(session, Scope.whole(COUNTY))[0].id
         people = session.scalars(
             text("SELECT id FROM person WHERE role = 'gridworker' ORDER BY id LIMIT 8")
         ).all()
@@ -86,7 +87,7 @@ def test_an_incident_is_dispatched_once_whoever_is_quicker(city: Database) -> No
 
 def test_a_person_goes_to_one_incident_at_a_time(city: Database) -> None:
     with city.session() as session:
-        one, two, *_ = incidents_waiting(session, COUNTY)
+        one, two, *_ = incidents_waiting(session, Scope.whole(COUNTY))
         person = session.execute(text("SELECT min(id) FROM person")).scalar_one()
         send(session, COUNTY, one.id, person, actor="test")
     with pytest.raises(StateError, match="already on the way"), city.session() as session:
@@ -98,7 +99,7 @@ def test_a_person_goes_to_one_incident_at_a_time(city: Database) -> None:
 @pytest.mark.parametrize(("incident", "person"), [(10**9, 1), (None, 10**9)])
 def test_what_is_not_held_is_named(city: Database, incident: int | None, person: int) -> None:
     with city.session() as session:
-        number = incident or incidents_waiting(session, COUNTY)[0].id
+        number = incident or incidents_waiting(session, Scope.whole(COUNTY))[0].id
         with pytest.raises(NotFoundError, match="1000000000"):
             send(session, COUNTY, number, person, actor="test")
 

@@ -1,0 +1,173 @@
+"""``onegrid user`` and ``onegrid audit``: accounts, their grants, and who did what."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+
+from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from data import accounts
+from data.accounts import ROLES, Grant
+from data.audit import entries, verify
+from data.models import Account
+from data.settings import Settings
+
+__all__ = ["audit_app", "user_app"]
+
+user_app = typer.Typer(no_args_is_help=True, help="Accounts, and what they may do where.")
+audit_app = typer.Typer(no_args_is_help=True, help="Who saw and did what; the log's chain.")
+
+Login = Annotated[str, typer.Argument(help="Name to sign in with.")]
+Area = Annotated[
+    str | None, typer.Option(help="12-digit code of a town or community; else the county.")
+]
+ClassCode = Annotated[
+    str | None, typer.Option("--class", help="Incident class; else all. See onegrid classes.")
+]
+RoleName = Annotated[str, typer.Argument(help=", ".join(ROLES))]
+# The command line is the operator's; the log says so.
+_ACTOR = "command line"
+
+
+@user_app.command()
+def add(
+    login: Login,
+    *,
+    role: Annotated[list[str], typer.Option(help=f"{', '.join(ROLES)}; may be given again.")],
+    area: Area = None,
+    class_code: ClassCode = None,
+    name: Annotated[str | None, typer.Option(help="Shown to others; the login by default.")] = None,
+    county: County = None,
+) -> None:
+    """Add an account; the password is asked for, or read from standard input."""
+    settings = Settings()
+    grants = tuple(Grant(one, area, class_code) for one in role)
+    password = typer.prompt("password", hide_input=True)
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        accounts.add_account(session, chosen, login, name or login, password, grants, actor=_ACTOR)
+    console.print(f"added: {login}", markup=False)
+
+
+@user_app.command()
+def grant(login: Login, role: RoleName, *, area: Area = None, class_code: ClassCode = None) -> None:
+    """Give an account a role, in an area, for a class of incidents."""
+    with ready_database(Settings()).session() as session:
+        accounts.grant_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
+    console.print(f"{login} is {role}", markup=False)
+
+
+@user_app.command()
+def revoke(
+    login: Login, role: RoleName, *, area: Area = None, class_code: ClassCode = None
+) -> None:
+    """Take a role away again."""
+    with ready_database(Settings()).session() as session:
+        accounts.revoke_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
+    console.print(f"{login} is no longer {role}", markup=False)
+
+
+@user_app.command()
+def disable(login: Login) -> None:
+    """Close an account and its sessions; what it did stays in the log."""
+    with ready_database(Settings()).session() as session:
+        accounts.disable_account(session, login, actor=_ACTOR)
+    console.print(f"disabled: {login}", markup=False)
+
+
+@user_app.command()
+def enable(login: Login) -> None:
+    """Open an account that was disabled or locked."""
+    with ready_database(Settings()).session() as session:
+        accounts.enable_account(session, login, actor=_ACTOR)
+    console.print(f"enabled: {login}", markup=False)
+
+
+@user_app.command()
+def password(login: Login) -> None:
+    """Set a new password; it is asked for, or read from standard input."""
+    new = typer.prompt("password", hide_input=True)
+    with ready_database(Settings()).session() as session:
+        accounts.change_password(session, login, new, actor=_ACTOR)
+    console.print(f"changed: {login}", markup=False)
+
+
+@user_app.command("list")
+def list_accounts(*, county: County = None, as_json: AsJson = False) -> None:
+    """List accounts and their grants."""
+    settings = Settings()
+    with ready_database(settings).session() as session:
+        chosen = county_or_default(settings, county)
+        held = session.scalars(
+            select(Account).where(Account.county == chosen).order_by(Account.login)
+        ).all()
+        facts: list[dict[str, Any]] = [
+            {
+                "login": one.login,
+                "name": one.name,
+                "disabled": one.disabled_at,
+                "locked_until": one.locked_until,
+                "grants": [asdict(held) for held in accounts.grants_of(session, one.id)],
+            }
+            for one in held
+        ]
+    lines = [f"{one['login']:20} {_told(one)}" for one in facts]
+    emit(facts, "\n".join(lines) or "no account", as_json=as_json)
+
+
+def _told(facts: dict[str, Any]) -> str:
+    told = [" ".join(filter(None, one.values())) for one in facts["grants"]]
+    return ("disabled; " if facts["disabled"] else "") + (", ".join(told) or "no role")
+
+
+@audit_app.command()
+def show(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 50,
+    county: County = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the newest entries."""
+    settings = Settings()
+    with ready_database(settings).session() as session:
+        facts = [
+            {
+                "id": one.id,
+                "at": one.at,
+                "actor": one.actor,
+                "action": one.action,
+                "subject": one.subject,
+                "detail": one.detail,
+            }
+            for one in entries(session, county_or_default(settings, county), limit=limit)
+        ]
+    lines = [
+        f"{one['id']} {one['at']:%Y-%m-%d %H:%M:%S} {one['actor']}: "
+        f"{one['action']} {one['subject']}"
+        for one in facts
+    ]
+    emit(facts, "\n".join(lines) or "nothing is noted", as_json=as_json)
+
+
+@audit_app.command("verify")
+def verify_chain(
+    *,
+    head: Annotated[
+        str | None, typer.Option(help="Hash kept from an earlier check: is it still there?")
+    ] = None,
+    county: County = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that no entry was changed, taken out or cut off; exit code 1 where one was."""
+    settings = Settings()
+    with ready_database(settings).session() as session:
+        found = verify(session, county_or_default(settings, county), head=head)
+    whole = found.broken_at is None and found.holds_head
+    text = f"{found.entries} entries, head {found.head}"
+    if found.broken_at is not None:
+        text = f"the chain is broken at entry {found.broken_at}"
+    elif not found.holds_head:
+        text = f"the entry with hash {head} is gone: the log was cut off"
+    emit(asdict(found), text, as_json=as_json)
+    raise typer.Exit(0 if whole else 1)

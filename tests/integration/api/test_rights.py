@@ -1,0 +1,178 @@
+"""Every endpoint × every role × inside and outside the role's area."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from api import create_app
+from data.accounts import ROLES, Grant, add_account
+from data.database import Database
+from data.settings import Settings
+
+PASSWORD = "a long Password"
+COUNTY = "990100"
+INSIDE, OUTSIDE = "990100001001", "990100001004"
+# Anybody: what a resident sees, and signing in.
+OPEN = {
+    "GET /",
+    "GET /docs",
+    "GET /card",
+    "GET /maps/card",
+    "GET /healthz",
+    "GET /login",
+    "POST /login",
+    "POST /logout",
+    "GET /api/v1/who",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An endpoint, who may use it, and whether what it is about lies in an area."""
+
+    route: str
+    roles: frozenset[str]
+    area: bool = False
+    form: str | None = None
+    body: str | None = None
+
+
+def case(route: str, roles: str, *, area: bool = False, **how: str) -> Case:
+    return Case(route, frozenset(roles.split()), area, **how)
+
+
+# What stands in braces is filled in for each area.
+CASES = [
+    case("GET /planner", "planner"),
+    case("GET /maps/planner", "planner"),
+    case("GET /planner/coverage", "planner"),
+    case("GET /maps/coverage", "planner"),
+    case("POST /planner/drafts", "planner", form="profile=tongliao&seed=1"),
+    case("POST /planner/drafts/{draft}/publish", "planner", form=""),
+    case("GET /dispatch?incident={incident}", "dispatcher", area=True),
+    case("GET /maps/dispatch?incident={incident}", "dispatcher", area=True),
+    case("POST /dispatch/{incident}/send", "dispatcher", area=True, form="person=0"),
+    case("POST /api/v1/assign", "dispatcher", body='{"crs": "EPSG:4326", "rows": []}'),
+    case(
+        "POST /api/v1/assign/shares",
+        "dispatcher",
+        body='{"crs": "EPSG:4326", "geometry": {"type": "Point", "coordinates": [122.31, 43.575]}}',
+    ),
+    case("POST /api/v1/assign/jobs", "dispatcher"),
+    case("GET /api/v1/assign/jobs/{job}", "dispatcher"),
+    case("GET /api/v1/assign/jobs/{job}/result", "dispatcher"),
+]
+
+
+@pytest.fixture
+def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def things(city: Database) -> dict[str, dict[str, int]]:
+    """For each area, something of it to ask for."""
+    with city.session() as session:
+        for role in ROLES:
+            grants = (Grant(role, INSIDE),)
+            add_account(session, COUNTY, f"a-{role}", role, PASSWORD, grants)
+        query = text(
+            "SELECT max(incident.id) FROM incident JOIN grid ON grid.id = grid_id "
+            "WHERE community = :code AND state = 'accepted'"
+        )
+        return {
+            code: {"incident": session.scalar(query, {"code": code}), "draft": 0, "job": 0}
+            for code in (INSIDE, OUTSIDE)
+        }
+
+
+def paths(web: TestClient) -> set[str]:
+    """Every route of the application, without the values in its path."""
+    found = set()
+    for route in web.app.routes:
+        inner = getattr(route, "original_router", None)
+        for one in inner.routes if inner is not None else [route]:
+            methods = getattr(one, "methods", None) or ()
+            found |= {f"{method} {one.path}" for method in methods if method != "HEAD"}
+    return found
+
+
+def ask(web: TestClient, one: Case, values: dict[str, int], csrf: str) -> int:
+    method, path = one.route.format(**values).split(" ", 1)
+    how: dict = {"headers": {"X-CSRF-Token": csrf}, "follow_redirects": False}
+    if one.form is not None:
+        fields = [pair.split("=") for pair in f"{one.form.format(**values)}".split("&") if pair]
+        how["data"] = dict(fields) | {"csrf": csrf}
+    if one.body is not None:
+        how["json"] = json.loads(one.body)
+    return web.request(method, path, **how).status_code
+
+
+def sign_in(web: TestClient, city: Database, login: str) -> str:
+    answer = web.post("/login", data={"login": login, "password": PASSWORD}, follow_redirects=False)
+    assert answer.status_code == 303
+    with city.session() as session:
+        return session.scalar(
+            text(
+                "SELECT csrf FROM session JOIN account ON account.id = account_id "
+                "WHERE login = :login"
+            ),
+            {"login": login},
+        )
+
+
+def shape(route: str) -> str:
+    """The route with its values' names taken out."""
+    path = route.split("?", maxsplit=1)[0]
+    return "/".join("*" if part.startswith("{") else part for part in path.split("/"))
+
+
+def test_every_endpoint_stands_in_the_table(web: TestClient) -> None:
+    known = {shape(one.route) for one in CASES} | OPEN
+    real = {shape(path) for path in paths(web)}
+    fixed = {"GET /openapi.json"}
+    assert {one for one in real - known - fixed if not one.endswith("*/result")} - {
+        "GET /api/v1/assign/jobs/*/*"
+    } == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_do_what_the_table_says_in_its_area(
+    web: TestClient, city: Database, things: dict, role: str
+) -> None:
+    csrf = sign_in(web, city, f"a-{role}")
+    for one in CASES:
+        inside = ask(web, one, things[INSIDE], csrf)
+        if role not in one.roles:
+            assert inside == 403, (role, one.route)
+            continue
+        assert inside not in {401, 403, 500}, (role, one.route, inside)
+        if one.area:
+            assert ask(web, one, things[OUTSIDE], csrf) in {403, 404}, (role, one.route)
+
+
+def test_nobody_may_do_anything_unless_signed_in(web: TestClient, things: dict) -> None:
+    for one in CASES:
+        status = ask(web, one, things[INSIDE], "")
+        assert status in {303, 401}, (one.route, status)
+        if status == 303:
+            assert one.route.split()[1].startswith(("/planner", "/dispatch", "/maps"))
+
+
+def test_what_was_seen_is_noted(web: TestClient, city: Database, things: dict) -> None:
+    sign_in(web, city, "a-dispatcher")
+    number = things[INSIDE]["incident"]
+    assert web.get(f"/dispatch?incident={number}").status_code == 200
+    with city.session() as session:
+        rows = session.execute(
+            text("SELECT action, subject FROM audit_log WHERE actor = 'a-dispatcher' ORDER BY id")
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("login", ""),
+        ("see", f"/dispatch?incident={number}"),
+    ]
