@@ -1,0 +1,42 @@
+"""Redrawing: the operations by which a planner changes a draft, and what they bring about; pure.
+
+A draft's state is the assignment of blocks to grids of the communities that it touches
+(`DraftState`). `apply` does one operation or refuses it with the place; `resolve` asks the
+engines first where one is needed; `consequences` says what a change means.
+"""
+
+from grids.redraw.apply import apply
+from grids.redraw.community import CommunityBlocks, CommunityGround, Dwellings, GridHolder
+from grids.redraw.consequences import Limits, changes, moves, warnings
+from grids.redraw.errors import EditRefusedError
+from grids.redraw.operations import communities_of, operation_from_json, operation_to_json
+from grids.redraw.plan import (
+    CommunityPlan,
+    DraftState,
+    GridFigures,
+    PlannedGrid,
+    PlannedPost,
+)
+from grids.redraw.resolve import resolve
+
+__all__ = [
+    "CommunityBlocks",
+    "CommunityGround",
+    "CommunityPlan",
+    "DraftState",
+    "Dwellings",
+    "EditRefusedError",
+    "GridFigures",
+    "GridHolder",
+    "Limits",
+    "PlannedGrid",
+    "PlannedPost",
+    "apply",
+    "changes",
+    "communities_of",
+    "moves",
+    "operation_from_json",
+    "operation_to_json",
+    "resolve",
+    "warnings",
+]
