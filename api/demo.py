@@ -17,8 +17,9 @@ from data.models import Account, Division
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from grids.assign import assign_incidents
-from grids.plan import draw_draft, rules_of
-from grids.publish import publish
+from grids.generations import rules_of
+from grids.plan import draw_draft
+from grids.publishing import publish
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
 from routing.errors import NetworkError

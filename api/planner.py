@@ -13,7 +13,7 @@ from data.models import Team
 from data.sessions import SignedIn
 from grids.figures import community_figures, drafts, grid_figures, profiles, teams
 from grids.plan import check_draft, draw_draft
-from grids.publish import publish
+from grids.publishing import publish
 from grids.staff_coverage import Coverage, staff_coverage
 from grids.staffing import join_staff
 from maps.city_map import MapRequest, city_map
@@ -32,14 +32,14 @@ def page(
     request: Request, db: Db, who: Planner, grid: Annotated[str, Query(max_length=20)] = ""
 ) -> str:
     """Figures per community and grid, drafts, and the map."""
-    county, scope = county_of(request), who.scope("planner")
+    scope = who.scope("planner")
     return render(
         request,
         "planner.html",
         communities=community_figures(db, scope),
         grids=grid_figures(db, scope),
         chosen=grid,
-        drafts=drafts(db, county),
+        drafts=drafts(db, scope),
         profiles=profiles(db),
     )
 

@@ -20,9 +20,9 @@ from data.presets import seed_presets
 from gis.crs import LocalProjection
 from grids.blocks import Blocks
 from grids.borders import Borders, draw_borders, with_ferries
+from grids.generations import rules_of
 from grids.ground import Ground, load_blocks, load_lines
 from grids.partition._pieces import find_pieces
-from grids.plan import rules_of
 
 __all__ = [
     "Case",
@@ -162,7 +162,7 @@ def _city(database: Database, name: str) -> Case:
             importing.import_households(session, units_path, county=county)
         ground = Ground.load(session, county)
         stored = load_blocks(session, county, ground, rules_of(session, "tongliao"))
-        lines = load_lines(session, county, ground)
+        lines = load_lines(session, county, ground.local)
     blocks = Blocks.of(
         stored.polygons_m, stored.community, zone=stored.zone, households=stored.households
     )

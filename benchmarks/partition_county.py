@@ -19,7 +19,7 @@ from benchmarks._county import TONGLIAO_SIDE, make_county
 from data.database import Database
 from data.presets import seed_presets
 from grids.plan import draw
-from grids.publish import publish
+from grids.publishing import publish
 
 COUNTY = "990500"
 BAR_S = 600.0

@@ -2,7 +2,14 @@
 
 from gis.errors import OneGridError
 
-__all__ = ["ClusterError", "DatabaseError", "NotFoundError", "SourceError", "StateError"]
+__all__ = [
+    "ClusterError",
+    "DatabaseError",
+    "NotFoundError",
+    "SourceError",
+    "StaleError",
+    "StateError",
+]
 
 
 class ClusterError(OneGridError):
@@ -23,3 +30,7 @@ class NotFoundError(OneGridError):
 
 class StateError(OneGridError):
     """An operation that the present state does not allow (no plan published, already closed)."""
+
+
+class StaleError(OneGridError):
+    """A change made on a state that is no longer the present one: load it again."""

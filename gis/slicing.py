@@ -205,7 +205,8 @@ def _require_line(line: Any) -> Float:
 
 def _edges(shapes: Geometries) -> Float:
     """Edges of polygons, each once, from the lesser end on; shape (s, 4)."""
-    xy, ring = shapely.get_coordinates(shapely.get_rings(shapes), return_index=True)
+    rings = shapely.get_rings(shapely.get_parts(shapes))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     start, end = xy[:-1][same], xy[1:][same]
     flip = (start[:, 0] > end[:, 0]) | ((start[:, 0] == end[:, 0]) & (start[:, 1] > end[:, 1]))

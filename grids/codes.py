@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.errors import StateError
 
-__all__ = ["LAST_SEQUENCE", "new_codes", "reading_order"]
+__all__ = ["LAST_SEQUENCE", "new_codes", "own_name", "reading_order", "usual_name"]
 
 LAST_SEQUENCE = 999
 
@@ -61,3 +61,27 @@ def new_codes(community: str, count: int, last: int) -> list[str]:
     if last + count > LAST_SEQUENCE:
         raise StateError(f"community {community} has no {count} grid codes left after {last}")
     return [f"{community}{number:03d}" for number in range(last + 1, last + count + 1)]
+
+
+def usual_name(community: str, code: str) -> str:
+    """The name of a grid that was given none.
+
+    Examples
+    --------
+    >>> usual_name("东街社区", "990100001001007")
+    '东街社区第7网格'
+    """
+    return f"{community}第{int(code[12:])}网格"
+
+
+def own_name(name: str, community: str, code: str) -> str:
+    """A grid's name where it was given one, empty where the name only follows from the code.
+
+    Examples
+    --------
+    >>> own_name("东苑", "东街社区", "990100001001007")
+    '东苑'
+    >>> own_name("东街社区第7网格", "东街社区", "990100001001007")
+    ''
+    """
+    return "" if name == usual_name(community, code) else name

@@ -61,21 +61,23 @@ def gridworkers(session: Session, county: str) -> dict[str, int]:
     return {row.code: row.workers for row in rows}
 
 
-def drafts(session: Session, county: str) -> Rows:
-    """Drafts, newest first: id, author, when, profile, seed, grids, and whether the base fits."""
+def drafts(session: Session, scope: Scope) -> Rows:
+    """Drafts of an area that are not published, newest first, and whether their base fits."""
     return session.execute(
         text(
-            "SELECT generation.id, generation.author, created_at, profile.name AS profile, "
-            "edit.arguments ->> 'seed' AS seed, "
-            "jsonb_array_length(edit.arguments -> 'grids') AS grids, "
-            "base_id IS NOT DISTINCT FROM (SELECT id FROM generation AS now "
-            " WHERE now.county = generation.county AND now.valid @> now()) AS fits "
-            "FROM generation JOIN edit ON edit.generation_id = generation.id "
-            "JOIN profile ON profile.code = edit.arguments ->> 'profile' "
-            "WHERE generation.county = :county AND state = 'draft' "
-            "AND edit.position = 1 ORDER BY generation.id DESC LIMIT 20"
+            "SELECT draft.id, draft.state, draft.title, draft.author, draft.area, "
+            "draft.created_at, draft.head, draft.version, profile.name AS profile, "
+            "division.name AS area_name, "
+            "(SELECT count(*) FROM draft_grid WHERE generation_id = draft.id) AS grids, "
+            "draft.base_id IS NOT DISTINCT FROM (SELECT id FROM generation AS latest "
+            " WHERE latest.county = draft.county AND upper_inf(latest.valid)) AS fits "
+            "FROM generation AS draft JOIN profile ON profile.code = draft.profile "
+            "LEFT JOIN division ON division.code = draft.area WHERE draft.county = :county "
+            "AND draft.area ^@ ANY (:prefixes) "
+            "AND draft.state IN ('draft', 'review', 'approved') "
+            "ORDER BY draft.id DESC LIMIT 50"
         ),
-        {"county": county},
+        scope.parameters,
     ).all()
 
 

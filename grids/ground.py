@@ -47,15 +47,25 @@ _BARRIERS = text(
     # Statistical units are drawn along streets and lanes that the extract may lack.
     "UNION ALL SELECT ST_AsBinary(ST_Boundary(geom)) FROM household_unit WHERE county = :county"
 )
-_LINES = {
-    "streets": "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
-    "AND kind = ANY(:kinds) AND NOT bridge AND NOT tunnel",
-    "barriers": "SELECT ST_AsBinary(geom) FROM railway WHERE county = :county "
-    "AND NOT bridge AND NOT tunnel UNION ALL SELECT ST_AsBinary(CASE WHEN ST_Dimension(geom) = 2 "
+_SHORES = (
     "THEN ST_Boundary(geom) ELSE geom END) FROM water WHERE county = :county "
-    "AND kind IN ('river', 'canal', 'water', 'lake', 'riverbank')",
-    "crossings": "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
-    "AND kind NOT IN ('motorway', 'motorway_link', 'trunk_link')",
+    "AND kind IN ('river', 'canal', 'water', 'lake', 'riverbank')"
+)
+# Where only a community's are asked for: those that meet its bounds.
+_NEAR = "(CAST(:near AS text) IS NULL OR geom && (SELECT geom FROM division WHERE code = :near))"
+_LINES = {
+    "streets": (
+        "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
+        "AND kind = ANY(:kinds) AND NOT bridge AND NOT tunnel"
+    ),
+    "barriers": (
+        "SELECT ST_AsBinary(geom) FROM railway WHERE county = :county AND NOT bridge AND NOT tunnel"
+    ),
+    "shores": "SELECT ST_AsBinary(CASE WHEN ST_Dimension(geom) = 2 " + _SHORES,
+    "crossings": (
+        "SELECT ST_AsBinary(geom) FROM street WHERE county = :county "
+        "AND kind NOT IN ('motorway', 'motorway_link', 'trunk_link')"
+    ),
 }
 _PATHS = text(
     "SELECT ST_AsBinary(geom) FROM street WHERE county = :county AND NOT bridge AND NOT tunnel "
@@ -84,12 +94,12 @@ _ESTATES = text(
     "FROM address JOIN block ON block.county = address.county "
     "AND ST_Intersects(block.geom, address.geom) "
     "WHERE address.county = :county AND address.estate IS NOT NULL "
-    "GROUP BY block.id, block.community, address.estate "
+    "AND block.retired_at IS NULL GROUP BY block.id, block.community, address.estate "
     "ORDER BY block.id, count(*) DESC, address.estate"
 )
 _BLOCKS = text(
     "SELECT id, community, coalesce(zone_id, -1) AS zone, households, ST_AsBinary(geom) AS geom "
-    "FROM block WHERE county = :county ORDER BY id"
+    "FROM block WHERE county = :county AND retired_at IS NULL ORDER BY id"
 )
 
 
@@ -191,14 +201,25 @@ def _estates(session: Session, county: str, ids: NDArray[np.int64]) -> NDArray[n
     return np.array([of_block.get(block, -1) for block in ids.tolist()], np.int64)
 
 
-def load_lines(session: Session, county: str, ground: Ground) -> BorderLines:
-    """Load what borders may follow: streets, barriers, and where barriers are crossed."""
-    key = {"county": county, "kinds": [*BARRIER_STREETS, *_links()]}
+def load_lines(
+    session: Session, county: str, local: LocalProjection, *, near: str | None = None
+) -> BorderLines:
+    """Load what borders may follow: streets, barriers, and where barriers are crossed.
+
+    Parameters
+    ----------
+    near : str, optional
+        Code of a community: only what meets its bounds.
+    """
+    key = {"county": county, "kinds": [*BARRIER_STREETS, *_links()], "near": near}
     found = {
-        name: ground.local.forward(shapes_from_wkb(list(session.scalars(text(query), key))))
+        name: shapes_from_wkb(list(session.scalars(text(f"{query} AND {_NEAR}"), key)))
         for name, query in _LINES.items()
     }
-    return BorderLines(**found)
+    barriers = np.concatenate([found["barriers"], found["shores"]])
+    return BorderLines(
+        local.forward(found["streets"]), local.forward(barriers), local.forward(found["crossings"])
+    )
 
 
 def _draw(

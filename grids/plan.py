@@ -1,91 +1,43 @@
-"""Plans: draw a draft and check it; `grids.publish` makes it a generation."""
+"""Plans drawn by the engine: a draft of a county's grids, and the check of any draft."""
 
-from collections.abc import Callable, Collection, MutableMapping, Sequence
+from collections.abc import Callable, Collection, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, select
+import shapely
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError, StateError
-from data.models import Edit, Generation, Grid, GridBlock, Profile
+from data.models import Edit, Generation, Grid, GridBlock
+from data.store import shapes_from_wkb
+from gis.crs import LocalProjection
 from grids.blocks import Blocks
 from grids.borders import Borders, draw_borders
 from grids.checks import Fault, check_plan
+from grids.drafting.drawing import Drawn, write_drawn
+from grids.drafting.tables import stitched
+from grids.generations import latest_generation, require_draft, rules_of
 from grids.ground import Ground, StoredBlocks, load_blocks, load_lines
-from grids.partition import Partition, Rules, SizeRange, Solution, partition
+from grids.partition import Partition, Rules, Solution, partition
 
-__all__ = [
-    "DraftGrid",
-    "Drawing",
-    "check_draft",
-    "current_generation",
-    "draft_grids",
-    "draft_labels",
-    "draw",
-    "draw_draft",
-    "require_draft",
-    "rules_of",
-]
+__all__ = ["Drawing", "check_draft", "draw", "draw_draft"]
 
 Labels = np.ndarray[Any, np.dtype[np.int64]]
 
-
-@dataclass(frozen=True, slots=True)
-class DraftGrid:
-    """One grid of a draft: its community, kind, zone and the ids of its blocks."""
-
-    community: str
-    kind: str
-    zone_id: int | None
-    blocks: tuple[int, ...]
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "DraftGrid":
-        """Read it back from an edit's arguments."""
-        blocks = tuple(value["blocks"])
-        return cls(value["community"], value["kind"], value["zone_id"], blocks)
-
-    def to_json(self) -> dict[str, Any]:
-        """Arguments of an edit."""
-        return {
-            "community": self.community,
-            "kind": self.kind,
-            "zone_id": self.zone_id,
-            "blocks": list(self.blocks),
-        }
-
-
-def rules_of(session: Session, profile: str) -> Rules:
-    """Rules of a stored profile.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such profile; names those there are.
-    """
-    found = session.get(Profile, profile)
-    if found is None:
-        names = ", ".join(session.scalars(select(Profile.code).order_by(Profile.code)))
-        raise NotFoundError(f"no profile {profile!r}; there are: {names}")
-    return Rules(
-        urban=_range(found.urban_households, found.urban_least, found.urban_most),
-        rural=_range(found.rural_households, found.rural_least, found.rural_most),
-        measure=found.measure,
-        micro=SizeRange(
-            (found.micro_least + found.micro_most) / 2,
-            float(found.micro_least),
-            float(found.micro_most),
-        ),
-    )
-
-
-def _range(target: int, least: int | None, most: int | None) -> SizeRange:
-    usual = SizeRange.around(float(target))
-    return SizeRange(usual.target, float(least or usual.least), float(most or usual.most))
+_DRAFT_BLOCKS = text(
+    "SELECT key, community, grid_key, households, ST_AsBinary(geom) AS geom FROM draft_block "
+    "WHERE generation_id = :draft ORDER BY community, key"
+)
+_LEFT_OUT = text(
+    "SELECT block.id, ST_AsBinary(block.geom) AS geom FROM block "
+    "JOIN draft_community AS touched ON touched.community = block.community "
+    "AND touched.generation_id = :draft WHERE block.retired_at IS NULL AND NOT EXISTS "
+    "(SELECT 1 FROM draft_block WHERE generation_id = :draft AND block_id = block.id) "
+    "ORDER BY block.id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +107,7 @@ def draw(
         households=stored.households,
         estate=stored.estate,
     )
-    borders = draw_borders(blocks.polygons, load_lines(session, county, ground))
+    borders = draw_borders(blocks.polygons, load_lines(session, county, ground.local))
     held = _held_labels(session, county, stored) if keep or communities else None
     parts = partition(
         blocks,
@@ -170,9 +122,11 @@ def draw(
     )
     if communities:
         parts = _only(parts, blocks, held, _positions(ground, communities))
-    grids = _draft_grids_of(parts, stored, ground)
-    number = _store_draft(session, county, profile, seed, author, grids)
-    return Drawing(number, ground, blocks, borders, parts, rules)
+    chosen = _positions(ground, communities) if communities else range(len(ground.codes))
+    drawn = Drawn.of(ground, stored, parts, chosen)
+    draft = _store_draft(session, county, profile, seed, author, drawn)
+    write_drawn(session, draft, drawn, blocks, borders)
+    return Drawing(draft.id, ground, blocks, borders, parts, rules)
 
 
 def _held_labels(session: Session, county: str, stored: StoredBlocks) -> Labels:
@@ -210,27 +164,23 @@ def _only(parts: Partition, blocks: Blocks, held: Labels | None, chosen: list[in
     )
 
 
-def _draft_grids_of(parts: Partition, stored: StoredBlocks, ground: Ground) -> list[DraftGrid]:
-    order = np.argsort(parts.label, kind="stable")
-    members = np.split(stored.ids[order], np.cumsum(np.bincount(parts.label))[:-1])
-    grids = []
-    for index, ids in enumerate(members):
-        place, zone = int(parts.community[index]), int(parts.zone[index])
-        kind = "dedicated" if zone >= 0 else ("urban" if ground.urban[place] else "rural")
-        block_ids = tuple(ids.tolist())
-        grids.append(DraftGrid(ground.codes[place], kind, zone if zone >= 0 else None, block_ids))
-    return grids
-
-
 def _store_draft(
-    session: Session, county: str, profile: str, seed: int, author: str, grids: list[DraftGrid]
-) -> int:
-    base = current_generation(session, county)
-    draft = Generation(county=county, author=author, base_id=base.id if base else None)
-    draft.note = f"{profile}, seed {seed}"
+    session: Session, county: str, profile: str, seed: int, author: str, drawn: Drawn
+) -> Generation:
+    base = latest_generation(session, county)
+    draft = Generation(
+        county=county,
+        author=author,
+        base_id=base.id if base else None,
+        area=next(iter(drawn.parts)) if len(drawn.parts) == 1 else county,
+        profile=profile,
+        title=f"{profile}, seed {seed}",
+        note=f"{profile}, seed {seed}",
+        head=1,
+    )
     session.add(draft)
     session.flush()
-    arguments = {"profile": profile, "seed": seed, "grids": [grid.to_json() for grid in grids]}
+    arguments = {"profile": profile, "seed": seed, "parts": drawn.parts}
     session.add(
         Edit(
             county=county,
@@ -242,70 +192,42 @@ def _store_draft(
         )
     )
     session.flush()
-    return draft.id
-
-
-def current_generation(
-    session: Session, county: str, at: datetime | None = None
-) -> Generation | None:
-    """The generation that is valid now, or at a time."""
-    moment = at or func.now()
-    return session.scalars(
-        select(Generation).where(Generation.county == county, Generation.valid.contains(moment))
-    ).one_or_none()
-
-
-def draft_grids(session: Session, draft: Generation) -> list[DraftGrid]:
-    """Replay a draft's edits to its grids."""
-    edits = session.scalars(
-        select(Edit).where(Edit.generation_id == draft.id).order_by(Edit.position)
-    ).all()
-    grids: list[DraftGrid] = []
-    for edit in edits:
-        if edit.operation != "partition":
-            raise StateError(f"draft {draft.id} has an unknown edit {edit.operation!r}")
-        grids = [DraftGrid.from_json(value) for value in edit.arguments["grids"]]
-    return grids
-
-
-def require_draft(session: Session, county: str, draft_id: int) -> Generation:
-    """Load and lock a draft.
-
-    Raises
-    ------
-    NotFoundError, StateError
-        If there is none of that number in the county, or it is no draft any more.
-    """
-    draft = session.get(Generation, draft_id, with_for_update=True)
-    if draft is None or draft.county != county:
-        raise NotFoundError(f"county {county} has no draft {draft_id}")
-    if draft.state != "draft":
-        raise StateError(f"generation {draft_id} is {draft.state}, not a draft")
     return draft
 
 
 def check_draft(session: Session, county: str, draft_id: int) -> list[Fault]:
-    """Check the hard rules of a draft; an empty list means that it may be published."""
-    draft = require_draft(session, county, draft_id)
-    ground = Ground.load(session, county)
-    blocks = load_blocks(session, county, ground, Rules())
-    label = draft_labels(blocks, draft_grids(session, draft))
-    return check_plan(blocks.polygons_m, blocks.community, label, blocks.households)
+    """Check the hard rules of a draft; an empty list means that it may be published.
 
-
-def draft_labels(blocks: StoredBlocks, grids: Sequence[DraftGrid]) -> Labels:
-    """Grid of each block in a draft.
-
-    Raises
-    ------
-    StateError
-        If a block is in none of them: the blocks were drawn anew since.
+    What is checked is what would be published: the draft's tables, not the list of edits.
+    Places are in EPSG:4326.
     """
-    position = {block: index for index, block in enumerate(blocks.ids.tolist())}
-    label = np.full(len(blocks.ids), -1, np.int64)
-    for number, grid in enumerate(grids):
-        label[[position[block] for block in grid.blocks]] = number
-    if (label < 0).any():
-        missing = blocks.ids[np.flatnonzero(label < 0)[0]]
-        raise StateError(f"block {missing} is in no grid of the draft: draw the draft again")
-    return label
+    draft = require_draft(session, county, draft_id)
+    faults = [
+        Fault("coverage", f"block {row.id} is in no grid", shape)
+        for row, shape in _with_shapes(session.execute(_LEFT_OUT, {"draft": draft.id}).all())
+    ]
+    rows = session.execute(_DRAFT_BLOCKS, {"draft": draft.id}).all()
+    if not rows:
+        return faults
+    shapes = stitched([row.key for row in rows], shapes_from_wkb([row.geom for row in rows]))
+    local = LocalProjection.around(shapes)
+    _, community = np.unique([row.community for row in rows], return_inverse=True)
+    grids, label = np.unique([row.grid_key for row in rows], return_inverse=True)
+    households = np.array([row.households for row in rows], np.int64)
+    found = check_plan(
+        local.forward(shapes),
+        community.reshape(-1).astype(np.int64),
+        label.reshape(-1).astype(np.int64),
+        households,
+    )
+    for fault in found:
+        kind, number = fault.where.split(" ")
+        name = grids[int(number)] if kind == "grid" else rows[int(number)].key
+        place = local.inverse(np.array([fault.place], dtype=object))[0]
+        faults.append(Fault(fault.rule, f"{kind} {name}", place))
+    return faults
+
+
+def _with_shapes(rows: Any) -> list[tuple[Any, Any]]:
+    shapes = shapely.point_on_surface(shapes_from_wkb([row.geom for row in rows]))
+    return list(zip(rows, shapes, strict=True))

@@ -13,7 +13,13 @@ from grids.blocks import Blocks
 from grids.borders import Borders, walk_graph
 from grids.partition import Partition, Rules
 
-__all__ = ["CommunityReport", "GridReport", "community_reports", "grid_reports"]
+__all__ = [
+    "CommunityReport",
+    "GridReport",
+    "community_reports",
+    "grid_reports",
+    "longest_walks",
+]
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -98,7 +104,7 @@ def grid_reports(
     people = np.bincount(label, weights=blocks.people, minlength=count)
     households = np.bincount(label, weights=blocks.households, minlength=count)
     street = _street_share(borders, label, count)
-    walk = _walks(blocks, borders, label, count)
+    walk = longest_walks(blocks, borders, label, count)
     staff = np.zeros(len(urban)) if workers is None else workers
     crowd = np.bincount(blocks.community, weights=blocks.people, minlength=len(urban))
     share: Float = np.full(len(urban), np.nan)
@@ -140,7 +146,7 @@ def _street_share(borders: Borders, label: Int, count: int) -> Float:
     return share
 
 
-def _walks(blocks: Blocks, borders: Borders, label: Int, count: int) -> Float:
+def longest_walks(blocks: Blocks, borders: Borders, label: Int, count: int) -> Float:
     """Longest shortest path inside each grid; O(b² log b) for the b blocks of a grid."""
     middle = shapely.get_coordinates(shapely.point_on_surface(blocks.polygons))
     graph = walk_graph(borders, label[borders.left] == label[borders.right], middle)

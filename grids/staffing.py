@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from data.models import Division, Grid, Person, Responsibility, ServiceArea
 from data.posts import PostChange, PostKey, key_of, record_changes
 
-__all__ = ["StaffingReport", "join_staff"]
+__all__ = ["StaffingReport", "end_with_grids", "join_staff"]
 
 _AUTHOR = "join_staff"
 _ENDED_GRIDS = text(
@@ -44,7 +44,7 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
     What holds already stays as it is: changes are dated, never overwritten.
     """
     moment = at or datetime.now(UTC)
-    ended = _end_with_grids(session, county, moment)
+    ended = end_with_grids(session, county, moment)
     people = session.scalars(
         select(Person).where(Person.county == county).order_by(Person.id)
     ).all()
@@ -72,7 +72,7 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
         elif (person.id, None if area else division, area) not in held:
             key = PostKey(person.id, None, person.role, service_area_id=area)
             begun.append(key if area else replace(key, division=division))
-    begun += _deal_grids(session, county, workers, open_rows)
+    begun += _deal_grids(session, county, moment, workers, open_rows)
     changes = [PostChange(key, moment, "A") for key in begun]
     record_changes(session, county, changes, author=_AUTHOR)
     return StaffingReport(len(begun), ended, tuple(lost))
@@ -85,7 +85,8 @@ def _by_name(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     return found
 
 
-def _end_with_grids(session: Session, county: str, moment: datetime) -> int:
+def end_with_grids(session: Session, county: str, moment: datetime) -> int:
+    """End the posts and memberships of grids that have ended by a time; return how many posts."""
     key = {"county": county, "moment": moment}
     ends = {row.id: row.at for row in session.execute(_ENDED_GRIDS, key)}
     rows = session.scalars(select(Responsibility).where(Responsibility.id.in_(ends)))
@@ -98,6 +99,7 @@ def _end_with_grids(session: Session, county: str, moment: datetime) -> int:
 def _deal_grids(
     session: Session,
     county: str,
+    moment: datetime,
     workers: dict[str, list[Person]],
     open_rows: Iterable[Responsibility],
 ) -> list[PostKey]:
@@ -109,7 +111,7 @@ def _deal_grids(
     }
     grids = session.scalars(
         select(Grid)
-        .where(Grid.county == county, func.upper_inf(Grid.valid))
+        .where(Grid.county == county, Grid.valid.contains(moment))
         .order_by(Grid.households.desc(), Grid.code)
     ).all()
     load: dict[int, int] = {}

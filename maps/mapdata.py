@@ -31,11 +31,12 @@ _QUERIES = {
     "WHERE responsibility.grid_id = grid.id AND responsibility.valid @> now() "
     "AND responsibility.role = 'gridworker'), '—')"
     ") AS properties FROM grid JOIN division ON division.code = grid.community "
-    "WHERE grid.county = :county AND upper_inf(grid.valid) ORDER BY grid.code",
+    "WHERE grid.county = :county AND grid.valid @> statement_timestamp() ORDER BY grid.code",
     "micro_grid": "SELECT ST_AsGeoJSON(micro_grid.geom, 7)::json AS geometry, json_build_object("
     "'code', micro_grid.code, 'grid', grid.code, 'households', micro_grid.households) "
     "AS properties FROM micro_grid JOIN grid ON grid.id = micro_grid.grid_id "
-    "WHERE micro_grid.county = :county AND upper_inf(grid.valid) ORDER BY micro_grid.code",
+    "WHERE micro_grid.county = :county AND grid.valid @> statement_timestamp() "
+    "ORDER BY micro_grid.code",
     "service_area": "SELECT ST_AsGeoJSON(area.geom, 6)::json AS geometry, json_build_object("
     "'name', area.name, 'holder', coalesce(string_agg(person.name, '、'), '—')) AS properties "
     "FROM service_area AS area LEFT JOIN responsibility ON service_area_id = area.id "

@@ -15,12 +15,14 @@ from sqlalchemy import text
 from api.cli.context import AsJson, County, county_or_default, emit, ready_database
 from api.cli.executors import executor_of
 from data.errors import NotFoundError
+from data.scope import Scope
 from data.settings import Settings
 from grids.assign import assign_incidents
 from grids.figures import drafts, gridworkers
+from grids.generations import rules_of
 from grids.partition import FinishedPieces
-from grids.plan import check_draft, draw, rules_of
-from grids.publish import publish as publish_draft
+from grids.plan import check_draft, draw
+from grids.publishing import publish as publish_draft
 from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
@@ -113,7 +115,7 @@ def check(*, county: County = None, draft: Draft = None, as_json: AsJson = False
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
-        number = _newest(draft, [row.id for row in drafts(session, chosen)])
+        number = _newest(draft, [row.id for row in drafts(session, Scope.whole(chosen))])
         faults = check_draft(session, chosen, number)
     lines = [f"{fault.rule}: {fault.where}" for fault in faults] or [f"draft {number}: no fault"]
     emit({"draft": number, "faults": len(faults)}, "\n".join(lines), as_json=as_json)
@@ -126,7 +128,7 @@ def publish(*, county: County = None, draft: Draft = None, as_json: AsJson = Fal
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
-        number = _newest(draft, [row.id for row in drafts(session, chosen)])
+        number = _newest(draft, [row.id for row in drafts(session, Scope.whole(chosen))])
         generation = publish_draft(session, chosen, number)
         staff = join_staff(session, chosen)
         work = assign_incidents(session, chosen)

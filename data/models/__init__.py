@@ -4,6 +4,11 @@ from data.models.base import Base
 from data.models.ground import Address, Block, Building, HouseholdUnit, Railway, Street, Water
 from data.models.people import DutyRoster, Leave, Person, ServiceArea, Unit
 from data.models.plan import (
+    Checkpoint,
+    DraftBlock,
+    DraftCommunity,
+    DraftGrid,
+    DraftNote,
     Edit,
     Generation,
     Grid,
@@ -12,6 +17,7 @@ from data.models.plan import (
     Lineage,
     MicroGrid,
     MicroGridBuilding,
+    ReviewStep,
 )
 from data.models.responsibility import (
     DirectoryVersion,
@@ -34,10 +40,15 @@ __all__ = [
     "Base",
     "Block",
     "Building",
+    "Checkpoint",
     "Closure",
     "DirectoryVersion",
     "Dispatch",
     "Division",
+    "DraftBlock",
+    "DraftCommunity",
+    "DraftGrid",
+    "DraftNote",
     "DutyRoster",
     "Edit",
     "Generation",
@@ -61,6 +72,7 @@ __all__ = [
     "Responsibility",
     "ResponsibilityChange",
     "ResponsibilityRule",
+    "ReviewStep",
     "RoadSpeed",
     "RoadVersion",
     "Role",

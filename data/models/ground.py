@@ -1,6 +1,16 @@
 """Ground: streets, water, railways, buildings, addresses, household units, blocks."""
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Place, SourceRef, geometry_column
@@ -123,12 +133,17 @@ class Address(Base):
 
 
 class Block(Base):
-    """A block 地块, the smallest piece of ground; the blocks of a community are a coverage."""
+    """A block 地块, the smallest piece of ground; the blocks of a community are a coverage.
+
+    A block that a published draft cut is retired: its pieces take its place, and grids of
+    before still consist of it.
+    """
 
     __tablename__ = "block"
     __table_args__ = (
         CheckConstraint("households >= 0", name="households"),
         Index("ix_block_community", "community"),
+        Index("ix_block_parent", "parent_id"),
     )
 
     id: Mapped[BigId]
@@ -136,4 +151,5 @@ class Block(Base):
     zone_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("zone.id"))
     households: Mapped[int]
     parent_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("block.id"))
+    retired_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     geom: Mapped[Place] = geometry_column("POLYGON")

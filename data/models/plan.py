@@ -7,8 +7,10 @@ from sqlalchemy import (
     CheckConstraint,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     String,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -18,6 +20,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from data.models.base import Base, BigId, Json, Now, Place, Validity, geometry_column
 
 __all__ = [
+    "Checkpoint",
+    "DraftBlock",
+    "DraftCommunity",
+    "DraftGrid",
+    "DraftNote",
     "Edit",
     "Generation",
     "Grid",
@@ -26,15 +33,22 @@ __all__ = [
     "Lineage",
     "MicroGrid",
     "MicroGridBuilding",
+    "ReviewStep",
 ]
 
 
 class Generation(Base):
-    """A state of the plan 版本: a draft, or published and valid for a time."""
+    """A state of the plan 版本: a draft on its way, or published and valid for a time.
+
+    A draft's `head` is the position of the last edit that is in force; `version` counts every
+    change, so that an edit made on an older state is noticed.
+    """
 
     __tablename__ = "generation"
     __table_args__ = (
-        CheckConstraint("state IN ('draft', 'published', 'discarded')", name="state"),
+        CheckConstraint(
+            "state IN ('draft', 'review', 'approved', 'published', 'discarded')", name="state"
+        ),
         CheckConstraint("(state = 'published') = (valid IS NOT NULL)", name="valid"),
         ExcludeConstraint(
             ("county", "="),
@@ -42,22 +56,35 @@ class Generation(Base):
             name="ex_generation_valid",
             where=text("valid IS NOT NULL"),
         ),
+        Index("ix_generation_county", "county", "state"),
     )
 
     id: Mapped[BigId]
     state: Mapped[str] = mapped_column(String(10), server_default="draft")
     base_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("generation.id"))
     author: Mapped[str] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(String(200), server_default="")
     note: Mapped[str] = mapped_column(String(400), server_default="")
+    # The division that the draft is about: the county's six digits, or a town's or community's.
+    area: Mapped[str] = mapped_column(String(12), server_default="")
+    profile: Mapped[str] = mapped_column(ForeignKey("profile.code"), server_default="tongliao")
+    head: Mapped[int] = mapped_column(server_default="0")
+    version: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[Now]
     valid: Mapped[Range[datetime] | None] = mapped_column(TSTZRANGE)
 
 
 class Edit(Base):
-    """One edit of a draft: an operation and its arguments, in order."""
+    """One edit of a draft: an operation and its arguments, in order.
+
+    Those beyond the draft's head were undone. One that no longer applies on a base that has
+    moved is kept with the reason, and passed over.
+    """
 
     __tablename__ = "edit"
+    __table_args__ = (UniqueConstraint("id"),)
 
+    id: Mapped[int] = mapped_column(BigInteger, Identity())
     generation_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True
     )
@@ -66,6 +93,120 @@ class Edit(Base):
     arguments: Mapped[Json]
     author: Mapped[str] = mapped_column(String(100))
     made_at: Mapped[Now]
+    conflict: Mapped[str] = mapped_column(Text, server_default="")
+
+
+class Checkpoint(Base):
+    """A name for a position in a draft."""
+
+    __tablename__ = "checkpoint"
+
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    position: Mapped[int]
+    author: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[Now]
+
+
+class DraftCommunity(Base):
+    """A community that a draft's edits touch: its grids and blocks stand in the draft's tables."""
+
+    __tablename__ = "draft_community"
+
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True
+    )
+    community: Mapped[str] = mapped_column(ForeignKey("division.code"), primary_key=True)
+
+
+class DraftGrid(Base):
+    """A grid as a draft's edits have it; it follows from them, tiles and reports read it."""
+
+    __tablename__ = "draft_grid"
+    __table_args__ = (Index("ix_draft_grid_community", "generation_id", "community"),)
+
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    community: Mapped[str] = mapped_column(ForeignKey("division.code"))
+    code: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(10))
+    zone_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("zone.id"))
+    zone_kind: Mapped[str] = mapped_column(String(20), server_default="")
+    zone_name: Mapped[str] = mapped_column(String(200), server_default="")
+    zone_owner: Mapped[str] = mapped_column(String(200), server_default="")
+    heir_of: Mapped[str] = mapped_column(String(80), server_default="")
+    households: Mapped[int]
+    blocks: Mapped[int]
+    compactness: Mapped[float]
+    walk_m: Mapped[float]
+    geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
+
+
+class DraftBlock(Base):
+    """A block of a community that a draft touches, and the grid that it is in there.
+
+    The geometry is null where it is the held block's.
+    """
+
+    __tablename__ = "draft_block"
+    __table_args__ = (
+        Index("ix_draft_block_grid", "generation_id", "grid_key"),
+        Index("ix_draft_block_block", "block_id"),
+    )
+
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    block_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("block.id"))
+    community: Mapped[str] = mapped_column(ForeignKey("division.code"))
+    grid_key: Mapped[str] = mapped_column(String(80))
+    households: Mapped[int]
+    geom: Mapped[Place | None] = geometry_column("POLYGON", nullable=True)
+
+
+class ReviewStep(Base):
+    """A step of a draft's review: submitted, returned, approved, published; never changed."""
+
+    __tablename__ = "review_step"
+    __table_args__ = (
+        CheckConstraint(
+            "step IN ('submit', 'withdraw', 'return', 'approve', 'publish', 'discard')",
+            name="step",
+        ),
+        Index("ix_review_step_generation", "generation_id"),
+    )
+
+    id: Mapped[BigId]
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE")
+    )
+    step: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(Text, server_default="")
+    actor: Mapped[str] = mapped_column(String(100))
+    at: Mapped[Now]
+
+
+class DraftNote(Base):
+    """A comment on a draft, pinned to a place where it has one."""
+
+    __tablename__ = "draft_note"
+    __table_args__ = (Index("ix_draft_note_generation", "generation_id"),)
+
+    id: Mapped[BigId]
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE")
+    )
+    author: Mapped[str] = mapped_column(String(100))
+    at: Mapped[Now]
+    words: Mapped[str] = mapped_column(Text)
+    geom: Mapped[Place | None] = geometry_column("POINT", nullable=True)
+    resolved_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Grid(Base):

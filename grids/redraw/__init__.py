@@ -5,7 +5,7 @@ A draft's state is the assignment of blocks to grids of the communities that it 
 engines first where one is needed; `consequences` says what a change means.
 """
 
-from grids.redraw.apply import apply
+from grids.redraw.apply import apply, redrawn
 from grids.redraw.community import CommunityBlocks, CommunityGround, Dwellings, GridHolder
 from grids.redraw.consequences import Limits, changes, moves, warnings
 from grids.redraw.errors import EditRefusedError
@@ -37,6 +37,7 @@ __all__ = [
     "moves",
     "operation_from_json",
     "operation_to_json",
+    "redrawn",
     "resolve",
     "warnings",
 ]

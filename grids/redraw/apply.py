@@ -14,7 +14,7 @@ from grids.redraw import operations as op
 from grids.redraw.errors import EditRefusedError
 from grids.redraw.plan import CommunityPlan, DraftState, PlannedGrid, PlannedPost
 
-__all__ = ["apply"]
+__all__ = ["apply", "redrawn"]
 
 Int = NDArray[np.int64]
 ZONE_KINDS = ("park", "industrial_park", "business", "school", "hospital", "market", "centre")
@@ -187,22 +187,48 @@ def _side_of_parts(plan: CommunityPlan, members: Int, parts: op.Parts) -> Int:
 
 
 def _repartition(plan: CommunityPlan, asked: op.Repartition, number: int) -> CommunityPlan:
+    made = redrawn(plan, asked.parts, number)
+    return plan if set(made.grids) == set(plan.grids) else made
+
+
+def redrawn(plan: CommunityPlan, parts: op.Parts, number: int) -> CommunityPlan:
+    """A community's plan with the grids that an engine drew.
+
+    A grid of the same blocks goes on as itself; a grid all of whose blocks are a zone's is
+    dedicated to it.
+
+    Raises
+    ------
+    EditRefusedError
+        If the parts are not made of the community's blocks as they are now.
+    """
     everything = np.arange(len(plan.blocks.keys))
-    side = _side_of_parts(plan, everything, asked.parts)
+    side = _side_of_parts(plan, everything, parts)
     held = {blocks: key for key, blocks in plan.members_of().items()}
     grids = []
-    for counter, keys in enumerate(asked.parts, 1):
-        known = held.get(frozenset(keys))
-        if known is not None:
-            grids.append(plan.grids[plan.find(known)])
-            continue
+    for counter, keys in enumerate(parts, 1):
         found = plan.blocks.find(keys)
         zone = int(plan.blocks.zone[found].min())
-        grid = _ordinary(plan, _new_key(plan, number, counter))
-        grid = replace(grid, heir_of=_heir(plan, found))
-        grids.append(grid if zone < 0 else replace(grid, kind="dedicated", zone_id=zone))
-    if {grid.key for grid in grids} == set(plan.keys):
-        return plan
+        known = held.get(frozenset(keys))
+        if known is not None:
+            grid = plan.grids[plan.find(known)]
+        else:
+            key = _new_key(plan, number, counter)
+            grid = PlannedGrid(key, heir_of=_heir(plan, found))
+        kind = "dedicated" if zone >= 0 else _ordinary(plan, "").kind
+        grids.append(replace(grid, kind=kind, zone_id=zone if zone >= 0 else None))
+    return CommunityPlan.of(plan.blocks, grids, side, plan)
+
+
+def _restore(plan: CommunityPlan, asked: op.Restore, _number: int) -> CommunityPlan:
+    everything = np.arange(len(plan.blocks.keys))
+    side = _side_of_parts(plan, everything, tuple(grid.blocks for grid in asked.grids))
+    grids = []
+    for one in asked.grids:
+        grid = PlannedGrid(one.code, one.code, one.name, one.kind, one.zone_id)
+        goes_on = one.code in plan.position
+        heir = "" if goes_on else _heir(plan, plan.blocks.find(one.blocks))
+        grids.append(replace(grid, heir_of=heir))
     return CommunityPlan.of(plan.blocks, grids, side, plan)
 
 
@@ -290,6 +316,7 @@ _DOING: dict[type, Callable[[CommunityPlan, Any, int], CommunityPlan]] = {
     op.SplitByLine: _split_by_line,
     op.SplitInto: _split_into,
     op.Repartition: _repartition,
+    op.Restore: _restore,
     op.Dedicate: _dedicate,
     op.Rename: _rename,
     op.SwapCodes: _swap_codes,

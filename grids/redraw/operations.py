@@ -23,6 +23,8 @@ __all__ = [
     "Rename",
     "Repaint",
     "Repartition",
+    "Restore",
+    "RestoredGrid",
     "SplitByLine",
     "SplitInto",
     "SwapCodes",
@@ -162,6 +164,26 @@ class Repartition:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoredGrid:
+    """A grid as an earlier generation had it."""
+
+    code: Annotated[str, Field(pattern=r"^\d{13,20}$")]
+    name: Words
+    kind: Literal["urban", "rural", "dedicated"]
+    blocks: Keys
+    zone_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Give a community the grids of an earlier generation, with their codes."""
+
+    community: Code
+    grids: Annotated[tuple[RestoredGrid, ...], Field(min_length=1, max_length=1000)]
+    operation: Literal["restore"] = "restore"
+
+
+@dataclass(frozen=True, slots=True)
 class AdjustBoundary:
     """Give blocks of a community to a grid of another: the boundary between them moves."""
 
@@ -196,6 +218,7 @@ Operation = Annotated[
     | SwapCodes
     | NumberFrom
     | Repartition
+    | Restore
     | AdjustBoundary
     | AssignPost,
     Field(discriminator="operation"),

@@ -20,6 +20,7 @@ from grids.rules import PEOPLE_PER_HOUSEHOLD
 __all__ = ["CommunityPlan", "DraftState", "GridFigures", "PlannedGrid", "PlannedPost"]
 
 Int = NDArray[np.int64]
+Parts = tuple[tuple[str, ...], ...]
 NEW = "+"
 
 
@@ -58,8 +59,8 @@ class PlannedGrid:
 
     @property
     def staff_of(self) -> str:
-        """Code of the published grid whose staff goes on."""
-        return self.heir_of or self.key
+        """Code of the published grid whose staff goes on; empty for none."""
+        return self.heir_of or ("" if self.is_new else self.key)
 
     @property
     def is_new(self) -> bool:
@@ -207,10 +208,20 @@ class CommunityPlan:
 
 @dataclass(frozen=True)
 class DraftState:
-    """What a draft's edits make of the plan: the communities that they touch, and posts."""
+    """What a draft's edits make of the plan.
+
+    Attributes
+    ----------
+    plans : mapping of str to CommunityPlan
+        The communities that edits touch.
+    posts : tuple of PlannedPost
+    drawn : mapping of str to tuple
+        Communities that the draft began by drawing anew: the blocks of each of their grids.
+    """
 
     plans: Mapping[str, CommunityPlan] = field(default_factory=dict)
     posts: tuple[PlannedPost, ...] = ()
+    drawn: Mapping[str, Parts] = field(default_factory=dict)
 
     def plan(self, community: str) -> CommunityPlan:
         """The plan of a community that was loaded.

@@ -10,7 +10,7 @@ covering AS (
     SELECT waiting.id AS incident_id, grid.id AS grid_id, grid.code
     FROM waiting
     JOIN grid_cell ON grid_cell.cell = waiting.cell
-    JOIN grid ON grid.id = grid_cell.grid_id AND upper_inf(grid.valid)
+    JOIN grid ON grid.id = grid_cell.grid_id AND grid.valid @> statement_timestamp()
     WHERE grid.county = :county
       AND (grid_cell.whole OR ST_Covers(grid.geom, waiting.geom))
 ),

@@ -16,7 +16,7 @@ from data.positions import place_demo_staff
 from grids.assign import assign_incidents
 from grids.directory import load_directory
 from grids.plan import check_draft, draw_draft
-from grids.publish import publish
+from grids.publishing import publish
 from maps import MapRequest, city_map, texts
 from routing.building import build_network
 from routing.dispatch import recommend

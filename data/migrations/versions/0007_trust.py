@@ -41,7 +41,7 @@ _AUDIT = """
     $$;
     CREATE FUNCTION chain_audit() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM pg_advisory_xact_lock(20192, NEW.county::int);
+        PERFORM pg_advisory_xact_lock(20194, NEW.county::int);
         NEW.id := nextval(pg_get_serial_sequence('audit_log', 'id'));
         NEW.at := clock_timestamp();
         NEW.hash := audit_hash(coalesce((SELECT hash FROM audit_log

@@ -16,7 +16,7 @@ from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
 from grids.directory import DirectoryVersion, directory_version, load_directory
 from grids.plan import draw_draft
-from grids.publish import publish
+from grids.publishing import publish
 from grids.who import Directory
 
 PLACE = (122.31, 43.575)

@@ -6,8 +6,9 @@ from sqlalchemy import text
 from data.database import Database
 from data.errors import StateError
 from data.settings import DEMO_COUNTY as COUNTY
-from grids.plan import draw_draft, rules_of
-from grids.publish import publish
+from grids.generations import rules_of
+from grids.plan import draw_draft
+from grids.publishing import publish
 from grids.rules import Rules
 from grids.subdivide import subdivide
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.errors import GeometryError
-from gis.slicing import slice_coverage
+from gis.slicing import slice_coverage, stitch
 from tests.invariants import random_coverage_wgs84
 
 coordinates = st.floats(-0.001, 0.008).map(lambda v: round(v, 7))
@@ -107,3 +107,12 @@ def test_a_polygon_with_a_hole_is_sliced_through_it() -> None:
 def test_an_unfit_line_is_refused(line, message: str) -> None:
     with pytest.raises(GeometryError, match=message):
         slice_coverage([shapely.box(0, 0, 2, 2)], line)
+
+
+def test_stitching_reaches_holes_and_all_parts() -> None:
+    ring = shapely.box(0, 0, 10, 10).difference(shapely.box(4, 4, 6, 6))
+    both = shapely.MultiPolygon([ring, shapely.box(20, 0, 30, 10)])
+    points = np.array([[4.0, 5.0], [20.0, 5.0], [10.0, 10.0], [15.0, 5.0]])
+    done = stitch([both], points)[0]
+    assert done.geom_type == "MultiPolygon"
+    assert shapely.get_num_coordinates(done) == shapely.get_num_coordinates(both) + 2
