@@ -11,11 +11,14 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
 import maps
-from api import assigning, dispatcher, errors, login, planner, public, who
+from api import assigning, dispatcher, drafts, errors, login, planner, public, tiles, who
 from api.engines import Engines
 from api.headers import Headers
+from api.watching import Watching
 from data.database import Database
 from data.settings import Settings
+from grids.drafting import Workbench
+from maps.tiles import TileCache
 
 __all__ = ["create_app"]
 
@@ -32,10 +35,13 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     )
     app.state.settings, app.state.database = settings, database
     app.state.engines = Engines(settings, database)
+    app.state.workbench = Workbench(settings.county)
+    app.state.watching = Watching(settings.county, database)
+    app.state.tiles = TileCache()
     errors.install(app)
     # Programs ask this most. FastAPI's way to the same function takes longer than its answer.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
-    for part in (who, public, assigning, dispatcher, planner, login):
+    for part in (who, public, assigning, dispatcher, planner, drafts, tiles, login):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)
@@ -47,7 +53,9 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
 @asynccontextmanager
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
+    app.state.watching.start()
     yield
+    app.state.watching.stop()
     app.state.engines.stop()
 
 

@@ -1,13 +1,25 @@
 """Errors to HTTP: one table of statuses, problem+json for programs, a page for people."""
 
+import json
+from typing import Any
+
+import shapely
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from api.pages import render, texts_of
-from data.errors import ClusterError, DatabaseError, NotFoundError, SourceError, StateError
+from data.errors import (
+    ClusterError,
+    DatabaseError,
+    NotFoundError,
+    SourceError,
+    StaleError,
+    StateError,
+)
 from gis.errors import CrsError, GeometryError, OneGridError
+from grids.redraw import EditRefusedError
 from routing.errors import NetworkError
 
 __all__ = ["LoginRequiredError", "RefusedError", "TooLargeError", "install"]
@@ -30,9 +42,11 @@ _STATUS: dict[type[OneGridError], int] = {
     RefusedError: 403,
     NotFoundError: 404,
     StateError: 409,
+    StaleError: 412,
     TooLargeError: 413,
     CrsError: 422,
     GeometryError: 422,
+    EditRefusedError: 422,
     SourceError: 422,
     NetworkError: 422,
     DatabaseError: 503,
@@ -52,7 +66,15 @@ def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, LoginRequiredError) and not _is_api(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    return _answer(request, status, str(error))
+    return _answer(request, status, str(error), _more(error))
+
+
+def _more(error: Exception) -> dict[str, Any]:
+    """What a program can do something with: which rule an edit breaks, and where (EPSG:4326)."""
+    if not isinstance(error, EditRefusedError):
+        return {}
+    place = None if error.place is None else json.loads(shapely.to_geojson(error.place))
+    return {"rule": error.rule, "place": place, "crs": "EPSG:4326"}
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -77,11 +99,13 @@ def _is_api(request: Request) -> bool:
     return request.url.path.startswith("/api/")
 
 
-def _answer(request: Request, status: int, detail: str) -> Response:
+def _answer(
+    request: Request, status: int, detail: str, more: dict[str, Any] | None = None
+) -> Response:
     if _is_api(request):
         body = {"type": "about:blank", "status": status, "title": _TITLES.get(status, "Error")}
         return JSONResponse(
-            body | {"detail": detail}, status, media_type="application/problem+json"
+            body | {"detail": detail} | (more or {}), status, media_type="application/problem+json"
         )
     words = texts_of(request)
     explanation = words(_EXPLANATIONS.get(status, "This did not work."))
@@ -106,6 +130,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     409: "Conflict",
+    412: "Changed meanwhile",
     413: "Too large",
     422: "Not usable",
     500: "Internal error",

@@ -25,6 +25,12 @@ _WANTED = {
         "dist/leaflet-search.min.css",
         "images",
     ),
+    "maplibre-gl/dist": (
+        "maplibre-gl.mjs",
+        "maplibre-gl-shared.mjs",
+        "maplibre-gl-worker.mjs",
+        "maplibre-gl.css",
+    ),
     "swagger-ui-dist": ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"),
 }
 

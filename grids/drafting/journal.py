@@ -4,6 +4,7 @@ Every change takes the draft's row lock, compares the version that the planner s
 it up: two planners never overwrite each other, in however many processes.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -72,7 +73,8 @@ def touch(session: Session, draft: Generation) -> None:
     """Count a change and tell everybody who watches the draft, once it is committed."""
     draft.version += 1
     session.flush()
-    session.execute(_NOTIFY, {"told": f"{draft.county} {draft.id} {draft.version}"})
+    told = {"county": draft.county, "draft": draft.id, "version": draft.version}
+    session.execute(_NOTIFY, {"told": json.dumps(told | {"state": draft.state})})
 
 
 def append(session: Session, draft: Generation, operation: Any, author: str) -> Edit:

@@ -7,15 +7,15 @@ in, what was rolled back is forgotten.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.errors import StateError
-from data.models import Edit, Generation
+from data.models import Edit, Generation, Person, Zone
 from data.scope import Scope
 from gis.errors import OneGridError
 from grids.drafting import journal
@@ -40,6 +40,9 @@ __all__ = ["Acknowledged", "Workbench"]
 DRAWN = "partition"
 # Communities of the published plan, and drafts, that are kept in memory.
 _COMMUNITIES, _DRAFTS = 400, 40
+_REMEMBERED = 4
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Workbench:
         self._lock = threading.Lock()
         self._open: OrderedDict[int, _Open] = OrderedDict()
         self._base: OrderedDict[tuple[int | None, str, str], CommunityPlan] = OrderedDict()
+        self._held: OrderedDict[Hashable, Any] = OrderedDict()
 
     def create(
         self,
@@ -148,6 +152,19 @@ class Workbench:
                 self._base.popitem(last=False)
         return made
 
+    def remembered(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Something that follows from a generation, made once."""
+        with self._lock:
+            if key in self._held:
+                found: T = self._held[key]
+                return found
+        made = make()
+        with self._lock:
+            self._held[key] = made
+            while len(self._held) > _REMEMBERED:
+                self._held.popitem(last=False)
+        return made
+
     def edit(
         self,
         session: Session,
@@ -170,6 +187,7 @@ class Workbench:
         operation = operation_from_json(asked)
         draft = self._locked(session, scope, number, version)
         self._require_area(scope, draft, operation)
+        self._require_known(session, operation)
         opened, before = self._up_to_date(session, draft)
         start = self._with_base(session, draft, before, operation)
         done = resolve(start, operation)
@@ -255,6 +273,16 @@ class Workbench:
                 raise EditRefusedError("area", f"community {code} is not in the draft's area")
         if isinstance(operation, op.AdjustBoundary) and not scope.is_whole:
             raise EditRefusedError("area", "a community's boundary is moved by the county only")
+
+    def _require_known(self, session: Session, operation: Any) -> None:
+        """Zones and people are named by number: they must be the county's."""
+        for table, number in (
+            (Zone, getattr(operation, "zone_id", None)),
+            (Person, getattr(operation, "person_id", None)),
+        ):
+            held = None if number is None else session.get(table, number)
+            if number is not None and (held is None or held.county != self._county):
+                raise EditRefusedError("unknown", f"no {table.__tablename__} {number}")
 
     def _moved(
         self,

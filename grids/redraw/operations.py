@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 Key = Annotated[str, Field(max_length=80)]
+Number = Annotated[int, Field(ge=1, le=2**62)]
 Keys = Annotated[tuple[Key, ...], Field(min_length=1, max_length=20_000)]
 Code = Annotated[str, Field(pattern=r"^\d{12}$")]
 # Longitude and latitude, EPSG:4326.
@@ -109,7 +110,7 @@ class Dedicate:
 
     community: Code
     grid: Key
-    zone_id: int | None = None
+    zone_id: Number | None = None
     zone_kind: Annotated[str, Field(max_length=20)] = ""
     zone_name: Words = ""
     zone_owner: Words = ""
@@ -171,7 +172,7 @@ class RestoredGrid:
     name: Words
     kind: Literal["urban", "rural", "dedicated"]
     blocks: Keys
-    zone_id: int | None = None
+    zone_id: Number | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ class AssignPost:
     community: Code
     grid: Key
     role: Annotated[str, Field(max_length=30)]
-    person_id: int
+    person_id: Number
     holder: Literal["A", "B"] = "A"
     operation: Literal["assign"] = "assign"
 

@@ -1,0 +1,154 @@
+"""Who watches a draft: changes and people, told to every browser by server-sent events.
+
+The database tells every process of every change (channel ``draft``); each process passes on
+what its own browsers watch. People are told the same way, so that planners who are served by
+different processes see each other.
+"""
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from data.database import Database
+
+__all__ = ["Watching"]
+
+_LOG = logging.getLogger("onegrid")
+_RETRY_S = 1.0
+_WAIT_S = 0.5
+# How often a browser's presence is told, and after which silence it is taken for gone.
+HERE_S, GONE_S = 10.0, 25.0
+_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
+Event = dict[str, Any]
+
+
+@dataclass(eq=False)
+class _Browser:
+    """One open event stream."""
+
+    draft: int
+    loop: asyncio.AbstractEventLoop
+    queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(maxsize=200))
+
+
+class Watching:
+    """The event streams of this process; a thread listens to the database for all of them."""
+
+    def __init__(self, county: str, database: Database) -> None:
+        self._county, self._database = county, database
+        self._lock = threading.Lock()
+        self._browsers: set[_Browser] = set()
+        self._here: dict[int, dict[str, tuple[str, float]]] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._listen, daemon=True, name="watching")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End listening."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    async def events(self, draft: int, login: str, name: str) -> AsyncIterator[Event]:
+        """What happens to a draft from now on, and who else is there.
+
+        Yields
+        ------
+        dict
+            ``{"event": "change", "data": …}`` with the draft's version and state,
+            ``{"event": "people", "data": …}`` with the names of those who watch, and
+            ``{"event": "resync", …}`` where something may have been missed.
+        """
+        browser = _Browser(draft, asyncio.get_running_loop())
+        with self._lock:
+            self._browsers.add(browser)
+        mark = f"{login}/{id(browser)}"
+        try:
+            await asyncio.to_thread(self._tell, draft, mark, name)
+            yield {"event": "people", "data": json.dumps(self._people(draft), ensure_ascii=False)}
+            while True:
+                try:
+                    told = await asyncio.wait_for(browser.queue.get(), HERE_S)
+                except TimeoutError:
+                    await asyncio.to_thread(self._tell, draft, mark, name)
+                    continue
+                yield {"event": told["event"], "data": json.dumps(told, ensure_ascii=False)}
+        finally:
+            with self._lock:
+                self._browsers.discard(browser)
+            threading.Thread(target=self._tell, args=(draft, mark, ""), daemon=True).start()
+
+    def _tell(self, draft: int, mark: str, name: str) -> None:
+        """Tell all processes that somebody is there, or with no name that they have left."""
+        told = {"county": self._county, "draft": draft, "mark": mark, "name": name}
+        try:
+            with psycopg.connect(self._database.conninfo, autocommit=True) as connection:
+                connection.execute("SELECT pg_notify('draft', %s)", [json.dumps(told)])
+        except psycopg.Error:  # the next beat tells it again
+            _LOG.info("presence in draft %s was not told", draft)
+
+    def _people(self, draft: int) -> Event:
+        now = time.monotonic()
+        here = self._here.get(draft, {})
+        names = {name for name, seen in here.values() if now - seen < GONE_S}
+        return {"event": "people", "names": sorted(names)}
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._follow()
+            except psycopg.Error:
+                _LOG.info("the database does not tell of drafts; trying again")
+                self._stop.wait(_RETRY_S)
+
+    def _follow(self) -> None:
+        conninfo = self._database.conninfo
+        with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
+            connection.execute("LISTEN draft")
+            # What was told before we listened is not known: everybody looks again.
+            self._pass_on(None, {"event": "resync"})
+            while not self._stop.is_set():
+                for note in connection.notifies(timeout=_WAIT_S, stop_after=1):
+                    self._hear(json.loads(note.payload))
+
+    def _hear(self, told: Event) -> None:
+        if told["county"] != self._county:
+            return
+        draft = told["draft"]
+        if "mark" not in told:
+            self._pass_on(draft, {"event": "change", **told})
+            return
+        here = self._here.setdefault(draft, {})
+        before = self._people(draft)
+        if told["name"]:
+            here[told["mark"]] = (told["name"], time.monotonic())
+        else:
+            here.pop(told["mark"], None)
+        if (now := self._people(draft)) != before:
+            self._pass_on(draft, now)
+
+    def _pass_on(self, draft: int | None, event: Event) -> None:
+        with self._lock:
+            chosen = [one for one in self._browsers if draft in {None, one.draft}]
+        for one in chosen:
+            one.loop.call_soon_threadsafe(_put, one.queue, event)
+
+
+def _put(queue: "asyncio.Queue[Event]", event: Event) -> None:
+    if queue.full():  # a browser that does not read looks again when it does
+        while not queue.empty():
+            queue.get_nowait()
+        event = {"event": "resync"}
+    queue.put_nowait(event)
