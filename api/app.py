@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
 import maps
-from api import assigning, dispatcher, drafts, errors, login, planner, public, tiles, who
+from api import assigning, dispatcher, drafts, errors, login, planner, public, tiles, who, workbench
 from api.engines import Engines
 from api.headers import Headers
 from api.watching import Watching
@@ -41,7 +41,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     errors.install(app)
     # Programs ask this most. FastAPI's way to the same function takes longer than its answer.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
-    for part in (who, public, assigning, dispatcher, planner, drafts, tiles, login):
+    for part in (who, public, assigning, dispatcher, planner, workbench, drafts, tiles, login):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)

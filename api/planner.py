@@ -6,16 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.drafts import scope_of
+from api.errors import RefusedError
 from api.pages import render, texts_of
 from api.session import Db, checked_form, county_of, desk, engines
 from data.errors import NotFoundError
 from data.models import Team
 from data.sessions import SignedIn
 from grids.figures import community_figures, drafts, grid_figures, profiles, teams
-from grids.plan import check_draft, draw_draft
-from grids.publishing import publish
+from grids.plan import draw_draft
 from grids.staff_coverage import Coverage, staff_coverage
-from grids.staffing import join_staff
 from maps.city_map import MapRequest, city_map
 from maps.coverage_map import coverage_map
 
@@ -23,16 +23,17 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Planner = Annotated[SignedIn, Depends(desk("planner"))]
+Reader = Annotated[SignedIn, Depends(desk("planner", "reviewer"))]
 TeamCode = Annotated[str, Query(max_length=30)]
 Most = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 @router.get("/planner")
 def page(
-    request: Request, db: Db, who: Planner, grid: Annotated[str, Query(max_length=20)] = ""
+    request: Request, db: Db, who: Reader, grid: Annotated[str, Query(max_length=20)] = ""
 ) -> str:
     """Figures per community and grid, drafts, and the map."""
-    scope = who.scope("planner")
+    scope = scope_of(who)
     return render(
         request,
         "planner.html",
@@ -45,7 +46,7 @@ def page(
 
 
 @router.get("/maps/planner")
-def plan_map(request: Request, db: Db, _who: Planner) -> str:
+def plan_map(request: Request, db: Db, _who: Reader) -> str:
     """The planner's map."""
     layers = frozenset({"grids", "communities", "responsibilities"})
     return city_map(
@@ -100,19 +101,9 @@ def draw(
     profile: Annotated[str, Form(max_length=30)],
     seed: Annotated[int, Form(ge=0, le=2**31)] = 0,
 ) -> RedirectResponse:
-    """Draw a draft by the profile's rules and check it."""
+    """Draw a draft of the whole county by the profile's rules, and open it."""
     checked_form(who, csrf)
+    if not who.scope("planner").is_whole:
+        raise RefusedError("a whole county is drawn by the county only")
     draft = draw_draft(db, county_of(request), profile=profile, seed=seed, author=who.login)
-    check_draft(db, county_of(request), draft)
-    return RedirectResponse("/planner#drafts", 303)
-
-
-@router.post("/planner/drafts/{draft}/publish")
-def publish_draft(
-    request: Request, db: Db, who: Planner, draft: int, csrf: Annotated[str, Form()]
-) -> RedirectResponse:
-    """Publish a draft as the county's plan."""
-    checked_form(who, csrf)
-    publish(db, county_of(request), draft)
-    join_staff(db, county_of(request))
-    return RedirectResponse("/planner", 303)
+    return RedirectResponse(f"/planner/drafts/{draft}", 303)

@@ -6,9 +6,19 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from data.scope import Scope
+from data.scope import Scope, prefix_of
 
-__all__ = ["community_figures", "drafts", "grid_figures", "gridworkers", "profiles", "teams"]
+__all__ = [
+    "area_bounds",
+    "area_communities",
+    "base_version",
+    "community_figures",
+    "drafts",
+    "grid_figures",
+    "gridworkers",
+    "profiles",
+    "teams",
+]
 
 Rows = Sequence[Row[Any]]
 
@@ -79,6 +89,38 @@ def drafts(session: Session, scope: Scope) -> Rows:
         ),
         scope.parameters,
     ).all()
+
+
+def area_communities(session: Session, county: str, area: str) -> Rows:
+    """Communities of a draft's area that have ground: code and name."""
+    return session.execute(
+        text(
+            "SELECT code, name FROM division WHERE county = :county AND level = 'village' "
+            "AND geom IS NOT NULL AND code ^@ :prefix ORDER BY code LIMIT 500"
+        ),
+        {"county": county, "prefix": prefix_of(area)},
+    ).all()
+
+
+def area_bounds(session: Session, county: str, area: str) -> list[float]:
+    """West, south, east and north of a draft's area, EPSG:4326."""
+    row = session.execute(
+        text(
+            "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) FROM ("
+            "SELECT ST_Extent(geom) AS box FROM division WHERE county = :county "
+            "AND level = 'village' AND code ^@ :prefix) AS extent WHERE box IS NOT NULL"
+        ),
+        {"county": county, "prefix": prefix_of(area)},
+    ).one_or_none()
+    return [-180.0, -85.0, 180.0, 85.0] if row is None else [float(value) for value in row]
+
+
+def base_version(session: Session) -> str:
+    """What changes when the ground is imported anew: kept tiles of the base map go by it."""
+    row = session.execute(
+        text("SELECT (SELECT max(id) FROM street), (SELECT max(id) FROM building)")
+    ).one()
+    return f"{row[0] or 0}.{row[1] or 0}"
 
 
 def profiles(session: Session) -> Rows:

@@ -1,4 +1,7 @@
-"""Texts of pages and maps: English in the source, Chinese from a Babel catalogue."""
+"""Texts of pages and maps: English in the source, Chinese from a Babel catalogue.
+
+Keys that scripts put together (``rule contiguous``) have their English in a catalogue too.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -17,6 +20,11 @@ class Texts:
         self.language = language
         self._catalogue = catalogue
 
+    @property
+    def catalogue(self) -> dict[str, str]:
+        """All texts of the language, for a page's scripts."""
+        return dict(self._catalogue)
+
     def __call__(self, message: str) -> str:
         """Return a text in this language."""
         return self._catalogue.get(message, message)
@@ -25,9 +33,8 @@ class Texts:
 @cache
 def texts(language: str) -> Texts:
     """Texts of a language; Chinese for one that is not there."""
-    if language == "en":
-        return Texts("en", {})
-    path = Path(__file__).parent / "locale" / "zh" / "onegrid.po"
+    known = language if language in LANGUAGES else "zh"
+    path = Path(__file__).parent / "locale" / known / "onegrid.po"
     with path.open("rb") as handle:
-        catalogue = read_po(handle, locale="zh")
-    return Texts("zh", {str(m.id): str(m.string) for m in catalogue if m.id and m.string})
+        catalogue = read_po(handle, locale=known)
+    return Texts(known, {str(m.id): str(m.string) for m in catalogue if m.id and m.string})

@@ -18,7 +18,7 @@ __all__ = ["LAYERS", "MOST_ZOOM", "TileCache", "base_tile", "draft_tile", "plan_
 
 MOST_ZOOM = 22
 # From these zooms on: a grid, a block, a building is then more than a few pixels.
-LAYERS = {"grids": 10, "blocks": 13, "buildings": 15, "lanes": 13}
+LAYERS = {"grids": 10, "labels": 12, "blocks": 13, "buildings": 15}
 
 _BOUNDS = (
     "WITH edge AS (SELECT ST_TileEnvelope(:z, :x, :y) AS web), "
@@ -27,12 +27,14 @@ _BOUNDS = (
 )
 
 
-def _layer(name: str, columns: str, source: str, *, geom: str = "geom", condition: str) -> str:
-    """One layer: rows of a source whose geometry meets the tile."""
+def _layer(name: str, columns: str, source: str, *, condition: str, label: bool = False) -> str:
+    """One layer: rows of a source whose geometry meets the tile, or a point in each of them."""
+    # A label belongs to the one tile that its point lies in: there is no buffer around it.
+    geom, buffer = ("ST_PointOnSurface(geom)", 0) if label else ("geom", 64)
     return (
         f"(SELECT ST_AsMVT(tile, '{name}', 4096, 'mvt') FROM (SELECT {columns}, "  # noqa: S608 - constants
-        f"ST_AsMVTGeom(ST_Transform({geom}, 3857), bounds.web, 4096, 64, true) AS mvt "
-        f"FROM {source}, bounds WHERE {condition} AND {geom} && bounds.deg) AS tile "
+        f"ST_AsMVTGeom(ST_Transform({geom}, 3857), bounds.web, 4096, {buffer}, true) AS mvt "
+        f"FROM {source}, bounds WHERE {condition} AND geom && bounds.deg) AS tile "
         "WHERE mvt IS NOT NULL)"
     )
 
@@ -60,27 +62,32 @@ _COMMUNITIES = _layer(
     "division",
     condition=f"{_MINE} AND level = 'village' AND geom IS NOT NULL",
 )
-_GRID_COLUMNS = (
-    "code AS key, code, name, kind, community, households, right(code, -12) AS short, "
-    "false AS fresh"
+_GRID_COLUMNS = "key, code, name, kind, community, households, short, fresh"
+_HELD_GRIDS = (
+    "SELECT code AS key, code, name, kind, community, households, right(code, -12) AS short, "
+    "false AS fresh, geom FROM grid WHERE county = :county "
+    "AND valid @> CAST(:at AS timestamptz) AND geom && (SELECT deg FROM bounds)"
 )
-_GRIDS_AT = _layer(
-    "grid",
-    _GRID_COLUMNS,
-    "grid",
-    condition=f"{_MINE} AND valid @> CAST(:at AS timestamptz) AND :z >= {LAYERS['grids']}",
+_PLAN_SOURCE = f"({_HELD_GRIDS}) AS held"
+_OF_DRAFT = (
+    "community NOT IN (SELECT community FROM draft_community "
+    "WHERE generation_id = :draft) UNION ALL SELECT key, code, name, kind, community, "
+    "households, right(key, -12), key LIKE '%+%', geom FROM draft_grid "
+    "WHERE generation_id = :draft AND geom && (SELECT deg FROM bounds)"
 )
-_DRAFT_GRIDS = _layer(
-    "grid",
-    "key, code, name, kind, community, households, short, fresh",
-    "(SELECT code AS key, code, name, kind, community, households, right(code, -12) AS short, "
-    "false AS fresh, geom FROM grid WHERE county = :county AND valid @> CAST(:at AS timestamptz) "
-    "AND geom && (SELECT deg FROM bounds) AND community NOT IN (SELECT community "
-    "FROM draft_community WHERE generation_id = :draft) UNION ALL "
-    "SELECT key, code, name, kind, community, households, right(key, -12), key LIKE '%+%', geom "
-    "FROM draft_grid WHERE generation_id = :draft AND geom && (SELECT deg FROM bounds)) AS both_",
-    condition=f":z >= {LAYERS['grids']}",
-)
+_DRAFT_SOURCE = f"({_HELD_GRIDS} AND {_OF_DRAFT}) AS both_"
+
+
+def _grids(source: str) -> str:
+    return _layer("grid", _GRID_COLUMNS, source, condition=f":z >= {LAYERS['grids']}")
+
+
+def _labels(source: str) -> str:
+    return _layer(
+        "label", "short, households", source, condition=f":z >= {LAYERS['labels']}", label=True
+    )
+
+
 _DRAFT_BLOCKS = _layer(
     "block",
     "key, grid, community, households",
@@ -101,8 +108,8 @@ def _tile(*layers: str) -> Any:
 
 
 _BASE = _tile(_WATER, _RAILWAYS, _BUILDINGS, _STREETS)
-_PLAN = _tile(_COMMUNITIES, _GRIDS_AT)
-_DRAFT = _tile(_COMMUNITIES, _DRAFT_BLOCKS, _DRAFT_GRIDS)
+_PLAN = _tile(_COMMUNITIES, _grids(_PLAN_SOURCE), _labels(_PLAN_SOURCE))
+_DRAFT = _tile(_COMMUNITIES, _DRAFT_BLOCKS, _grids(_DRAFT_SOURCE), _labels(_DRAFT_SOURCE))
 
 
 def _require_tile(z: int, x: int, y: int) -> None:

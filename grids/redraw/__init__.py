@@ -5,7 +5,7 @@ A draft's state is the assignment of blocks to grids of the communities that it 
 engines first where one is needed; `consequences` says what a change means.
 """
 
-from grids.redraw.apply import apply, redrawn
+from grids.redraw.apply import ZONE_KINDS, apply, redrawn
 from grids.redraw.community import CommunityBlocks, CommunityGround, Dwellings, GridHolder
 from grids.redraw.consequences import Limits, changes, moves, warnings
 from grids.redraw.errors import EditRefusedError
@@ -20,6 +20,7 @@ from grids.redraw.plan import (
 from grids.redraw.resolve import resolve
 
 __all__ = [
+    "ZONE_KINDS",
     "CommunityBlocks",
     "CommunityGround",
     "CommunityPlan",

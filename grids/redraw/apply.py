@@ -14,7 +14,7 @@ from grids.redraw import operations as op
 from grids.redraw.errors import EditRefusedError
 from grids.redraw.plan import CommunityPlan, DraftState, PlannedGrid, PlannedPost
 
-__all__ = ["apply", "redrawn"]
+__all__ = ["ZONE_KINDS", "apply", "redrawn"]
 
 Int = NDArray[np.int64]
 ZONE_KINDS = ("park", "industrial_park", "business", "school", "hospital", "market", "centre")

@@ -16,6 +16,10 @@ __all__ = ["WARNINGS", "GridChange", "Limits", "Move", "Warned", "changes", "mov
 WARNINGS = ("out_of_range", "odd_shape", "building_split", "overload", "long_walk")
 
 
+# What a point set into an edge may do to an area, by rounding.
+_AREA_M2 = 1e-3
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Beyond which figures a planner is warned; a profile's ranges come on top.
@@ -97,9 +101,17 @@ def changes(before: CommunityPlan, after: CommunityPlan) -> list[GridChange]:
         facts = after.grids[new] if new is not None else before.grids[old or 0]
         was = None if old is None else before.figures[old]
         now = None if new is None else after.figures[new]
-        if was is not now or (old is not None and before.grids[old] != facts):
+        if not _alike(was, now) or (old is not None and before.grids[old] != facts):
             found.append(GridChange(key, was, now, facts))
     return found
+
+
+def _alike(one: GridFigures | None, two: GridFigures | None) -> bool:
+    """Whether figures are the same but for points that a cut beside the grid set into its edge."""
+    if one is None or two is None:
+        return one is two
+    same = (one.households, one.blocks) == (two.households, two.blocks)
+    return one is two or (same and abs(one.area_m2 - two.area_m2) < _AREA_M2)
 
 
 def moves(before: CommunityPlan, after: CommunityPlan) -> list[Move]:

@@ -5,13 +5,14 @@ engine found is kept as its result, so that a replay does not depend on the engi
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from grids.redraw.errors import EditRefusedError
 
 __all__ = [
+    "OPERATIONS",
     "AdjustBoundary",
     "AssignPost",
     "Cut",
@@ -224,6 +225,7 @@ Operation = Annotated[
     | AssignPost,
     Field(discriminator="operation"),
 ]
+OPERATIONS: tuple[Any, ...] = get_args(get_args(Operation)[0])
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Operation)
 
 

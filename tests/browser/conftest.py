@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from data.cluster import Cluster
 from data.database import Database
+from data.settings import DEMO_COUNTY
 from tests.conftest import ROOT, Furnished, create_database
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
@@ -41,9 +43,9 @@ class Desk:
         self.page.goto(self.base + path)
         self.page.wait_for_load_state("networkidle")
 
-    def sign_in(self) -> None:
+    def sign_in(self, login: str = "demo") -> None:
         self.open("/login")
-        self.page.fill("input[name=login]", "demo")
+        self.page.fill("input[name=login]", login)
         self.page.fill("input[name=password]", "onegrid-demo")
         self.page.click("main button")
         self.page.wait_for_load_state("networkidle")
@@ -73,34 +75,62 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
+@dataclass
+class Served:
+    """A web server of its own process that can be killed and started again."""
+
+    database: Database
+    home: Path
+    county: str
+    port: int
+    program: subprocess.Popen | None = None
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        environment = os.environ | {
+            "ONEGRID_HOME": str(self.home),
+            "ONEGRID_DATABASE_URL": self.database.engine.url.render_as_string(),
+            "ONEGRID_COUNTY": self.county,
+        }
+        code = "from api.cli import main; main()"
+        command = [sys.executable, "-c", code, "serve", "--port", str(self.port)]
+        self.program = subprocess.Popen(command, cwd=ROOT, env=environment)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                urlopen(f"{self.base}/healthz", timeout=2).close()  # noqa: S310 - our own server
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+
+    def kill(self) -> None:
+        self.program.kill()
+        self.program.wait(timeout=20)
+
+    def stop(self) -> None:
+        self.program.terminate()
+        self.program.wait(timeout=20)
+        self.database.engine.dispose()
+
+
 @pytest.fixture(scope="session")
-def server(cluster: Cluster, furnished: Furnished) -> Iterator[tuple[str, Database]]:
+def server(cluster: Cluster, furnished: Furnished) -> Iterator[Served]:
     database = create_database(cluster, "browser_city", furnished.template)
-    port = 8765
-    environment = os.environ | {
-        "ONEGRID_HOME": str(furnished.home),
-        "ONEGRID_DATABASE_URL": database.engine.url.render_as_string(),
-    }
-    command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port"]
-    program = subprocess.Popen([*command, str(port)], cwd=ROOT, env=environment)
-    base = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urlopen(f"{base}/healthz", timeout=2).close()  # noqa: S310 - our own server
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield base, database
-    program.terminate()
-    program.wait(timeout=20)
-    database.engine.dispose()
+    made = Served(database, furnished.home, DEMO_COUNTY, 8765)
+    made.start()
+    yield made
+    made.stop()
 
 
-@pytest.fixture
-def desk(browser: Browser, server: tuple[str, Database]) -> Iterator[Desk]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, locale="zh-CN")
-    made = Desk(context.new_page(), *server)
+def watched(browser: Browser, served: Served, **options) -> Desk:
+    """A page in a browser of its own, which notes whatever goes wrong on it."""
+    viewport = options.pop("viewport", {"width": 1400, "height": 900})
+    context = browser.new_context(viewport=viewport, locale="zh-CN", **options)
+    made = Desk(context.new_page(), served.base, served.database)
     made.page.on("request", lambda request: made.watch(request.url))
     made.page.on("pageerror", lambda error: made.troubles.append(f"script error: {error}"))
     made.page.on(
@@ -108,6 +138,12 @@ def desk(browser: Browser, server: tuple[str, Database]) -> Iterator[Desk]:
         lambda message: made.troubles.append(message.text) if message.type == "error" else None,
     )
     made.page.on("requestfailed", made.failed)
+    return made
+
+
+@pytest.fixture
+def desk(browser: Browser, server: Served) -> Iterator[Desk]:
+    made = watched(browser, server)
     yield made
-    context.close()
+    made.page.context.close()
     assert made.troubles == []

@@ -50,24 +50,18 @@ def overlaps(frame) -> list[str]:
     return found
 
 
-def test_planner_draws_a_draft_and_publishes_it(desk: Desk) -> None:
+def test_planner_draws_a_draft_of_the_county(desk: Desk) -> None:
     desk.sign_in()
     frame = map_of(desk)
     assert overlaps(frame) == []
     assert colours(desk.shoot("planner"), right=0.6) > 5, "the map is not blank"
     desk.page.fill("input[name=seed]", "4")
     desk.page.click("text=划分草案")
-    desk.page.wait_for_selector(".draft")
-    assert "通辽 · 种子 4" in desk.page.inner_text(".draft")
-    desk.shoot("planner-draft")
-    desk.page.click(".draft button")
-    desk.page.wait_for_selector("#drafts")
-    desk.page.wait_for_load_state("networkidle")
-    desk.shoot("planner-published")
+    desk.page.wait_for_selector("#map[data-idle=true]")
+    assert "编辑中" in desk.page.inner_text("#state")
+    assert colours(desk.shoot("planner-draft"), right=0.6) > 4
     with desk.database.session() as session:
-        note = session.execute(
-            text("SELECT note FROM generation WHERE state = 'published' AND valid @> now()")
-        ).scalar_one()
+        note = session.scalar(text("SELECT note FROM generation WHERE state = 'draft'"))
     assert note == "tongliao, seed 4"
 
 

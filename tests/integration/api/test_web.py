@@ -71,19 +71,15 @@ def test_a_form_of_another_session_is_refused(web: TestClient, path: str, data: 
     assert web.post(path, data=data).status_code == 422
 
 
-def test_planner_draws_and_publishes(web: TestClient, city: Database) -> None:
+def test_planner_draws_a_draft_and_opens_it(web: TestClient, city: Database) -> None:
     sign_in(web)
     data = {"csrf": csrf_of(web, "/planner"), "profile": "tongliao", "seed": "12"}
-    assert web.post("/planner/drafts", data=data).status_code == 200
+    opened = web.post("/planner/drafts", data=data)
+    assert opened.status_code == 200
     with city.session() as session:
         draft = session.execute(text("SELECT max(id) FROM generation")).scalar_one()
-    assert web.post(f"/planner/drafts/{draft}/publish", data=data).status_code == 200
-    again = web.post(f"/planner/drafts/{draft}/publish", data=data)
-    assert again.status_code == 409
-    assert "重新打开" in again.text
-    with city.session() as session:
-        states = session.execute(text("SELECT state FROM generation ORDER BY id")).scalars().all()
-    assert states == ["published", "published"]
+    assert opened.url.path == f"/planner/drafts/{draft}"
+    assert "tongliao, seed 12" in opened.text
 
 
 def test_dispatcher_sends_only_a_candidate(web: TestClient, city: Database) -> None:

@@ -1,11 +1,15 @@
 import ast
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import maps
 from api.errors import _EXPLANATIONS
+from grids.drafting.review import STEPS
+from grids.redraw.apply import ZONE_KINDS
+from grids.redraw.consequences import WARNINGS
+from grids.redraw.operations import OPERATIONS
 from grids.responsibility import Inquiry, Staff, answer
 from grids.responsibility.records import Hours, Rule, UnitFacts
 from grids.staff_coverage import PROBLEMS
@@ -31,8 +35,45 @@ def messages_of_code() -> set[str]:
     return {str(message) for message in found} - {"zh", "en", "None"}
 
 
+def messages_of_scripts() -> set[str]:
+    """Literal arguments of every call of ``t(…)`` in the pages' own scripts."""
+    found = set()
+    for path in (ROOT / "maps" / "static").rglob("*.js"):
+        if "vendor" not in path.parts:
+            found |= set(re.findall(r"\bt\(\s*\"([^\"]+)\"", path.read_text(encoding="utf-8")))
+    return found
+
+
+# What scripts put together: a word, and what may follow it.
+SAID = {
+    "warning": WARNINGS,
+    "draft": ("draft", "review", "approved", "published", "discarded"),
+    "step": (*STEPS, "publish"),
+    "rule": (
+        "contiguous",
+        "one community",
+        "empty",
+        "coverage",
+        "unknown",
+        "nothing",
+        "code",
+        "area",
+    ),
+    "refused": ("403", "404", "409", "422"),
+    "edit": (*(fields(one)[-1].default for one in OPERATIONS), "partition"),
+    "zone": ZONE_KINDS,
+}
+
+
+def test_what_scripts_put_together_has_its_chinese() -> None:
+    chinese = texts("zh")
+    wanted = [f"{word} {one}" for word, several in SAID.items() for one in several]
+    assert [text for text in wanted if chinese(text) == text] == []
+
+
 def test_every_message_has_its_chinese() -> None:
-    wanted = messages_of_templates() | messages_of_code() | set(_EXPLANATIONS.values())
+    wanted = messages_of_templates() | messages_of_code() | messages_of_scripts()
+    wanted |= set(_EXPLANATIONS.values())
     chinese = texts("zh")
     missing = sorted(message for message in wanted if chinese(message) == message)
     assert len(wanted) > 60

@@ -1,0 +1,87 @@
+"""The workbench's page: a draft on the map, with everything that can be done to it."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
+
+from api.drafts import scope_of, workbench
+from api.pages import language_of, render, texts_of
+from api.session import Db, checked_form, desk
+from data.models import Division
+from data.sessions import SignedIn
+from grids.drafting import journal
+from grids.figures import area_bounds, area_communities, base_version
+from grids.generations import rules_of
+from grids.redraw import ZONE_KINDS
+from grids.rules import PEOPLE_PER_HOUSEHOLD, Rules
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+Reader = Annotated[SignedIn, Depends(desk("planner", "reviewer"))]
+Planner = Annotated[SignedIn, Depends(desk("planner"))]
+
+
+@router.post("/planner/drafts/new")
+def begin(
+    request: Request,
+    db: Db,
+    who: Planner,
+    csrf: Annotated[str, Form()],
+    title: Annotated[str, Form(max_length=200)] = "",
+    area: Annotated[str, Form(max_length=12)] = "",
+    profile: Annotated[str, Form(max_length=30)] = "tongliao",
+) -> RedirectResponse:
+    """Begin an empty draft and open it."""
+    checked_form(who, csrf)
+    draft = workbench(request).create(
+        db,
+        who.scope("planner"),
+        author=who.login,
+        title=title,
+        area=area or None,
+        profile=profile,
+    )
+    return RedirectResponse(f"/planner/drafts/{draft.id}", 303)
+
+
+@router.get("/planner/drafts/{number}")
+def page(request: Request, db: Db, who: Reader, number: int) -> str:
+    """A draft on the workbench."""
+    draft = journal.draft_in(db, scope_of(who), number)
+    area = db.get(Division, draft.area)
+    facts = {
+        "lang": language_of(request),
+        "words": texts_of(request).catalogue,
+        "draft": draft.id,
+        "version": draft.version,
+        "csrf": who.csrf,
+        "ranges": _ranges(rules_of(db, draft.profile)),
+        "bounds": area_bounds(db, draft.county, draft.area),
+        "base_version": base_version(db),
+    }
+    return render(
+        request,
+        "workbench.html",
+        draft=draft,
+        area_name=area.name if area else "",
+        communities=area_communities(db, draft.county, draft.area),
+        zone_kinds=ZONE_KINDS,
+        facts=_script(facts),
+    )
+
+
+def _ranges(rules: Rules) -> dict[str, list[float]]:
+    """Least and most households of an ordinary grid."""
+    scale = PEOPLE_PER_HOUSEHOLD if rules.measure == "people" else 1.0
+    both = {"urban": rules.urban, "rural": rules.rural}
+    return {kind: [size.least / scale, size.most / scale] for kind, size in both.items()}
+
+
+def _script(facts: dict[str, Any]) -> Markup:
+    """JSON inside a script element: nothing in it may end the element."""
+    text = json.dumps(facts, ensure_ascii=False)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - made safe in this line

@@ -1,0 +1,50 @@
+// The drafts' API: every change carries the version that was seen and the session's token.
+import { facts } from "./words.js";
+
+const root = `/api/v1/drafts/${facts.draft}`;
+
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail || String(status));
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+export const seen = { version: facts.version };
+
+async function answerOf(response) {
+  const body = await response.json().catch(() => ({}));
+  const tag = response.headers.get("ETag");
+  if (tag) seen.version = Number(tag.replaceAll('"', ""));
+  if (!response.ok) throw new Refused(response.status, body);
+  return body;
+}
+
+export async function read(path = "") {
+  return answerOf(await fetch(root + path, { headers: { Accept: "application/json" } }));
+}
+
+export async function change(path, body = {}) {
+  return answerOf(
+    await fetch(root + path, {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/json",
+        "If-Match": `"${seen.version}"`,
+        "X-CSRF-Token": facts.csrf,
+      },
+      body: JSON.stringify(body),
+    }),
+  );
+}
+
+export function watch(handlers, { lost, open }) {
+  const source = new EventSource(`${root}/events`);
+  for (const [name, handle] of Object.entries(handlers)) {
+    source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+  }
+  source.onerror = lost;
+  source.onopen = open;
+  return source;
+}

@@ -1,0 +1,26 @@
+// Texts in the reader's language: the page brings the catalogue, English stands for itself.
+const facts = JSON.parse(document.getElementById("facts").textContent);
+
+export { facts };
+
+export function t(message) {
+  return facts.words[message] || message;
+}
+
+export function number(value, digits = 0) {
+  return value.toLocaleString(facts.lang === "zh" ? "zh-CN" : "en-GB", {
+    maximumFractionDigits: digits,
+    minimumFractionDigits: digits,
+  });
+}
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== null) made.setAttribute(name, value);
+  }
+  made.append(...children.filter((one) => one !== null && one !== undefined));
+  return made;
+}
