@@ -14,13 +14,22 @@ from typing import Any
 from sqlalchemy import BigInteger, any_, cast, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, Range
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from data.models import Responsibility, ResponsibilityChange
+from data.store import upsert
 
-__all__ = ["PostChange", "PostKey", "key_of", "periods", "record_changes"]
+__all__ = ["PostChange", "PostKey", "periods", "posts_held", "record_changes"]
 
+# From when, until when, as A or B.
+Period = tuple[datetime, datetime | None, str]
 # Two changes of one moment: who goes out yields to who comes in, B to A.
 _RANK = {"ended": 0, "B": 1, "A": 2}
+_ENDS = text(
+    "UPDATE responsibility SET valid = tstzrange(lower(valid), given.until) FROM unnest("
+    "CAST(:ids AS bigint[]), CAST(:ends AS timestamptz[])) AS given (id, until) "
+    "WHERE responsibility.id = given.id"
+)
 _REPOINT = text("UPDATE assignment SET responsibility_id = :to WHERE responsibility_id = :was")
 
 
@@ -51,9 +60,7 @@ class PostChange:
     state: str
 
 
-def periods(
-    changes: Iterable[tuple[datetime, str]],
-) -> list[tuple[datetime, datetime | None, str]]:
+def periods(changes: Iterable[tuple[datetime, str]]) -> list[Period]:
     """Periods (begin, end or None, holder) that follow from the changes of one post.
 
     Examples
@@ -95,27 +102,59 @@ def record_changes(
         if (change.at, change.state) not in known[change.key]:
             known[change.key].append((change.at, change.state))
             fresh.append(change)
-    session.add_all(
-        ResponsibilityChange(
-            county=county, at=one.at, state=one.state, author=author, **one.key.columns()
-        )
-        for one in fresh
-    )
+    own = {"county": county, "author": author}
+    rows = [own | {"at": one.at, "state": one.state} | one.key.columns() for one in fresh]
+    upsert(session, "responsibility_change", rows, key=())
     touched = {change.key for change in fresh}
     held = _periods_held(session, county, touched)
-    for key in touched:
-        _bring_in_line(session, county, key, held[key], periods(known[key]))
+    wanted = {key: periods(known[key]) for key in touched}
+    ended = {key for key in touched if _only_ends(held[key], wanted[key])}
+    _end(session, [(held[key][0], wanted[key][0][1]) for key in ended])
+    begun = {key for key in touched if not held[key]}
+    _begin_all(session, county, {key: wanted[key] for key in begun})
+    for key in touched - ended - begun:
+        _bring_in_line(session, county, key, held[key], wanted[key])
     session.flush()
     return len(fresh)
+
+
+def _only_ends(held: list[Responsibility], wanted: list[Period]) -> bool:
+    """Whether one period stays as it is but for its end: what a publication does to most posts."""
+    if len(held) != 1 or len(wanted) != 1:
+        return False
+    return (_begin(held[0]), held[0].holder) == (wanted[0][0], wanted[0][2])
+
+
+def _end(session: Session, ends: list[tuple[Responsibility, datetime | None]]) -> None:
+    """Give periods their ends, all in one statement."""
+    if not ends:
+        return
+    key = {"ids": [row.id for row, _ in ends], "ends": [end for _, end in ends]}
+    session.execute(_ENDS, key)
+    for row, end in ends:
+        set_committed_value(row, "valid", Range(_begin(row), end))
+
+
+def _begin_all(session: Session, county: str, wanted: dict[PostKey, list[Period]]) -> None:
+    """Write the periods of posts that nobody has held."""
+    rows = [
+        {"county": county, "holder": holder, "valid": Range(begins, ends), **key.columns()}
+        for key, several in wanted.items()
+        for begins, ends, holder in several
+    ]
+    upsert(session, "responsibility", rows, key=())
 
 
 def _known(
     session: Session, county: str, keys: set[PostKey]
 ) -> dict[PostKey, list[tuple[datetime, str]]]:
     found: dict[PostKey, list[tuple[datetime, str]]] = defaultdict(list)
-    for row in session.scalars(_of_holders(ResponsibilityChange, county, keys)):
-        if (key := key_of(row)) in keys:
-            found[key].append((row.at, row.state))
+    table = ResponsibilityChange
+    columns = (*(getattr(table, name) for name in PostKey.__slots__), table.at, table.state)
+    # Plain rows: a publication asks for those of the whole county's staff.
+    for *post, at, state in session.execute(_of_holders(table, county, keys, *columns)):
+        if (key := PostKey(*post)) in keys:
+            found[key].append((at, state))
     return found
 
 
@@ -124,22 +163,35 @@ def _periods_held(
 ) -> dict[PostKey, list[Responsibility]]:
     found: dict[PostKey, list[Responsibility]] = defaultdict(list)
     for row in session.scalars(_of_holders(Responsibility, county, keys)):
-        if (key := key_of(row)) in keys:
+        if (key := _key_of(row)) in keys:
             found[key].append(row)
     return found
 
 
-def _of_holders(table: Any, county: str, keys: set[PostKey]) -> Any:
+def _of_holders(table: Any, county: str, keys: set[PostKey], *columns: Any) -> Any:
     people = [key.person_id for key in keys if key.person_id is not None]
     units = [key.unit_id for key in keys if key.unit_id is not None]
-    return select(table).where(
+    return select(*(columns or (table,))).where(
         table.county == county,
         (table.person_id == any_(cast(people, ARRAY(BigInteger))))
         | (table.unit_id == any_(cast(units, ARRAY(BigInteger)))),
     )
 
 
-def key_of(row: Responsibility | ResponsibilityChange) -> PostKey:
+def posts_held(session: Session, *conditions: Any) -> list[tuple[int, PostKey, str]]:
+    """Number, post and holder of periods, as plain rows: there may be a county's staff of them.
+
+    Parameters
+    ----------
+    conditions
+        Of `Responsibility`, all of which must hold.
+    """
+    columns = (getattr(Responsibility, name) for name in PostKey.__slots__)
+    query = select(Responsibility.id, Responsibility.holder, *columns).where(*conditions)
+    return [(number, PostKey(*post), holder) for number, holder, *post in session.execute(query)]
+
+
+def _key_of(row: Responsibility) -> PostKey:
     """The post that a row is about."""
     return PostKey(
         row.person_id,
@@ -158,7 +210,7 @@ def _bring_in_line(
     county: str,
     key: PostKey,
     held: list[Responsibility],
-    wanted: list[tuple[datetime, datetime | None, str]],
+    wanted: list[Period],
 ) -> None:
     """Change the rows of one post to the periods wanted; a row lives on where it began.
 

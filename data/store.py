@@ -1,4 +1,4 @@
-"""Bulk upsert: rows to a table by COPY through a staging table, unchanged rows untouched."""
+"""Bulk upsert: rows to a table by COPY, through a staging table where some may be held."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from psycopg import sql
+from psycopg import Cursor, sql
 from psycopg.types.range import TimestamptzRange
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -50,16 +50,26 @@ def upsert(
     connection = session.connection().connection.driver_connection
     assert connection is not None  # noqa: S101 - a session in use has a connection
     with connection.cursor() as cursor:
-        cursor.execute(_STAGE.format(**names))
-        with cursor.copy(_COPY.format(**names)) as copy:
-            for row in rows:
-                copy.write_row([_cell(row[name]) for name in columns])
-        cursor.execute(_MERGE.format(action=_action(table, columns, keys), **names))
-        changed: int = cursor.rowcount
-        cursor.execute(sql.SQL("DROP TABLE {stage}").format(**names))
+        changed = len(rows)
+        if keys:
+            cursor.execute(_STAGE.format(**names))
+            _copy(cursor, _COPY.format(**names), columns, rows)
+            cursor.execute(_MERGE.format(action=_action(table, columns, keys), **names))
+            changed = cursor.rowcount
+            cursor.execute(sql.SQL("DROP TABLE {stage}").format(**names))
+        else:  # there is nothing to compare with
+            _copy(cursor, _COPY.format(**names | {"stage": names["table"]}), columns, rows)
         if changed >= _ANALYZE_FROM:
             cursor.execute(sql.SQL("ANALYZE {table}").format(**names))
     return changed
+
+
+def _copy(
+    cursor: Cursor[Any], statement: sql.Composed, columns: list[str], rows: Iterable[Any]
+) -> None:
+    with cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row([_cell(row[name]) for name in columns])
 
 
 # What follows a bulk load in the same transaction is planned before autovacuum sees the rows:

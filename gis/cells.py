@@ -5,16 +5,19 @@ from typing import Any
 
 import h3.api.basic_int as h3
 import numpy as np
+import pyarrow as pa
 import shapely
+from h3ronpy import ContainmentMode, grid_disk
+from h3ronpy.vector import cells_to_wkb_polygons, wkb_to_cells
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["CellIndex", "cells_of_points", "cover_polygons"]
 
 # H3 gives a point its cell on the sphere; the hexagon drawn in degrees differs from that cell
-# by up to (edge / 8 earth radii) of an edge. A thousandth of an edge (66 mm at resolution 10)
-# keeps a point on both sides of that difference a candidate of every area that covers it.
-_MARGIN = 1e-3
-_DEGREE_M = 111_195.0
+# by up to (edge / 8 earth radii) of an edge. Hexagons drawn larger by two thousandths about their
+# middle, so that each edge lies more than a thousandth of an edge (66 mm at resolution 10) farther
+# out, keep a point on both sides of that difference a candidate of every area that covers it.
+_LARGER = 1.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +62,46 @@ def cover_polygons(polygons: Any, resolution: int) -> CellIndex:
     (22, True)
     """
     shapes = np.atleast_1d(np.asarray(polygons, dtype=object))
-    margin_deg = _MARGIN * h3.average_hexagon_edge_length(resolution, "m") / _DEGREE_M
-    found = [_candidates(shape, resolution) for shape in shapes]
-    cell = np.concatenate([np.zeros(0, np.int64), *found])
-    area = np.repeat(np.arange(len(shapes)), [len(numbers) for numbers in found])
-    reach = shapely.buffer(_hexagons(cell), margin_deg, join_style="mitre")
+    cell, area = _candidates(shapes, resolution)
+    # Cells on a boundary are candidates of several areas: each is drawn once.
+    once, place = np.unique(cell, return_inverse=True)
+    reach = _hexagons(once)[place.reshape(-1)]
     shapely.prepare(shapes)
     meets = np.asarray(shapely.intersects(shapes[area], reach), bool)
     cell, area, reach = cell[meets], area[meets], reach[meets]
     return CellIndex(cell, area, np.asarray(shapely.covers(shapes[area], reach), bool))
 
 
-def _candidates(shape: Any, resolution: int) -> NDArray[np.int64]:
-    """Cells that may meet a polygon: what H3 finds and the ring around it, sorted.
+def _candidates(
+    shapes: NDArray[np.object_], resolution: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cells that may meet each area: what H3 finds and the ring around it; sorted by area, cell.
 
-    H3's own "overlap" misses cells that a polygon only just reaches.
+    H3's own cover misses cells that a polygon only just reaches.
     """
-    inside = h3.h3shape_to_cells_experimental(h3.geo_to_h3shape(shape), resolution, "overlap")
-    ring = {near for number in inside for near in h3.grid_disk(number, 1)}
-    return np.array(sorted(ring), np.int64)
+    if not len(shapes):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    wkb = shapely.to_wkb(shapes).tolist()
+    covers = ContainmentMode.Covers
+    found = pa.array(wkb_to_cells(wkb, resolution, containment_mode=covers, flatten=False))
+    owner = np.repeat(np.arange(len(shapes)), np.diff(found.offsets.to_numpy()))
+    rings = pa.array(grid_disk(found.flatten(), 1, flatten=False))
+    area = np.repeat(owner, np.diff(rings.offsets.to_numpy()))
+    cell = rings.flatten().to_numpy().astype(np.int64)
+    order = np.lexsort((cell, area))
+    cell, area = cell[order], area[order]
+    first = np.append(True, (np.diff(cell) != 0) | (np.diff(area) != 0))
+    return cell[first], area[first]
 
 
 def _hexagons(cells: NDArray[np.int64]) -> NDArray[np.object_]:
-    # Cells on a boundary are candidates of several areas: each is drawn once.
-    once, place = np.unique(cells, return_inverse=True)
-    rings = [h3.cell_to_boundary(cell) for cell in once.tolist()]
-    lat_lon = np.array([corner for ring in rings for corner in ring], float).reshape(-1, 2)
-    of_cell = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    closed = shapely.linearrings(lat_lon[:, ::-1], indices=of_cell)
-    return np.asarray(shapely.polygons(closed)[place.reshape(-1)], dtype=object)
+    """Cells as polygons, a little larger than they are."""
+    wkb = pa.array(cells_to_wkb_polygons(pa.array(cells.astype(np.uint64))))
+    drawn = np.asarray(shapely.from_wkb(wkb.to_pylist()), dtype=object)
+    xy, owner = shapely.get_coordinates(drawn, return_index=True)
+    middle = shapely.get_coordinates(shapely.centroid(drawn))[owner]
+    larger: NDArray[np.object_] = shapely.set_coordinates(drawn, middle + _LARGER * (xy - middle))
+    return larger
 
 
 def cells_of_points(lon: ArrayLike, lat: ArrayLike, resolution: int) -> NDArray[np.int64]:

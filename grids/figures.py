@@ -75,13 +75,15 @@ def drafts(session: Session, scope: Scope) -> Rows:
     """Drafts of an area that are not published, newest first, and whether their base fits."""
     return session.execute(
         text(
-            "SELECT draft.id, draft.state, draft.title, draft.author, draft.area, "
+            "SELECT draft.id, draft.state, draft.title, draft.area, "
+            "coalesce(account.name, draft.author) AS author, "
             "draft.created_at, draft.head, draft.version, profile.name AS profile, "
             "division.name AS area_name, "
             "(SELECT count(*) FROM draft_grid WHERE generation_id = draft.id) AS grids, "
             "draft.base_id IS NOT DISTINCT FROM (SELECT id FROM generation AS latest "
             " WHERE latest.county = draft.county AND upper_inf(latest.valid)) AS fits "
             "FROM generation AS draft JOIN profile ON profile.code = draft.profile "
+            "LEFT JOIN account ON account.login = draft.author "
             "LEFT JOIN division ON division.code = draft.area WHERE draft.county = :county "
             "AND draft.area ^@ ANY (:prefixes) "
             "AND draft.state IN ('draft', 'review', 'approved') "

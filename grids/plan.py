@@ -1,6 +1,6 @@
 """Plans drawn by the engine: a draft of a county's grids, and the check of any draft."""
 
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError, StateError
-from data.models import Edit, Generation, Grid, GridBlock
+from data.models import Edit, Generation, Grid, GridBlock, Profile
 from data.store import shapes_from_wkb
 from gis.crs import LocalProjection
 from grids.blocks import Blocks
@@ -167,14 +167,14 @@ def _only(parts: Partition, blocks: Blocks, held: Labels | None, chosen: list[in
 def _store_draft(
     session: Session, county: str, profile: str, seed: int, author: str, drawn: Drawn
 ) -> Generation:
-    base = latest_generation(session, county)
+    base, named = latest_generation(session, county), session.get(Profile, profile)
     draft = Generation(
         county=county,
         author=author,
         base_id=base.id if base else None,
         area=next(iter(drawn.parts)) if len(drawn.parts) == 1 else county,
         profile=profile,
-        title=f"{profile}, seed {seed}",
+        title=f"{named.name if named else profile} {seed}",
         note=f"{profile}, seed {seed}",
         head=1,
     )
@@ -211,13 +211,13 @@ def check_draft(session: Session, county: str, draft_id: int) -> list[Fault]:
         return faults
     shapes = stitched([row.key for row in rows], shapes_from_wkb([row.geom for row in rows]))
     local = LocalProjection.around(shapes)
-    _, community = np.unique([row.community for row in rows], return_inverse=True)
-    grids, label = np.unique([row.grid_key for row in rows], return_inverse=True)
+    _, community = _numbered(row.community for row in rows)
+    grids, label = _numbered(row.grid_key for row in rows)
     households = np.array([row.households for row in rows], np.int64)
     found = check_plan(
         local.forward(shapes),
-        community.reshape(-1).astype(np.int64),
-        label.reshape(-1).astype(np.int64),
+        community,
+        label,
         households,
     )
     for fault in found:
@@ -226,6 +226,13 @@ def check_draft(session: Session, county: str, draft_id: int) -> list[Fault]:
         place = local.inverse(np.array([fault.place], dtype=object))[0]
         faults.append(Fault(fault.rule, f"{kind} {name}", place))
     return faults
+
+
+def _numbered(names: Iterable[str]) -> tuple[list[str], Labels]:
+    """Names in the order of their first appearance, and the number of each."""
+    numbers: dict[str, int] = {}
+    found = [numbers.setdefault(name, len(numbers)) for name in names]
+    return list(numbers), np.array(found, np.int64)
 
 
 def _with_shapes(rows: Any) -> list[tuple[Any, Any]]:

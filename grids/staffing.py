@@ -4,20 +4,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import BigInteger, any_, cast, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from data.models import Division, Grid, Person, Responsibility, ServiceArea
-from data.posts import PostChange, PostKey, key_of, record_changes
+from data.posts import PostChange, PostKey, posts_held, record_changes
 
 __all__ = ["StaffingReport", "end_with_grids", "join_staff"]
 
 _AUTHOR = "join_staff"
 _ENDED_GRIDS = text(
     "SELECT r.id, upper(grid.valid) AS at FROM responsibility AS r "
-    "JOIN grid ON grid.id = r.grid_id OR grid.code = left(r.micro_grid, length(grid.code)) "
-    "WHERE r.county = :county AND grid.county = :county AND upper_inf(r.valid) "
-    "AND upper(grid.valid) <= :moment"
+    "JOIN grid ON grid.id = r.grid_id WHERE r.county = :county AND upper_inf(r.valid) "
+    "AND upper(grid.valid) <= :moment UNION ALL "
+    "SELECT r.id, upper(grid.valid) FROM responsibility AS r "
+    "JOIN grid ON grid.code = left(r.micro_grid, length(grid.code)) "
+    "WHERE r.micro_grid IS NOT NULL AND r.county = :county AND grid.county = :county "
+    "AND upper_inf(r.valid) AND upper(grid.valid) <= :moment"
 )
 _ENDED_MEMBERS = text(
     "UPDATE membership SET valid = membership.valid * tstzrange(NULL, upper(grid.valid)) "
@@ -45,6 +49,7 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
     """
     moment = at or datetime.now(UTC)
     ended = end_with_grids(session, county, moment)
+    record_changes(session, county, ended, author=_AUTHOR)
     people = session.scalars(
         select(Person).where(Person.county == county).order_by(Person.id)
     ).all()
@@ -75,7 +80,7 @@ def join_staff(session: Session, county: str, *, at: datetime | None = None) -> 
     begun += _deal_grids(session, county, moment, workers, open_rows)
     changes = [PostChange(key, moment, "A") for key in begun]
     record_changes(session, county, changes, author=_AUTHOR)
-    return StaffingReport(len(begun), ended, tuple(lost))
+    return StaffingReport(len(begun), len(ended), tuple(lost))
 
 
 def _by_name(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
@@ -85,15 +90,16 @@ def _by_name(rows: Iterable[tuple[str, str, str]]) -> dict[str, str]:
     return found
 
 
-def end_with_grids(session: Session, county: str, moment: datetime) -> int:
-    """End the posts and memberships of grids that have ended by a time; return how many posts."""
+def end_with_grids(session: Session, county: str, moment: datetime) -> list[PostChange]:
+    """End memberships of grids that have ended by a time; return the posts that end with them.
+
+    The caller records the changes, with others of the same posts where there are any.
+    """
     key = {"county": county, "moment": moment}
     ends = {row.id: row.at for row in session.execute(_ENDED_GRIDS, key)}
-    rows = session.scalars(select(Responsibility).where(Responsibility.id.in_(ends)))
-    changes = [PostChange(key_of(row), ends[row.id], "ended") for row in rows]
-    record_changes(session, county, changes, author=_AUTHOR)
+    held = posts_held(session, Responsibility.id == any_(cast(list(ends), ARRAY(BigInteger))))
     session.execute(_ENDED_MEMBERS, key)
-    return len(changes)
+    return [PostChange(post, ends[number], "ended") for number, post, _ in held]
 
 
 def _deal_grids(

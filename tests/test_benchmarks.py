@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
         ("partition_county", []),
         ("partition_curves", []),
         ("partition_scale", []),
+        ("redraw", []),
         ("routing", []),
         ("who", []),
     ],

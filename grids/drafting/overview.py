@@ -6,7 +6,7 @@ from geoalchemy2.shape import to_shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from data.models import Division, DraftNote, Edit, Generation
+from data.models import Account, Division, DraftNote, Edit, Generation
 from grids.drafting import journal
 from grids.drafting.review import notes_of, steps_of
 from grids.generations import latest_generation
@@ -27,11 +27,14 @@ def overview(session: Session, draft: Generation) -> dict[str, Any]:
     """
     latest = latest_generation(session, draft.county)
     area = session.get(Division, draft.area)
+    names = dict(
+        session.execute(select(Account.login, Account.name).filter_by(county=draft.county)).all()
+    )
     return {
         "draft": draft.id,
         "title": draft.title,
         "state": draft.state,
-        "author": draft.author,
+        "author": names.get(draft.author, draft.author),
         "area": draft.area,
         "area_name": area.name if area else draft.area,
         "profile": draft.profile,
@@ -39,14 +42,19 @@ def overview(session: Session, draft: Generation) -> dict[str, Any]:
         "head": draft.head,
         "base": draft.base_id,
         "fits": latest is not None and latest.id == draft.base_id,
-        "edits": [_edit(one) for one in _edits(session, draft)],
+        "edits": [_edit(one, names) for one in _edits(session, draft)],
         "checkpoints": [
-            {"name": one.name, "position": one.position, "author": one.author}
+            {"name": one.name, "position": one.position}
             for one in journal.checkpoints(session, draft)
         ],
-        "notes": [_note(one) for one in notes_of(session, draft)],
+        "notes": [_note(one, names) for one in notes_of(session, draft)],
         "steps": [
-            {"step": one.step, "reason": one.reason, "actor": one.actor, "at": one.at.isoformat()}
+            {
+                "step": one.step,
+                "reason": one.reason,
+                "actor": names.get(one.actor, one.actor),
+                "at": one.at.isoformat(),
+            }
             for one in steps_of(session, draft)
         ],
     }
@@ -57,7 +65,7 @@ def _edits(session: Session, draft: Generation) -> list[Edit]:
     return list(session.scalars(query.order_by(Edit.position)))
 
 
-def _edit(edit: Edit) -> dict[str, Any]:
+def _edit(edit: Edit, names: dict[str, str]) -> dict[str, Any]:
     facts = edit.arguments
     told = {name: facts[name] for name in _TOLD if facts.get(name) not in {None, ""}}
     if isinstance(facts.get("blocks"), list):
@@ -66,17 +74,17 @@ def _edit(edit: Edit) -> dict[str, Any]:
         "position": edit.position,
         "operation": edit.operation,
         "told": told,
-        "author": edit.author,
+        "author": names.get(edit.author, edit.author),
         "made_at": edit.made_at.isoformat(),
         "conflict": edit.conflict,
     }
 
 
-def _note(note: DraftNote) -> dict[str, Any]:
+def _note(note: DraftNote, names: dict[str, str]) -> dict[str, Any]:
     point: Any = None if note.geom is None else to_shape(note.geom)
     return {
         "id": note.id,
-        "author": note.author,
+        "author": names.get(note.author, note.author),
         "at": note.at.isoformat(),
         "words": note.words,
         "place": None if point is None else [point.x, point.y],

@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import BigInteger, any_, cast, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from data.models import Edit, Generation, Responsibility
-from data.posts import PostChange, PostKey, key_of, record_changes
+from data.posts import PostChange, PostKey, posts_held, record_changes
 from grids.publishing.succession import Succession
 from grids.staffing import end_with_grids
 
@@ -33,7 +34,7 @@ def hand_on_posts(session: Session, draft: Generation, moment: datetime, made: S
     posts that the draft assigns, in the place of the A or B holder of the same role.
     """
     held = _held(session, draft.county, [old for _, old in made.heirs], moment)
-    end_with_grids(session, draft.county, moment)
+    ended = end_with_grids(session, draft.county, moment)
     for new, old in made.same:
         session.execute(_MEMBERS, {"new": new, "old": old})
     posts: dict[PostKey, str] = {
@@ -55,24 +56,22 @@ def hand_on_posts(session: Session, draft: Generation, moment: datetime, made: S
         if (key.grid_id, key.role, holder) not in assigned
     }
     changes = [PostChange(key, moment, holder) for key, holder in {**begun, **planned}.items()]
-    record_changes(session, draft.county, [*replaced, *changes], author=draft.author)
+    record_changes(session, draft.county, [*ended, *replaced, *changes], author=draft.author)
 
 
 def _held(
     session: Session, county: str, grids: list[int], moment: datetime
 ) -> dict[int, list[tuple[PostKey, str]]]:
     """Grid → the posts of it that are held at a time, and by whom as A or B."""
-    rows = session.scalars(
-        select(Responsibility).where(
-            Responsibility.county == county,
-            Responsibility.grid_id.in_(grids),
-            Responsibility.valid.contains(moment),
-        )
-    )
     found: dict[int, list[tuple[PostKey, str]]] = {}
-    for row in rows:
-        if row.grid_id is not None:
-            found.setdefault(row.grid_id, []).append((key_of(row), row.holder))
+    for _, post, holder in posts_held(
+        session,
+        Responsibility.county == county,
+        Responsibility.grid_id == any_(cast(grids, ARRAY(BigInteger))),
+        Responsibility.valid.contains(moment),
+    ):
+        if post.grid_id is not None:
+            found.setdefault(post.grid_id, []).append((post, holder))
     return found
 
 

@@ -1,6 +1,7 @@
 """Which grids of a draft go on, end or begin; their codes, names, H3 cells and lineage."""
 
 from collections import Counter
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +14,11 @@ from sqlalchemy.orm import Session
 from data.errors import StateError
 from data.models import Generation
 from data.store import shapes_from_wkb, upsert
-from gis.cells import cover_polygons
+from gis.cells import CellIndex
 from gis.shape import as_multipolygon
 from grids.codes import new_codes, reading_order, usual_name
 
-__all__ = ["GRID_RESOLUTION", "Succession", "replace_grids"]
+__all__ = ["GRID_RESOLUTION", "Succession", "outlines_of", "replace_grids"]
 
 # About 66 m to a cell's edge: a 300-household urban grid holds a handful of whole cells.
 GRID_RESOLUTION = 10
@@ -30,6 +31,9 @@ _WANTED = text(
     "JOIN (SELECT grid_key, array_agg(block_id ORDER BY block_id) AS blocks FROM draft_block "
     "  WHERE generation_id = :draft GROUP BY grid_key) AS members ON members.grid_key = wanted.key "
     "WHERE wanted.generation_id = :draft ORDER BY wanted.community, wanted.key"
+)
+_OUTLINES = text(
+    "SELECT ST_AsBinary(geom) FROM draft_grid WHERE generation_id = :draft ORDER BY community, key"
 )
 _HELD = text(
     "SELECT grid.id, grid.code, grid.name, grid.kind, grid.zone_id, grid.community, "
@@ -53,6 +57,11 @@ _DROP_CELLS = text(
     "DELETE FROM grid_cell USING grid WHERE grid_cell.grid_id = grid.id "
     "AND grid.county = :county AND upper(grid.valid) <= now()"
 )
+_CELLS = text(
+    "INSERT INTO grid_cell (county, cell, grid_id, whole) SELECT :county, * FROM unnest("
+    "CAST(:cells AS bigint[]), CAST(:grids AS bigint[]), CAST(:whole AS boolean[]))"
+)
+_MANY = 1000
 _LINKS = text(
     "INSERT INTO grid_block (county, grid_id, block_id) "
     "SELECT grid.county, grid.id, held.block_id FROM unnest(CAST(:keys AS text[]), "
@@ -61,14 +70,18 @@ _LINKS = text(
     "JOIN draft_block AS held ON held.generation_id = :draft AND held.grid_key = named.key"
 )
 _LINEAGE = text(
+    "WITH piece AS (SELECT child.id AS child, child.households AS total, block.id AS block, "
+    "  block.parent_id, block.households FROM grid AS child "
+    "  JOIN grid_block AS link ON link.grid_id = child.id JOIN block ON block.id = link.block_id "
+    "  WHERE child.generation_id = :draft), "
+    "source AS (SELECT child, total, block AS held, households FROM piece UNION ALL "
+    "  SELECT child, total, parent_id, households FROM piece WHERE parent_id IS NOT NULL) "
     "INSERT INTO lineage (county, child_id, parent_id, household_share) "
-    "SELECT child.county, child.id, parent.grid_id, "
-    "sum(block.households)::float / greatest(child.households, 1) FROM grid AS child "
-    "JOIN grid_block AS link ON link.grid_id = child.id JOIN block ON block.id = link.block_id "
-    "CROSS JOIN LATERAL (SELECT grid_id FROM grid_block WHERE block_id = block.id "
-    "  UNION SELECT grid_id FROM grid_block WHERE block_id = block.parent_id) AS parent "
-    "WHERE child.generation_id = :draft AND parent.grid_id = ANY (:ended) "
-    "GROUP BY child.id, parent.grid_id"
+    "SELECT :county, source.child, parent.grid_id, "
+    "sum(source.households)::float / greatest(max(source.total), 1) FROM source "
+    "JOIN grid_block AS parent ON parent.block_id = source.held "
+    "JOIN unnest(CAST(:ended AS bigint[])) AS ended (id) ON ended.id = parent.grid_id "
+    "GROUP BY source.child, parent.grid_id"
 )
 _ZONE = text(
     "INSERT INTO zone (county, source_ref, kind, name, owner, geom) VALUES (:county, :ref, :kind, "
@@ -95,10 +108,22 @@ class Succession:
     same: list[tuple[int, int]]
 
 
-def replace_grids(session: Session, draft: Generation, moment: datetime) -> Succession:
+def outlines_of(session: Session, draft: Generation) -> Any:
+    """Outlines of a draft's grids by community and key, shape (k,), EPSG:4326."""
+    return shapes_from_wkb(list(session.scalars(_OUTLINES, {"draft": draft.id})))
+
+
+def replace_grids(
+    session: Session, draft: Generation, moment: datetime, cells: "Future[CellIndex]"
+) -> Succession:
     """End the grids that the draft changes and begin those that it has instead.
 
     A grid whose blocks, name, kind, zone and code are what they were stays the same row.
+
+    Parameters
+    ----------
+    cells : Future of CellIndex
+        Of `outlines_of`, being found while the database writes.
 
     Raises
     ------
@@ -116,6 +141,8 @@ def replace_grids(session: Session, draft: Generation, moment: datetime) -> Succ
     ended = [row.id for code, row in held.items() if code not in unchanged]
     session.execute(_END, {"ids": ended, "at": moment})
     _insert(session, draft, fresh, codes, names, moment)
+    code_of = [None if row.key in unchanged else codes[row.key] for row in wanted]
+    _write_cells(session, key, code_of, cells.result())
     session.execute(_LINEAGE, key | {"ended": ended})
     made = {row.code: row.id for row in session.execute(_MADE, key)}
     grid_of = {row.key: made[codes[row.key]] for row in fresh}
@@ -200,8 +227,6 @@ def _insert(
     key = {"county": draft.county, "draft": draft.id}
     keys = [row.key for row in fresh]
     session.execute(_LINKS, key | {"keys": keys, "codes": [codes[one] for one in keys]})
-    made = {row.code: row.id for row in session.execute(_MADE, key)}
-    _index_cells(session, draft.county, [made[codes[one]] for one in keys], shapes)
 
 
 def _zone(session: Session, draft: Generation, row: Any) -> int:
@@ -216,15 +241,20 @@ def _zone(session: Session, draft: Generation, row: Any) -> int:
     return int(session.execute(_ZONE, facts).scalar_one())
 
 
-def _index_cells(session: Session, county: str, grid_ids: list[int], shapes: Any) -> None:
-    session.execute(_DROP_CELLS, {"county": county})
-    if not grid_ids:
-        return
-    index = cover_polygons(shapes, GRID_RESOLUTION)
-    rows = [
-        {"county": county, "cell": cell, "grid_id": grid_ids[area], "whole": whole}
-        for cell, area, whole in zip(
-            index.cell.tolist(), index.area.tolist(), index.whole.tolist(), strict=True
-        )
-    ]
-    upsert(session, "grid_cell", rows, key=())
+def _write_cells(
+    session: Session, key: dict[str, Any], codes: list[str | None], index: CellIndex
+) -> None:
+    """Index the new grids by H3, and drop the cells of those that no longer hold."""
+    session.execute(_DROP_CELLS, {"county": key["county"]})
+    made = {row.code: row.id for row in session.execute(_MADE, key)}
+    ids = np.array([made[code] if code else 0 for code in codes], np.int64)[index.area]
+    fresh = ids > 0
+    values = {
+        "county": key["county"],
+        "cells": index.cell[fresh].tolist(),
+        "grids": ids[fresh].tolist(),
+        "whole": index.whole[fresh].tolist(),
+    }
+    session.execute(_CELLS, values)
+    if int(fresh.sum()) > _MANY:  # the planner knows nothing of so many new rows yet
+        session.execute(text("ANALYZE grid_cell"))

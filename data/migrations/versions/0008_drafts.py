@@ -120,15 +120,32 @@ _TABLES = """
 """
 
 
+# A draft changes no answer: only what is published is told of.
+_TOLD = """
+    DROP TRIGGER directory_changed ON generation;
+    CREATE CONSTRAINT TRIGGER directory_changed AFTER INSERT OR UPDATE ON generation
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.valid IS NOT NULL)
+        EXECUTE FUNCTION directory_changed('ground');
+    CREATE CONSTRAINT TRIGGER directory_lost AFTER DELETE ON generation
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.valid IS NOT NULL)
+        EXECUTE FUNCTION directory_changed('ground');
+"""
+
+
 def upgrade() -> None:
     """Add the columns and the tables."""
-    for statements in (_GENERATION, _TABLES):
+    for statements in (_GENERATION, _TABLES, _TOLD):
         op.get_bind().exec_driver_sql(statements)
 
 
 def downgrade() -> None:
     """Drop them again; drafts in review become drafts."""
     op.get_bind().exec_driver_sql("""
+        DROP TRIGGER directory_lost ON generation;
+        DROP TRIGGER directory_changed ON generation;
+        CREATE CONSTRAINT TRIGGER directory_changed AFTER INSERT OR UPDATE OR DELETE ON generation
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+            EXECUTE FUNCTION directory_changed('ground');
         DROP TABLE draft_note, review_step, draft_block, draft_grid, draft_community, checkpoint;
         UPDATE generation SET state = 'draft' WHERE state IN ('review', 'approved');
         DROP INDEX ix_generation_county;

@@ -1,6 +1,6 @@
 // The map: tiles, what is chosen on it, lines and lassos drawn on it, by mouse, touch or keys.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { draftTiles, styleOf } from "./style.js";
+import { draftTiles, palettes, styleOf } from "./style.js";
 import { facts, t } from "./words.js";
 
 export class PlanMap {
@@ -28,6 +28,7 @@ export class PlanMap {
         "Map.Title": t("Map"),
       },
     });
+    colourKey(palette);
     this.map.touchZoomRotate.disableRotation();
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-left");
     this.map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-left");
@@ -181,6 +182,7 @@ export class PlanMap {
 
   recolour(palette) {
     this.map.setStyle(styleOf(palette), { diff: true });
+    colourKey(palette);
     this.map.once("idle", () => this.showChosen());
   }
 
@@ -212,6 +214,12 @@ export class PlanMap {
 
   show(bounds) {
     this.map.fitBounds(bounds, { padding: 120, maxZoom: 16 });
+  }
+}
+
+function colourKey(palette) {
+  for (const name of ["under", "within", "over", "dedicated"]) {
+    document.documentElement.style.setProperty(`--${name}`, palettes[palette][name]);
   }
 }
 

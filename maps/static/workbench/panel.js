@@ -1,5 +1,5 @@
 // The side panel: what the last change brought about, totals, warnings, the chosen community.
-import { element, number, t } from "./words.js";
+import { element, number, t, time } from "./words.js";
 
 const put = (id, ...children) => document.getElementById(id).replaceChildren(...children);
 
@@ -62,7 +62,7 @@ export function showWarnings(list, go) {
   document.getElementById("warning-count").textContent = list.length;
   put("warnings", ...list.map((one) => element("li", {},
     element("button", { type: "button", class: "link", onclick: () => go(one) }, `${t(`warning ${one.kind}`)} · ${one.name}`),
-    " ", element("small", {}, one.kind === "building_split" ? "" : `${one.person ? `${one.person} ` : ""}${number(one.figure, one.figure < 1 ? 2 : 0)}`))));
+    " ", element("small", {}, one.kind === "building_split" ? "" : `${one.person ? `${one.person} ` : ""}${number(one.figure, one.kind === "odd_shape" ? 2 : 0)}`))));
 }
 
 export function showCommunity(panel, choose) {
@@ -93,7 +93,7 @@ export function showNotes(draft, go, resolve) {
 
 export function showSteps(draft) {
   document.getElementById("state").textContent = t(`draft ${draft.state}`);
-  put("steps", ...draft.steps.map((one) => element("li", {}, `${t(`step ${one.step}`)} · ${one.actor} · ${one.at.slice(0, 16).replace("T", " ")}`, one.reason ? element("p", {}, one.reason) : null)));
+  put("steps", ...draft.steps.map((one) => element("li", {}, `${t(`step ${one.step}`)} · ${one.actor} · ${time(one.at)}`, one.reason ? element("p", {}, one.reason) : null)));
   for (const form of document.querySelectorAll("[data-states]")) {
     form.hidden = !form.dataset.states.split(" ").includes(draft.state);
   }

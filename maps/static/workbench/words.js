@@ -14,6 +14,11 @@ export function number(value, digits = 0) {
   });
 }
 
+export function time(iso) {
+  const options = { dateStyle: "medium", timeStyle: "short" };
+  return new Date(iso).toLocaleString(facts.lang === "zh" ? "zh-CN" : "en-GB", options);
+}
+
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

@@ -79,7 +79,7 @@ def test_planner_draws_a_draft_and_opens_it(web: TestClient, city: Database) -> 
     with city.session() as session:
         draft = session.execute(text("SELECT max(id) FROM generation")).scalar_one()
     assert opened.url.path == f"/planner/drafts/{draft}"
-    assert "tongliao, seed 12" in opened.text
+    assert "通辽 12" in opened.text
 
 
 def test_dispatcher_sends_only_a_candidate(web: TestClient, city: Database) -> None:
