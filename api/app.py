@@ -11,7 +11,19 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
 
 import maps
-from api import assigning, dispatcher, drafts, errors, login, planner, public, tiles, who, workbench
+from api import (
+    assigning,
+    dispatcher,
+    drafts,
+    errors,
+    login,
+    planner,
+    public,
+    reports,
+    tiles,
+    who,
+    workbench,
+)
 from api.engines import Engines
 from api.headers import Headers
 from api.watching import Watching
@@ -41,13 +53,27 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     errors.install(app)
     # Programs ask this most. FastAPI's way to the same function takes longer than its answer.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
-    for part in (who, public, assigning, dispatcher, planner, workbench, drafts, tiles, login):
+    for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(Headers)
     return app
+
+
+_PARTS = (
+    who,
+    public,
+    assigning,
+    dispatcher,
+    planner,
+    workbench,
+    reports,
+    drafts,
+    tiles,
+    login,
+)
 
 
 @asynccontextmanager

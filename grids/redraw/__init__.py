@@ -7,7 +7,7 @@ engines first where one is needed; `consequences` says what a change means.
 
 from grids.redraw.apply import ZONE_KINDS, apply, redrawn
 from grids.redraw.community import CommunityBlocks, CommunityGround, Dwellings, GridHolder
-from grids.redraw.consequences import Limits, changes, moves, warnings
+from grids.redraw.consequences import Limits, Move, Warned, changes, moves, warnings
 from grids.redraw.errors import EditRefusedError
 from grids.redraw.operations import communities_of, operation_from_json, operation_to_json
 from grids.redraw.plan import (
@@ -30,8 +30,10 @@ __all__ = [
     "GridFigures",
     "GridHolder",
     "Limits",
+    "Move",
     "PlannedGrid",
     "PlannedPost",
+    "Warned",
     "apply",
     "changes",
     "communities_of",

@@ -1,10 +1,12 @@
 """The drafts' API over HTTP: editing with ETags, review by somebody else, tiles, refusals."""
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import openpyxl
 import pytest
 import shapely
 from fastapi.testclient import TestClient
@@ -244,3 +246,26 @@ def test_an_earlier_plan_comes_back(planner: Desk, city: Database) -> None:
     assert answer.status_code == 201, answer.text
     assert [one["operation"] for one in answer.json()["edits"]] == ["restore"]
     assert planner.post("", {"former": 10**9}).status_code == 404
+
+
+def test_the_change_report_as_page_pdf_and_workbook(planner: Desk, web: TestClient) -> None:
+    draft = begun(planner)
+    asked = merge_of(planner, draft)
+    name = "=HYPERLINK(1)"
+    planner.post(f"/{draft}/edits", asked)
+    renamed = {"operation": "rename", "community": TOWN, "grid": asked["grids"][0], "name": name}
+    planner.post(f"/{draft}/edits", renamed)
+    page = web.get(f"/planner/drafts/{draft}/report").text
+    assert "变更的社区: 1" in page
+    assert page.count("<svg") == 2
+    assert "沿革" in page
+    printed = web.get(f"/planner/drafts/{draft}/report.pdf")
+    assert printed.headers["content-type"] == "application/pdf"
+    assert printed.content.startswith(b"%PDF")
+    book = openpyxl.load_workbook(
+        io.BytesIO(web.get(f"/planner/drafts/{draft}/report.xlsx").content)
+    )
+    assert book.sheetnames == ["合计", "网格", "沿革", "未结事件", "提醒"]
+    named = [cell for row in book["网格"].iter_rows() for cell in row if cell.value == name]
+    assert [cell.data_type for cell in named] == ["s"], "it is a word, no formula"
+    assert book["沿革"].max_row == 2

@@ -1,0 +1,65 @@
+"""The change report of a draft: as a page, as PDF and as XLSX."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, Response
+
+from api.drafts import scope_of, workbench
+from api.pages import render, texts_of
+from api.session import Db, desk
+from data.sessions import SignedIn
+from grids.drafting import journal
+from grids.drafting.change_report import ChangeReport, CommunityChange, change_report
+from maps.change_files import report_pdf, report_workbook
+from maps.change_svg import plan_picture
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/planner/drafts/{number}", include_in_schema=False)
+Reader = Annotated[SignedIn, Depends(desk("planner", "reviewer"))]
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _report(request: Request, db: Db, who: SignedIn, number: int) -> ChangeReport:
+    return change_report(db, workbench(request), journal.draft_in(db, scope_of(who), number))
+
+
+def _page(request: Request, template: str, report: ChangeReport, *, printed: bool) -> str:
+    words = texts_of(request)
+
+    def picture(one: CommunityChange, side: str) -> Any:
+        plan = one.before if side == "before" else one.after
+        other = one.after if side == "before" else one.before
+        held = dict(zip(other.keys, other.figures, strict=True))
+        own = zip(plan.keys, plan.figures, strict=True)
+        marked = frozenset(key for key, figures in own if held.get(key) is not figures)
+        return plan_picture(plan, marked, f"{one.name}, {words(side)}")
+
+    return render(
+        request, template, report=report, draft=report.draft, picture=picture, printed=printed
+    )
+
+
+@router.get("/report", response_class=HTMLResponse)
+def page(request: Request, db: Db, who: Reader, number: int) -> str:
+    """The report with a slider over the maps before and after."""
+    return _page(request, "report.html", _report(request, db, who, number), printed=False)
+
+
+@router.get("/report.pdf")
+def pdf(request: Request, db: Db, who: Reader, number: int) -> Response:
+    """The report for print."""
+    report = _report(request, db, who, number)
+    html = _page(request, "report_print.html", report, printed=True)
+    name = f'attachment; filename="draft-{number}.pdf"'
+    headers = {"Content-Disposition": name}
+    return Response(report_pdf(html), media_type="application/pdf", headers=headers)
+
+
+@router.get("/report.xlsx")
+def workbook(request: Request, db: Db, who: Reader, number: int) -> Response:
+    """The report's tables."""
+    content = report_workbook(_report(request, db, who, number), texts_of(request))
+    name = f'attachment; filename="draft-{number}.xlsx"'
+    return Response(content, media_type=_XLSX, headers={"Content-Disposition": name})

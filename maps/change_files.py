@@ -1,0 +1,116 @@
+"""A change report as a workbook and as a printed file."""
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.styles import Font
+from openpyxl.worksheet.worksheet import Worksheet
+from weasyprint import HTML
+from weasyprint.urls import URLFetcher
+
+from grids.drafting.change_report import ChangeReport, GridLine
+from maps.texts import Texts
+
+__all__ = ["report_pdf", "report_workbook"]
+
+
+def report_pdf(page: str) -> bytes:
+    """Print a page, in the machine's own fonts; whatever it links to is not fetched."""
+    nothing = URLFetcher(allowed_protocols=())
+    printed: bytes = HTML(string=page, url_fetcher=nothing).write_pdf()
+    return printed
+
+
+def report_workbook(report: ChangeReport, words: Texts) -> bytes:
+    """Write the report's tables as an XLSX file; words begin no formula."""
+    book = Workbook()
+    first = book.active
+    if isinstance(first, Worksheet):
+        book.remove(first)
+    _sheet(book, words("Totals"), _totals(report, words))
+    _sheet(book, words("Grids"), _grids(report, words))
+    _sheet(book, words("Lineage"), _lineage(report, words))
+    _sheet(book, words("Open incidents"), _incidents(report, words))
+    _sheet(book, words("Warnings"), _warnings(report, words))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _sheet(book: Workbook, title: str, rows: Iterable[list[Any]]) -> None:
+    sheet = book.create_sheet(title)
+    for row in rows:
+        sheet.append(row)
+    for row in sheet.iter_rows():
+        for cell in row:
+            if isinstance(cell.value, str):
+                cell.data_type = "s"
+    for cell in sheet[1]:
+        cell.font = Font(bold=True)
+    sheet.freeze_panes = "A2"
+
+
+def _totals(report: ChangeReport, words: Texts) -> Iterable[list[Any]]:
+    yield ["", words("before"), words("after")]
+    was, now = report.before, report.after
+    yield [words("Grids"), was.grids, now.grids]
+    yield [words("Households"), was.households, now.households]
+    yield [words("above the range"), was.over, now.over]
+    yield [words("below the range"), was.under, now.under]
+    yield [words("Households that move"), "", report.moved]
+
+
+def _grids(report: ChangeReport, words: Texts) -> Iterable[list[Any]]:
+    names = ("Households", "People", "Area (ha)", "Compactness", "Longest walk (m)")
+    heads = [f"{words(name)} {words(side)}" for name in names for side in ("before", "after")]
+    yield [words("Community"), words("Grid"), words("Kind"), words("Gridworker"), *heads]
+    for one in report.communities:
+        for line in one.grids:
+            yield [one.name, line.name, words(line.kind), line.worker, *_figures(line)]
+
+
+def _figures(line: GridLine) -> list[Any]:
+    sides = [
+        (
+            f.households,
+            round(f.people),
+            round(f.area_m2 / 1e4, 2),
+            round(f.compactness, 3),
+            f.walk_m,
+        )
+        if f
+        else (None,) * 5
+        for f in (line.before, line.after)
+    ]
+    return [value for pair in zip(*sides, strict=True) for value in pair]
+
+
+def _lineage(report: ChangeReport, words: Texts) -> Iterable[list[Any]]:
+    share = words("Share of the grid left")
+    yield [
+        words("Community"),
+        words("From"),
+        words("To"),
+        words("Households"),
+        words("People"),
+        share,
+    ]
+    for one in report.communities:
+        for line in one.lineage:
+            facts = [line.source, line.target, line.households, line.people]
+            yield [one.name, *facts, round(line.share, 4)]
+
+
+def _incidents(report: ChangeReport, words: Texts) -> Iterable[list[Any]]:
+    yield [words("Case"), words("Class"), words("State"), words("Grid")]
+    for row in report.incidents:
+        yield [row.case, row.class_name, words(row.state), row.now]
+
+
+def _warnings(report: ChangeReport, words: Texts) -> Iterable[list[Any]]:
+    yield [words("Community"), words("Warning"), words("Grid"), words("Figure")]
+    for one in report.communities:
+        for warned, name in one.warnings:
+            yield [one.name, words(f"warning {warned.kind}"), name, round(warned.figure, 3)]
