@@ -1,25 +1,35 @@
 """The workbench's page: a draft on the map, with everything that can be done to it."""
 
 import json
-from typing import Annotated, Any
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
 from api.drafts import scope_of, workbench
+from api.errors import TooLargeError
 from api.pages import language_of, render, texts_of
 from api.session import Db, checked_form, desk
+from data.jobs import require_kind
 from data.models import Division
 from data.sessions import SignedIn
 from grids.drafting import journal
+from grids.drafting.adopting import adopt_file
+from grids.drafting.review import add_note
 from grids.figures import area_bounds, area_communities, base_version
 from grids.generations import rules_of
 from grids.redraw import ZONE_KINDS
 from grids.rules import PEOPLE_PER_HOUSEHOLD, Rules
+from maps.issue_words import issue_words
 
 __all__ = ["router"]
 
+MOST_BYTES = 200 * 2**20
+MOST_NOTES = 500
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Reader = Annotated[SignedIn, Depends(desk("planner", "reviewer"))]
 Planner = Annotated[SignedIn, Depends(desk("planner"))]
@@ -45,6 +55,48 @@ def begin(
         area=area or None,
         profile=profile,
     )
+    return RedirectResponse(f"/planner/drafts/{draft.id}", 303)
+
+
+@router.post("/planner/drafts/adopt")
+def adopt(
+    request: Request,
+    db: Db,
+    who: Planner,
+    csrf: Annotated[str, Form()],
+    file: Annotated[UploadFile, File(description="GPKG or GeoJSON")],
+    crs: Annotated[str, Form(max_length=40)] = "",
+    name: Annotated[str, Form(max_length=100)] = "",
+    gaps: Annotated[Literal["nearest", "own"], Form()] = "nearest",
+) -> RedirectResponse:
+    """Begin a draft from a plan drawn elsewhere; what does not fit becomes comments on the map."""
+    checked_form(who, csrf)
+    given = (file.filename or "")[-100:]
+    # A stranger's file may not be of a kind that leads GDAL to other files.
+    require_kind(given, file.file.read(64), only=(".gpkg", ".geojson"))
+    file.file.seek(0)
+    if (file.size or 0) > MOST_BYTES:
+        raise TooLargeError(f"the file has {file.size} bytes, more than {MOST_BYTES}")
+    scope, words = who.scope("planner"), texts_of(request)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"plan{Path(given).suffix.lower()}"
+        with path.open("wb") as handle:
+            shutil.copyfileobj(file.file, handle)
+        draft, issues = adopt_file(
+            db,
+            workbench(request),
+            scope,
+            path,
+            author=who.login,
+            title=given,
+            crs=crs or None,
+            name=name or None,
+            gaps=gaps,
+        )
+    for issue in issues[:MOST_NOTES]:
+        place = None if issue.place is None else (issue.place.x, issue.place.y)
+        told = issue_words(issue, words)
+        add_note(db, scope, draft.id, told, author=who.login, place=place)
     return RedirectResponse(f"/planner/drafts/{draft.id}", 303)
 
 

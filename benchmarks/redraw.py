@@ -345,6 +345,7 @@ def publication(base: str, database: Database, county: MadeCounty) -> Row:
                     seen.append(answer.json()["grid"]["code"])
                 else:
                     failed.append(answer.status_code)
+                time.sleep(0.005)  # in this process: it is not to hold the publication up
 
     thread = threading.Thread(target=ask)
     thread.start()

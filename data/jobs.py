@@ -1,6 +1,7 @@
 """Background jobs that assign a table: their rows, their files, and the queue that runs them."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def _suffix(name: str) -> str:
     return suffix if suffix in _BEGINS else Path(name.lower()).suffix
 
 
-def require_kind(name: str, beginning: bytes) -> None:
+def require_kind(name: str, beginning: bytes, only: Collection[str] = tuple(_BEGINS)) -> None:
     """Refuse a file that is not what its name says, or of a kind that is not taken.
 
     Raises
@@ -66,8 +67,8 @@ def require_kind(name: str, beginning: bytes) -> None:
         If it is.
     """
     suffix = _suffix(name)
-    if suffix not in _BEGINS:
-        raise SourceError(f"a file is one of {', '.join(_BEGINS)}, not {name!r}")
+    if suffix not in only:
+        raise SourceError(f"a file is one of {', '.join(only)}, not {name!r}")
     if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_BEGINS[suffix]):
         raise SourceError(f"{name!r} does not begin as a {suffix} file does")
 

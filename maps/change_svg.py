@@ -75,10 +75,12 @@ def _words(
     x, y = (place.x - west) * scale, (north - place.y) * scale
     grid = plan.grids[i]
     short = (grid.code or grid.key)[12:]
-    style = (
-        'text-anchor="middle" font-size="12" stroke="#fff" stroke-width="3" paint-order="stroke"'
-    )
+    # The halo is drawn first, as a text of its own: print knows no order of painting.
+    lines = [(y, short), (y + 13, plan.figures[i].households)]
+    styles = ('stroke="#fff" stroke-width="3"', 'fill="#16202b"')
     return [
-        f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(short)}</text>',
-        f'<text x="{x:.1f}" y="{y + 13:.1f}" {style}>{plan.figures[i].households}</text>',
+        f'<text x="{x:.1f}" y="{at:.1f}" text-anchor="middle" font-size="12" {style}>'
+        f"{escape(word)}</text>"
+        for style in styles
+        for at, word in lines
     ]

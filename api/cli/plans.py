@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import geopandas
 import numpy as np
@@ -15,14 +15,18 @@ from sqlalchemy import text
 from api.cli.context import AsJson, County, county_or_default, emit, ready_database
 from api.cli.executors import executor_of
 from data.errors import NotFoundError
+from data.exporting import write_table
 from data.scope import Scope
 from data.settings import Settings
 from grids.assign import assign_incidents
+from grids.drafting import Workbench
+from grids.drafting.adopting import adopt_file
 from grids.figures import drafts, gridworkers
 from grids.generations import rules_of
 from grids.partition import FinishedPieces
 from grids.plan import check_draft, draw
 from grids.publishing import publish as publish_draft
+from grids.redraw import Issue
 from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
@@ -107,6 +111,67 @@ def draw_grids(
     text = f"draft {drawing.draft_id}: {len(grids)} grids, {fitting} of {len(own)} fit the range"
     lines = [f"  {one['community']}: {', '.join(one['reasons'])}" for one in missed]
     emit(facts, "\n".join([text, *lines]), as_json=as_json)
+
+
+@app.command("adopt")
+def adopt_plan(
+    file: Annotated[Path, typer.Argument(help=".gpkg, .geojson, .shp or a zipped one")],
+    *,
+    crs: Annotated[str | None, typer.Option(help="Where the file states none.")] = None,
+    name: Annotated[str | None, typer.Option(help="Column with the grids' names.")] = None,
+    gaps: Annotated[
+        str, typer.Option(help="Ground in no polygon: nearest joins the neighbour, own is a grid.")
+    ] = "nearest",
+    profile: Annotated[str, typer.Option(help="Rules: tongliao, zhejiang, …")] = "tongliao",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Table of what did not fit, .csv or .xlsx."),
+    ] = None,
+    county: County = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a draft from a plan drawn elsewhere; exit code 3 where something did not fit."""
+    if gaps not in {"nearest", "own"}:
+        raise typer.BadParameter(f"{gaps!r} is neither nearest nor own", param_hint="--gaps")
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        draft, issues = adopt_file(
+            session,
+            Workbench(chosen),
+            Scope.whole(chosen),
+            file,
+            author="command line",
+            title=file.name,
+            crs=crs,
+            name=name,
+            gaps="own" if gaps == "own" else "nearest",
+            profile=profile,
+        )
+        number = draft.id
+    rows = [_issue_row(one) for one in issues]
+    if output is not None:
+        headings = ["kind", "drawn", "area_m2", "lon", "lat", "done"]
+        write_table(output, headings, (tuple(row.values()) for row in rows))
+    lines = [f"draft {number}: {len(issues)} things did not fit"]
+    lines += [
+        f"  {row['kind']} {row['drawn']} {row['area_m2']} m²: {row['done']}" for row in rows[:40]
+    ]
+    if len(rows) > 40:
+        lines.append(f"  … {len(rows) - 40} more: --output writes all")
+    emit({"draft": number, "issues": rows}, "\n".join(lines), as_json=as_json)
+    raise typer.Exit(3 if issues else 0)
+
+
+def _issue_row(issue: Issue) -> dict[str, Any]:
+    return {
+        "kind": issue.kind,
+        "drawn": "、".join(issue.drawn),
+        "area_m2": round(issue.area_m2),
+        "lon": None if issue.place is None else round(issue.place.x, 7),
+        "lat": None if issue.place is None else round(issue.place.y, 7),
+        "done": issue.done,
+    }
 
 
 @app.command()

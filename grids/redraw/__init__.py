@@ -5,6 +5,7 @@ A draft's state is the assignment of blocks to grids of the communities that it 
 engines first where one is needed; `consequences` says what a change means.
 """
 
+from grids.redraw.adoption import Drawn, Issue, adopt, check_drawn
 from grids.redraw.apply import ZONE_KINDS, apply, redrawn
 from grids.redraw.community import CommunityBlocks, CommunityGround, Dwellings, GridHolder
 from grids.redraw.consequences import Limits, Move, Warned, changes, moves, warnings
@@ -25,17 +26,21 @@ __all__ = [
     "CommunityGround",
     "CommunityPlan",
     "DraftState",
+    "Drawn",
     "Dwellings",
     "EditRefusedError",
     "GridFigures",
     "GridHolder",
+    "Issue",
     "Limits",
     "Move",
     "PlannedGrid",
     "PlannedPost",
     "Warned",
+    "adopt",
     "apply",
     "changes",
+    "check_drawn",
     "communities_of",
     "moves",
     "operation_from_json",

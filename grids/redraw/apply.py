@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from gis.slicing import slice_coverage
-from grids.codes import LAST_SEQUENCE
+from grids.codes import LAST_SEQUENCE, own_name
 from grids.redraw import operations as op
 from grids.redraw.errors import EditRefusedError
 from grids.redraw.plan import CommunityPlan, DraftState, PlannedGrid, PlannedPost
@@ -191,6 +191,18 @@ def _repartition(plan: CommunityPlan, asked: op.Repartition, number: int) -> Com
     return plan if set(made.grids) == set(plan.grids) else made
 
 
+def _adopt(plan: CommunityPlan, asked: op.Adopt, number: int) -> CommunityPlan:
+    if len(asked.names) != len(asked.parts):
+        raise EditRefusedError("unknown", "there must be a name for each part, empty ones too")
+    made = redrawn(plan, asked.parts, number)
+    town = plan.blocks.ground.name
+    grids = [
+        replace(grid, name=own_name(name, town, grid.code) if grid.code else name) if name else grid
+        for grid, name in zip(made.grids, asked.names, strict=True)
+    ]
+    return plan if set(grids) == set(plan.grids) else replace(made, grids=tuple(grids))
+
+
 def redrawn(plan: CommunityPlan, parts: op.Parts, number: int) -> CommunityPlan:
     """A community's plan with the grids that an engine drew.
 
@@ -316,6 +328,7 @@ _DOING: dict[type, Callable[[CommunityPlan, Any, int], CommunityPlan]] = {
     op.SplitByLine: _split_by_line,
     op.SplitInto: _split_into,
     op.Repartition: _repartition,
+    op.Adopt: _adopt,
     op.Restore: _restore,
     op.Dedicate: _dedicate,
     op.Rename: _rename,

@@ -14,6 +14,7 @@ from grids.redraw.errors import EditRefusedError
 __all__ = [
     "OPERATIONS",
     "AdjustBoundary",
+    "Adopt",
     "AssignPost",
     "Cut",
     "Dedicate",
@@ -166,6 +167,16 @@ class Repartition:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """Give a community the grids of a plan drawn elsewhere, snapped to its blocks."""
+
+    community: Code
+    parts: Parts
+    names: Annotated[tuple[Words, ...], Field(max_length=1000)]
+    operation: Literal["adopt"] = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
 class RestoredGrid:
     """A grid as an earlier generation had it."""
 
@@ -220,6 +231,7 @@ Operation = Annotated[
     | SwapCodes
     | NumberFrom
     | Repartition
+    | Adopt
     | Restore
     | AdjustBoundary
     | AssignPost,

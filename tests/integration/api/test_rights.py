@@ -58,6 +58,7 @@ CASES = [
     case("GET /planner/coverage", "planner"),
     case("GET /maps/coverage", "planner"),
     case("POST /planner/drafts/new", "planner", form="title=x"),
+    case("POST /planner/drafts/adopt", "planner"),
     case("GET /planner/drafts/{draft}", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report.pdf", "planner reviewer", area=True),

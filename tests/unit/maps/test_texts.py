@@ -7,6 +7,7 @@ from pathlib import Path
 import maps
 from api.errors import _EXPLANATIONS
 from grids.drafting.review import STEPS
+from grids.redraw.adoption import ISSUES
 from grids.redraw.apply import ZONE_KINDS
 from grids.redraw.consequences import WARNINGS
 from grids.redraw.operations import OPERATIONS
@@ -62,12 +63,27 @@ SAID = {
     "refused": ("403", "404", "409", "422"),
     "edit": (*(fields(one)[-1].default for one in OPERATIONS), "partition"),
     "zone": ZONE_KINDS,
+    "issue": ISSUES,
 }
+# What was done about an issue (grids.redraw.adoption, grids.drafting.adopting).
+DONE = (
+    "left out",
+    "mended",
+    "counted once",
+    "each block goes to the polygon that has more of it",
+    "joined to the neighbour",
+    "a grid of its own",
+    "its edge follows the blocks",
+    "the part is a grid of its own",
+    "no block lies mostly in it",
+    "a grid in each of its communities",
+)
 
 
 def test_what_scripts_put_together_has_its_chinese() -> None:
     chinese = texts("zh")
     wanted = [f"{word} {one}" for word, several in SAID.items() for one in several]
+    wanted += DONE
     assert [text for text in wanted if chinese(text) == text] == []
 
 
