@@ -1,11 +1,10 @@
 """``onegrid plan``: draw, check, publish and export the grids."""
 
-import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import geopandas
 import numpy as np
 import typer
 from rich.console import Console
@@ -19,6 +18,7 @@ from data.exporting import write_table
 from data.scope import Scope
 from data.settings import Settings
 from grids.assign import assign_incidents
+from grids.directory import load_directory
 from grids.drafting import Workbench
 from grids.drafting.adopting import adopt_file
 from grids.figures import drafts, gridworkers
@@ -30,8 +30,10 @@ from grids.redraw import Issue
 from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
-from maps.mapdata import collection
+from maps.atlas import atlas_pdf
+from maps.plan_files import PARTS, SUFFIXES, export_plan
 from maps.plan_report import write_report
+from maps.texts import texts
 
 __all__ = ["app"]
 
@@ -250,27 +252,40 @@ def _newest(draft: int | None, known: list[int]) -> int:
 
 @app.command()
 def export(
-    target: Annotated[Path, typer.Argument(help=".gpkg, .geojson, .shp or .csv")],
+    target: Annotated[Path, typer.Argument(help=", ".join(SUFFIXES))],
     *,
+    part: Annotated[str, typer.Option(help=", ".join(PARTS))] = "grids",
     micro: Annotated[bool, typer.Option("--micro", help="The micro-grids instead.")] = False,
+    at: Annotated[
+        datetime | None, typer.Option(help="The plan that held, or will hold, at a time.")
+    ] = None,
     county: County = None,
 ) -> None:
-    """Export the published grids, or their micro-grids (EPSG:4326)."""
+    """Export grids, blocks, lineage or micro-grids (EPSG:4326)."""
+    settings = Settings()
+    chosen, moment = county_or_default(settings, county), at or datetime.now(UTC)
+    with ready_database(settings).session() as session:
+        session.execute(text("SET LOCAL transaction_read_only = on"))
+        wanted = "micro" if micro else part
+        count = export_plan(session, chosen, wanted, target, moment.astimezone())
+    emit({}, f"{count} {wanted}: {target}", as_json=False)
+
+
+@app.command()
+def atlas(
+    target: Annotated[Path, typer.Argument(help="PDF file to write.")],
+    *,
+    area: Annotated[
+        str, typer.Option(help="Town or community, by what its code begins with; all by default.")
+    ] = "",
+    lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
+    county: County = None,
+) -> None:
+    """Print the grids, a page for each with its map and its contact card."""
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
-        session.execute(text("SET LOCAL transaction_read_only = on"))
-        features = collection(session, chosen, "micro_grid" if micro else "grid")
-    if not features["features"]:
-        lacks = "micro-grids: run onegrid plan micro" if micro else "published plan"
-        raise NotFoundError(f"county {chosen} has no {lacks}")
-    if target.suffix == ".geojson":
-        target.write_text(json.dumps(features, ensure_ascii=False), encoding="utf-8")
-    else:
-        frame = geopandas.GeoDataFrame.from_features(features, crs="EPSG:4326")
-        if target.suffix == ".csv":
-            frame.drop(columns="geometry").to_csv(target, index=False, encoding="utf-8-sig")
-        else:
-            frame.to_file(target)
-    kind = "micro-grids" if micro else "grids"
-    emit({}, f"{len(features['features'])} {kind}: {target}", as_json=False)
+        directory = load_directory(session, chosen, folder=settings.locators_dir)
+        note = settings.review_number
+        target.write_bytes(atlas_pdf(session, directory, chosen, texts(lang), area=area, note=note))
+    emit({}, f"written: {target}", as_json=False)

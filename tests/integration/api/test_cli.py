@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+import geopandas
+
 from data.settings import DEMO_COUNTY
 
 
@@ -31,6 +33,27 @@ def test_plan_is_drawn_checked_published_and_exported(onegrid, tmp_path: Path) -
     features = json.loads((tmp_path / "grids.geojson").read_text("utf-8"))["features"]
     assert len(features) == drawn["grids"]
     assert "there are: " in onegrid("plan", "partition", "--profile", "mars", code=1)
+
+
+def test_parts_of_a_plan_are_exported_in_every_format(onegrid, tmp_path: Path) -> None:
+    for name in ("a.gpkg", "a.geojson", "a.shp", "a.kml", "a.csv", "a.xlsx"):
+        assert "65 grids" in onegrid("plan", "export", name)
+        assert (tmp_path / name).stat().st_size > 1000
+    names = geopandas.read_file(tmp_path / "a.shp", encoding="GB18030")["name"]
+    assert names.str.contains("第1网格").any()
+    assert (tmp_path / "a.cpg").read_text() == "GB18030"
+    assert len(geopandas.read_file(tmp_path / "a.kml")) == 65
+    assert "blocks" in onegrid("plan", "export", "b.gpkg", "--part", "blocks")
+    assert "no lineage" in onegrid("plan", "export", "l.xlsx", "--part", "lineage", code=1)
+    assert "no grids" in onegrid("plan", "export", "x.gpkg", "--at", "1999-01-01", code=1)
+    assert "none of" in onegrid("plan", "export", "x.dwg", code=1)
+
+
+def test_the_atlas_has_a_page_for_each_grid(onegrid, tmp_path: Path) -> None:
+    onegrid("plan", "atlas", "atlas.pdf", "--area", "990100001002")
+    printed = (tmp_path / "atlas.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert "no grid is published" in onegrid("plan", "atlas", "x.pdf", "--area", "991", code=1)
 
 
 def test_micro_grids_are_drawn_where_they_lack_and_exported(onegrid, tmp_path: Path) -> None:
