@@ -1,17 +1,19 @@
 """Rendering pages in the reader's language."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from fastapi import Request
+from markupsafe import Markup
 
 import maps
 from data.roles import preset_role_names
 from data.settings import DEMO_COUNTY
 from maps.texts import LANGUAGES, Texts, texts
 
-__all__ = ["language_of", "render", "texts_of"]
+__all__ = ["language_of", "render", "script_facts", "texts_of"]
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(maps.__file__).parent / "templates"),
@@ -53,3 +55,9 @@ def render(request: Request, template: str, **values: Any) -> str:
         who=getattr(request.state, "who", None),
         **values,
     )
+
+
+def script_facts(facts: dict[str, Any]) -> Markup:
+    """JSON for a script element of a page: nothing in it can end the element."""
+    text = json.dumps(facts, ensure_ascii=False)
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - made safe in this line

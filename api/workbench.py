@@ -1,18 +1,16 @@
 """The workbench's page: a draft on the map, with everything that can be done to it."""
 
-import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse
-from markupsafe import Markup
 
 from api.drafts import scope_of, workbench
 from api.errors import TooLargeError
-from api.pages import language_of, render, texts_of
+from api.pages import language_of, render, script_facts, texts_of
 from api.session import Db, checked_form, desk
 from data.jobs import require_kind
 from data.models import Division
@@ -21,9 +19,8 @@ from grids.drafting import journal
 from grids.drafting.adopting import adopt_file
 from grids.drafting.review import add_note
 from grids.figures import area_bounds, area_communities, base_version
-from grids.generations import rules_of
+from grids.generations import household_ranges, rules_of
 from grids.redraw import ZONE_KINDS
-from grids.rules import PEOPLE_PER_HOUSEHOLD, Rules
 from maps.issue_words import issue_words
 
 __all__ = ["router"]
@@ -111,7 +108,7 @@ def page(request: Request, db: Db, who: Reader, number: int) -> str:
         "draft": draft.id,
         "version": draft.version,
         "csrf": who.csrf,
-        "ranges": _ranges(rules_of(db, draft.profile)),
+        "ranges": household_ranges(rules_of(db, draft.profile)),
         "bounds": area_bounds(db, draft.county, draft.area),
         "base_version": base_version(db),
     }
@@ -122,18 +119,5 @@ def page(request: Request, db: Db, who: Reader, number: int) -> str:
         area_name=area.name if area else "",
         communities=area_communities(db, draft.county, draft.area),
         zone_kinds=ZONE_KINDS,
-        facts=_script(facts),
+        facts=script_facts(facts),
     )
-
-
-def _ranges(rules: Rules) -> dict[str, list[float]]:
-    """Least and most households of an ordinary grid."""
-    scale = PEOPLE_PER_HOUSEHOLD if rules.measure == "people" else 1.0
-    both = {"urban": rules.urban, "rural": rules.rural}
-    return {kind: [size.least / scale, size.most / scale] for kind, size in both.items()}
-
-
-def _script(facts: dict[str, Any]) -> Markup:
-    """JSON inside a script element: nothing in it may end the element."""
-    text = json.dumps(facts, ensure_ascii=False)
-    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - made safe in this line

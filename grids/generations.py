@@ -7,9 +7,15 @@ from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError, StateError
 from data.models import Generation, Profile
-from grids.rules import Rules, SizeRange
+from grids.rules import PEOPLE_PER_HOUSEHOLD, Rules, SizeRange
 
-__all__ = ["current_generation", "latest_generation", "require_draft", "rules_of"]
+__all__ = [
+    "current_generation",
+    "household_ranges",
+    "latest_generation",
+    "require_draft",
+    "rules_of",
+]
 
 
 def rules_of(session: Session, profile: str) -> Rules:
@@ -72,3 +78,10 @@ def require_draft(session: Session, county: str, draft_id: int) -> Generation:
     if draft.state not in {"draft", "review", "approved"}:
         raise StateError(f"generation {draft_id} is {draft.state}, not a draft")
     return draft
+
+
+def household_ranges(rules: Rules) -> dict[str, list[float]]:
+    """Least and most households of an ordinary grid, urban and rural."""
+    scale = PEOPLE_PER_HOUSEHOLD if rules.measure == "people" else 1.0
+    both = {"urban": rules.urban, "rural": rules.rural}
+    return {kind: [size.least / scale, size.most / scale] for kind, size in both.items()}

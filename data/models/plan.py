@@ -278,6 +278,7 @@ class Lineage(Base):
     """Which grid a grid's households came from at a publication."""
 
     __tablename__ = "lineage"
+    __table_args__ = (Index("ix_lineage_parent", "parent_id"),)
 
     child_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("grid.id", ondelete="CASCADE"), primary_key=True

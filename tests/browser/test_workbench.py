@@ -398,6 +398,54 @@ def test_everything_can_be_done_by_keys(bench: Bench) -> None:
     assert "和平网格" in bench.page.inner_text("#community")
 
 
+def test_the_history_slides_over_generations(bench: Bench) -> None:
+    draft = bench.begin("历史")
+    plan = plan_of(bench, draft)
+    two = pairs(plan)[0]
+    bench.show(shapely.union_all([plan.figures[plan.find(k)].polygon for k in two]))
+    bench.click(middle(plan, two[0]))
+    bench.click(middle(plan, two[1]), shift=True)
+    bench.page.keyboard.press("m")
+    bench.done(1)
+    with bench.database.session() as session:
+        latest = session.scalar(text("SELECT max(lower(valid)) FROM generation"))
+        publish(session, COUNTY, draft, at=max(latest, datetime.now(UTC)) + timedelta(hours=1))
+    bench.open("/planner/history")
+    bench.page.wait_for_selector("#map[data-idle=true]")
+    gone = middle(plan, two[1])
+    seen = []
+    for step in ("End", "Home"):
+        bench.page.focus("#generation")
+        bench.page.keyboard.press(step)
+        bench.page.evaluate("p => planHistory.jumpTo({center: p, zoom: 15})", [gone.x, gone.y])
+        bench.page.wait_for_timeout(500)
+        bench.page.wait_for_selector("#map[data-idle=true]")
+        found = "planHistory.queryRenderedFeatures(planHistory.project(p), {layers: ['grid-fill']})"
+        seen.append(bench.page.evaluate(f"p => {found}[0].properties.key", [gone.x, gone.y]))
+    assert seen[0] == two[0] != seen[1]
+    bench.page.fill("#find input", two[0])
+    bench.page.click("#find button")
+    bench.page.wait_for_selector("#lineage li")
+    bench.shoot("workbench-history")
+
+
+@pytest.mark.parametrize("path", ["/planner", "/planner/history", "/planner/coverage", "/dispatch"])
+def test_the_other_pages_have_no_serious_violation_either(bench: Bench, path: str) -> None:
+    axe = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not installed: make setup")
+    bench.open(path)
+    bench.page.evaluate(axe.read_text(encoding="utf-8"))
+    found = bench.page.evaluate("axe.run().then(r => r.violations)")
+    serious = [
+        (one["id"], one["nodes"][0]["html"])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+    bench.troubles = [one for one in bench.troubles if "403" not in one and "409" not in one]
+
+
 @pytest.mark.parametrize("palette", ["standard", "contrast", "blind"])
 def test_no_serious_accessibility_violation(bench: Bench, palette: str) -> None:
     axe = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"

@@ -31,6 +31,7 @@ _GENERATION = """
         ADD COLUMN conflict text NOT NULL DEFAULT '';
     ALTER TABLE block ADD COLUMN retired_at timestamptz;
     CREATE INDEX ix_block_parent ON block (parent_id);
+    CREATE INDEX ix_lineage_parent ON lineage (parent_id);
 """
 
 _TABLES = """
@@ -158,6 +159,7 @@ def downgrade() -> None:
             DROP COLUMN title, DROP COLUMN area, DROP COLUMN profile, DROP COLUMN head,
             DROP COLUMN version;
         ALTER TABLE edit DROP COLUMN id, DROP COLUMN conflict;
+        DROP INDEX ix_lineage_parent;
         DROP INDEX ix_block_parent;
         ALTER TABLE block DROP COLUMN retired_at;
     """)

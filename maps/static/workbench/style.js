@@ -31,6 +31,12 @@ const source = (path, version) => ({
   promoteId: { grid: "key", block: "key" },
 });
 
+// The plan as it held at a time; its generation's number stands for what never changes.
+export function planTiles(at, generation) {
+  const [address] = source("plan", generation).tiles;
+  return [`${address}&at=${encodeURIComponent(at)}`];
+}
+
 export function draftTiles(version) {
   return source(`draft/${facts.draft}`, version).tiles;
 }
@@ -61,7 +67,9 @@ export function styleOf(name) {
     version: 8,
     sources: {
       base: source("base", facts.base_version),
-      draft: source(`draft/${facts.draft}`, facts.version),
+      draft: facts.draft
+        ? source(`draft/${facts.draft}`, facts.version)
+        : { ...source("plan", 0), tiles: planTiles(facts.generations.at(-1).since, facts.generations.at(-1).id) },
       flash: { type: "geojson", data: { type: "FeatureCollection", features: [] } },
       drawn: { type: "geojson", data: { type: "FeatureCollection", features: [] } },
       notes: { type: "geojson", data: { type: "FeatureCollection", features: [] } },

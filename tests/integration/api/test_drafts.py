@@ -269,3 +269,22 @@ def test_the_change_report_as_page_pdf_and_workbook(planner: Desk, web: TestClie
     named = [cell for row in book["网格"].iter_rows() for cell in row if cell.value == name]
     assert [cell.data_type for cell in named] == ["s"], "it is a word, no formula"
     assert book["沿革"].max_row == 2
+
+
+def test_the_history_tells_generations_and_lineage(
+    planner: Desk, web: TestClient, city: Database
+) -> None:
+    draft = begun(planner)
+    asked = merge_of(planner, draft)
+    planner.post(f"/{draft}/edits", asked)
+    with city.session() as session:
+        publish(session, "990100", draft)
+    page = web.get("/planner/history").text
+    assert page.count("data-id=") == 2
+    assert "恢复" in page
+    grown = web.get(f"/api/v1/history/{asked['grids'][0]}").json()
+    assert {one["source"] for one in grown["steps"]} == set(asked["grids"])
+    assert sum(one["share"] for one in grown["steps"]) == pytest.approx(1)
+    gone = web.get(f"/api/v1/history/{asked['grids'][1]}").json()
+    assert {one["target"] for one in gone["steps"]} == {asked["grids"][0]}
+    assert web.get("/api/v1/history/x").status_code == 422

@@ -1,0 +1,49 @@
+"""The history of a plan: its generations with their figures, and where a grid comes from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+__all__ = ["generations", "lineage_of"]
+
+Rows = Sequence[Row[Any]]
+_GENERATIONS = text(
+    "SELECT generation.id, generation.title, coalesce(account.name, generation.author) AS author, "
+    "lower(generation.valid) AS since, upper(generation.valid) AS until, "
+    "count(grid.id) AS grids, coalesce(sum(grid.households), 0) AS households, "
+    "count(grid.id) FILTER (WHERE grid.generation_id = generation.id) AS fresh "
+    "FROM generation LEFT JOIN account ON account.login = generation.author "
+    "LEFT JOIN grid ON grid.county = generation.county AND grid.valid @> lower(generation.valid) "
+    "WHERE generation.county = :county AND generation.valid IS NOT NULL "
+    "AND NOT isempty(generation.valid) GROUP BY generation.id, account.name "
+    "ORDER BY lower(generation.valid)"
+)
+# Both ways: what a grid came from, and what came of it.
+_LINEAGE = text(
+    "WITH RECURSIVE line AS ("
+    "  SELECT id, 0 AS step FROM grid WHERE county = :county AND code = :code UNION "
+    "  SELECT near.id, line.step + near.way FROM line CROSS JOIN LATERAL ("
+    "    SELECT parent_id AS id, -1 AS way FROM lineage WHERE child_id = line.id AND line.step <= 0"
+    "    UNION ALL SELECT child_id, 1 FROM lineage WHERE parent_id = line.id AND line.step >= 0"
+    "  ) AS near WHERE abs(line.step) < 20) "
+    "SELECT DISTINCT parent.code AS source, parent.name AS source_name, child.code AS target, "
+    "child.name AS target_name, lower(child.valid) AS at, household_share AS share "
+    "FROM line JOIN lineage ON line.id IN (lineage.child_id, lineage.parent_id) "
+    "JOIN grid AS parent ON parent.id = lineage.parent_id "
+    "JOIN grid AS child ON child.id = lineage.child_id "
+    "WHERE lineage.child_id IN (SELECT id FROM line) "
+    "AND lineage.parent_id IN (SELECT id FROM line) "
+    "ORDER BY at, source, target LIMIT 500"
+)
+
+
+def generations(session: Session, county: str) -> Rows:
+    """Published generations, oldest first, with their grids, households and new grids."""
+    return session.execute(_GENERATIONS, {"county": county}).all()
+
+
+def lineage_of(session: Session, county: str, code: str) -> Rows:
+    """Steps of a grid's lineage, oldest first: from which grid, to which, when, what share."""
+    return session.execute(_LINEAGE, {"county": county, "code": code}).all()
