@@ -12,6 +12,7 @@ from data.errors import NotFoundError
 from data.incidents import incident_in, incidents_waiting
 from data.models import Incident, IncidentClass
 from data.sessions import SignedIn
+from grids.handover import hand_over, handovers
 from maps.city_map import MapRequest, city_map
 from routing.dispatch import Recommendation, recommend, send
 
@@ -48,6 +49,8 @@ def page(request: Request, db: Db, who: Dispatcher, incident: Chosen = 0) -> str
             values["advice"] = _recommend(request, db, who, incident)
     classes = {row.code: row for row in db.query(IncidentClass)}
     waiting = incidents_waiting(db, who.scope("dispatcher"), classes=who.classes("dispatcher"))
+    held = who.classes("dispatcher")
+    values["handovers"] = handovers(db, who.scope("dispatcher"), classes=held)
     return render(request, "dispatch.html", waiting=waiting, classes=classes, **values)
 
 
@@ -63,6 +66,23 @@ def dispatch_map(request: Request, db: Db, who: Dispatcher, incident: Chosen = 0
     layers = frozenset({"grids", "incidents", "responders"})
     drawn = MapRequest(texts_of(request), layers=layers, route=route, place=place)
     return city_map(db, county, drawn)
+
+
+@router.post("/dispatch/{incident}/hand-over")
+def take_over(
+    request: Request, db: Db, who: Dispatcher, incident: int, csrf: Annotated[str, Form()]
+) -> RedirectResponse:
+    """Give an incident whose grid has ended to the grid that it lies in now."""
+    checked_form(who, csrf)
+    hand_over(
+        db,
+        who.scope("dispatcher"),
+        incident,
+        actor=who.login,
+        directory=engines(request).directory(db),
+        classes=who.classes("dispatcher"),
+    )
+    return RedirectResponse("/dispatch#handovers", 303)
 
 
 @router.post("/dispatch/{incident}/send")

@@ -25,21 +25,29 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Planner = Annotated[SignedIn, Depends(desk("planner"))]
 Reader = Annotated[SignedIn, Depends(desk("planner", "reviewer"))]
 TeamCode = Annotated[str, Query(max_length=30)]
+GridCode = Annotated[str, Query(max_length=20)]
+# A page holds about so many rows, and a map of folium's so many outlines.
+MOST_GRIDS = 1000
 Most = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 @router.get("/planner")
 def page(
-    request: Request, db: Db, who: Reader, grid: Annotated[str, Query(max_length=20)] = ""
+    request: Request, db: Db, who: Reader, grid: GridCode = "", community: GridCode = ""
 ) -> str:
     """Figures per community and grid, drafts, and the map."""
     scope = scope_of(who)
+    communities = community_figures(db, scope)
+    # Of a large county the grids of one community at a time; its map is made of tiles.
+    large = sum(row.grids for row in communities) > MOST_GRIDS
+    asked = community or grid[:12]
     return render(
         request,
         "planner.html",
-        communities=community_figures(db, scope),
-        grids=grid_figures(db, scope),
-        chosen=grid,
+        communities=communities,
+        grids=[] if large and not asked else grid_figures(db, scope, asked if large else ""),
+        large=large,
+        chosen=grid or community,
         drafts=drafts(db, scope),
         profiles=profiles(db),
     )

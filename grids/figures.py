@@ -38,8 +38,11 @@ def community_figures(session: Session, scope: Scope) -> Rows:
     ).all()
 
 
-def grid_figures(session: Session, scope: Scope) -> Rows:
-    """Per grid of an area: code, name, kind, households, area, compactness, blocks, gridworkers."""
+def grid_figures(session: Session, scope: Scope, community: str = "") -> Rows:
+    """Grids of an area, or of one community in it.
+
+    Each with code, name, kind, households, area, compactness, blocks and gridworkers.
+    """
     return session.execute(
         text(
             "SELECT grid.code, grid.name, grid.kind, grid.households, "
@@ -51,9 +54,9 @@ def grid_figures(session: Session, scope: Scope) -> Rows:
             " JOIN person ON person.id = person_id WHERE responsibility.grid_id = grid.id "
             " AND responsibility.valid @> now()) AS workers "
             "FROM grid WHERE grid.county = :county AND grid.community ^@ ANY (:prefixes) "
-            "AND grid.valid @> now() ORDER BY grid.code"
+            "AND grid.community ^@ :community AND grid.valid @> now() ORDER BY grid.code"
         ),
-        scope.parameters,
+        scope.parameters | {"community": community},
     ).all()
 
 

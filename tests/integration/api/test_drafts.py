@@ -288,3 +288,38 @@ def test_the_history_tells_generations_and_lineage(
     gone = web.get(f"/api/v1/history/{asked['grids'][1]}").json()
     assert {one["target"] for one in gone["steps"]} == {asked["grids"][0]}
     assert web.get("/api/v1/history/x").status_code == 422
+
+
+def test_open_incidents_are_handed_over_by_a_dispatcher_only(
+    planner: Desk, web: TestClient, city: Database
+) -> None:
+    draft = begun(planner)
+    asked = merge_of(planner, draft)
+    planner.post(f"/{draft}/edits", asked)
+    query = text("SELECT id, grid_id FROM incident ORDER BY id")
+    with city.session() as session:
+        before = session.execute(query).all()
+        publish(session, "990100", draft)
+    with city.session() as session:
+        assert session.execute(query).all() == before, "nothing is moved by itself"
+    page = web.get("/dispatch").text
+    proposed = page.split('id="handovers"')[1]
+    incident = proposed.split("/dispatch/")[1].split("/")[0]
+    path = f"/dispatch/{incident}/hand-over"
+    assert web.post(path, data={"csrf": planner.csrf}).status_code == 200
+    with city.session() as session:
+        code, kinds = session.execute(
+            text(
+                "SELECT grid.code, (SELECT array_agg(kind) FROM incident_event "
+                "WHERE incident_id = incident.id) FROM incident JOIN grid ON grid.id = grid_id "
+                "WHERE incident.id = :id AND upper_inf(grid.valid)"
+            ),
+            {"id": incident},
+        ).one()
+        people = session.scalar(
+            text("SELECT count(*) FROM assignment WHERE incident_id = :id"), {"id": incident}
+        )
+    assert code == asked["grids"][0]
+    assert "handed_over" in kinds
+    assert people > 0
+    assert web.post(path, data={"csrf": planner.csrf}).status_code == 404, "it is done"

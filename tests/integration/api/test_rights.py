@@ -67,6 +67,7 @@ CASES = [
     case("GET /planner/drafts/{draft}/report.xlsx", "planner reviewer", area=True),
     case("GET /dispatch?incident={incident}", "dispatcher", area=True),
     case("GET /maps/dispatch?incident={incident}", "dispatcher", area=True),
+    case("POST /dispatch/{incident}/hand-over", "dispatcher", area=True, form=""),
     case("POST /dispatch/{incident}/send", "dispatcher", area=True, form="person=0"),
     case("POST /api/v1/assign", "dispatcher", body='{{"crs": "EPSG:4326", "rows": []}}'),
     case(

@@ -82,6 +82,18 @@ def test_planner_draws_a_draft_and_opens_it(web: TestClient, city: Database) -> 
     assert "通辽 12" in opened.text
 
 
+def test_a_large_county_shows_one_community_at_a_time(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.planner.MOST_GRIDS", 10)
+    sign_in(web)
+    assert "990100001001001" not in web.get("/planner").text
+    assert "990100001001001" in web.get("/planner?community=990100001001").text
+    chosen = web.get("/planner?grid=990100001002001").text
+    assert "990100001002001" in chosen
+    assert "990100001001001" not in chosen
+
+
 def test_dispatcher_sends_only_a_candidate(web: TestClient, city: Database) -> None:
     sign_in(web)
     with city.session() as session:
