@@ -165,7 +165,7 @@ def test_nothing_acknowledged_is_lost(machine: Machine) -> None:
 
     def kill_at_random() -> None:
         dice = random.Random(6)  # noqa: S311 - same
-        while not stop.wait(dice.uniform(0.6, 3.0)):
+        while not stop.wait(dice.uniform(0.5, 7.0)):
             machine.kill(dice.choice(["server", "PostGIS"]))
 
     planner, reviewer = Stubborn(machine, DEMO_LOGIN), Stubborn(machine, DEMO_REVIEWER)
