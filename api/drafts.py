@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Body, Depends, Header, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
@@ -15,6 +15,7 @@ from api.errors import RefusedError
 from api.session import Db, checked_form, county_of, desk
 from data.errors import StaleError
 from data.models import Generation
+from data.people import find_people
 from data.scope import Scope
 from data.sessions import SignedIn
 from grids.assign import assign_incidents
@@ -161,74 +162,76 @@ def community(request: Request, db: Db, who: Reader, number: int, code: str) -> 
     return community_panel(plan, bench.state(db, draft))
 
 
+class Change:
+    """A change of a draft that somebody asks for, on the version that they saw."""
+
+    def __init__(self, request: Request, db: Db, who: Planner, number: int, seen: IfMatch) -> None:
+        self._request, self._db, self._who, self._number = request, db, who, number
+        self._version = int(seen.strip('"'))
+        self.bench = workbench(request)
+
+    def made(self, do: Callable[..., Acknowledged], *more: Any) -> JSONResponse:
+        """Do it, and tell what it has brought about; 412 with the present state if it is stale."""
+        scope, author = self._who.scope("planner"), self._who.login
+        try:
+            done = do(self._db, scope, self._number, self._version, *more, author=author)
+        except StaleError as error:
+            return self._stale(error)
+        draft = journal.draft_in(self._db, scope, self._number)
+        return _told(consequences(self._db, self.bench, draft, done), done.version)
+
+    def _stale(self, error: StaleError) -> JSONResponse:
+        draft = journal.draft_in(self._db, scope_of(self._who), self._number)
+        problem = {"type": "about:blank", "title": "Changed meanwhile", "status": 412}
+        current = _current(self._request, self._db, draft)
+        return _told(problem | {"detail": str(error), "current": current}, draft.version, 412)
+
+
+Asked = Annotated[Change, Depends()]
+
+
+@router.get("/{number}/people")
+def people(
+    db: Db,
+    who: Reader,
+    number: int,
+    role: Annotated[str, Query(max_length=30)] = "gridworker",
+    words: Annotated[str, Query(max_length=60)] = "",
+) -> dict[str, Any]:
+    """Who may be made responsible: by role, and by a part of the name or area."""
+    journal.draft_in(db, scope_of(who), number)
+    found = find_people(db, who.county, role, words)
+    return {"people": [{"id": one.id, "name": one.name, "area": one.area_ref} for one in found]}
+
+
 @router.post("/{number}/edits")
-def edit(
-    request: Request, db: Db, who: Planner, number: int, seen: IfMatch, asked: dict[str, Any]
-) -> JSONResponse:
+def edit(change: Asked, operation: Annotated[dict[str, Any], Body()]) -> JSONResponse:
     """Do one operation; 422 with the place where it cannot be, 412 where the draft moved on."""
-    bench, scope = workbench(request), who.scope("planner")
-    return _acknowledged(
-        request,
-        db,
-        who,
-        number,
-        lambda: bench.edit(db, scope, number, _version(seen), asked, author=who.login),
-    )
+    return change.made(change.bench.edit, operation)
 
 
 @router.post("/{number}/undo")
-def undo(request: Request, db: Db, who: Planner, number: int, seen: IfMatch) -> JSONResponse:
+def undo(change: Asked) -> JSONResponse:
     """Take the last edit back."""
-    bench, scope = workbench(request), who.scope("planner")
-    return _acknowledged(
-        request,
-        db,
-        who,
-        number,
-        lambda: bench.undo(db, scope, number, _version(seen), author=who.login),
-    )
+    return change.made(change.bench.undo)
 
 
 @router.post("/{number}/redo")
-def redo(request: Request, db: Db, who: Planner, number: int, seen: IfMatch) -> JSONResponse:
+def redo(change: Asked) -> JSONResponse:
     """Put the edit that was taken back last in force again."""
-    bench, scope = workbench(request), who.scope("planner")
-    return _acknowledged(
-        request,
-        db,
-        who,
-        number,
-        lambda: bench.redo(db, scope, number, _version(seen), author=who.login),
-    )
+    return change.made(change.bench.redo)
 
 
 @router.post("/{number}/go")
-def go(
-    request: Request, db: Db, who: Planner, number: int, seen: IfMatch, to: Position
-) -> JSONResponse:
+def go(change: Asked, to: Position) -> JSONResponse:
     """Undo or redo up to a position, such as a checkpoint's."""
-    bench, scope = workbench(request), who.scope("planner")
-    facts = {"author": who.login}
-    return _acknowledged(
-        request,
-        db,
-        who,
-        number,
-        lambda: bench.go_to(db, scope, number, _version(seen), to.position, **facts),
-    )
+    return change.made(change.bench.go_to, to.position)
 
 
 @router.post("/{number}/rebase")
-def rebase(request: Request, db: Db, who: Planner, number: int, seen: IfMatch) -> JSONResponse:
+def rebase(change: Asked) -> JSONResponse:
     """Replay a draft on the latest plan; edits that no longer apply come back with the reason."""
-    bench, scope = workbench(request), who.scope("planner")
-    return _acknowledged(
-        request,
-        db,
-        who,
-        number,
-        lambda: bench.rebase(db, scope, number, _version(seen), author=who.login)[0],
-    )
+    return change.made(change.bench.rebase)
 
 
 @router.post("/{number}/checkpoints")
@@ -310,10 +313,6 @@ async def _require_there(request: Request, who: SignedIn, number: int) -> None:
     await run_in_threadpool(look)
 
 
-def _version(seen: str) -> int:
-    return int(seen.strip('"'))
-
-
 def _current(request: Request, db: Db, draft: Generation) -> dict[str, Any]:
     bench = workbench(request)
     state = bench.state(db, draft)
@@ -322,21 +321,6 @@ def _current(request: Request, db: Db, draft: Generation) -> dict[str, Any]:
         "communities": sorted(state.plans),
         "totals": {"before": was, "after": now},
     }
-
-
-def _acknowledged(
-    request: Request, db: Db, who: SignedIn, number: int, do: Callable[[], Acknowledged]
-) -> JSONResponse:
-    try:
-        done = do()
-    except StaleError as error:
-        draft = journal.draft_in(db, scope_of(who), number)
-        problem = {"type": "about:blank", "title": "Changed meanwhile", "status": 412}
-        current = _current(request, db, draft)
-        return _told(problem | {"detail": str(error), "current": current}, draft.version, 412)
-    draft = journal.draft_in(db, scope_of(who), number)
-    told = consequences(db, workbench(request), draft, done)
-    return _told(told, done.version)
 
 
 def _told(value: dict[str, Any], version: int, status: int = 200) -> JSONResponse:

@@ -1,17 +1,19 @@
 """The plan's history: a slider over its generations, and the lineage of a grid."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
+from api.drafts import scope_of
 from api.pages import language_of, render, script_facts, texts_of
 from api.session import Db, county_of, desk
 from data.errors import StateError
 from data.sessions import SignedIn
 from grids.figures import area_bounds, base_version
 from grids.generations import household_ranges, rules_of
-from grids.history import generations, lineage_of
+from grids.history import generations, lineage_of, statistics
 
 __all__ = ["router"]
 
@@ -50,6 +52,14 @@ def page(request: Request, db: Db, who: Reader) -> str:
         may_restore=who.scope("planner").is_whole,
         facts=script_facts(facts),
     )
+
+
+@router.get("/api/v1/history/statistics", tags=["drafts"])
+def counted(db: Db, who: Reader, at: datetime, since: datetime, until: datetime) -> dict[str, Any]:
+    """Incidents of a period by the grids that hold at any time, in the area."""
+    times = [one if one.tzinfo else one.replace(tzinfo=UTC) for one in (at, since, until)]
+    rows = statistics(db, scope_of(who), at=times[0], since=times[1], until=times[2])
+    return {"grids": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
 
 
 @router.get("/api/v1/history/{code}", tags=["drafts"])

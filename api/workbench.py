@@ -14,6 +14,7 @@ from api.pages import language_of, render, script_facts, texts_of
 from api.session import Db, checked_form, desk
 from data.jobs import require_kind
 from data.models import Division
+from data.roles import preset_role_names
 from data.sessions import SignedIn
 from grids.drafting import journal
 from grids.drafting.adopting import adopt_file
@@ -119,5 +120,6 @@ def page(request: Request, db: Db, who: Reader, number: int) -> str:
         area_name=area.name if area else "",
         communities=area_communities(db, draft.county, draft.area),
         zone_kinds=ZONE_KINDS,
+        roles=preset_role_names(language_of(request)),
         facts=script_facts(facts),
     )

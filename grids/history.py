@@ -1,12 +1,15 @@
 """The history of a plan: its generations with their figures, and where a grid comes from."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-__all__ = ["generations", "lineage_of"]
+from data.scope import Scope
+
+__all__ = ["generations", "lineage_of", "statistics"]
 
 Rows = Sequence[Row[Any]]
 _GENERATIONS = text(
@@ -37,6 +40,47 @@ _LINEAGE = text(
     "AND lineage.parent_id IN (SELECT id FROM line) "
     "ORDER BY at, source, target LIMIT 500"
 )
+
+# Incidents are counted where they lay, whatever grid they were given: any generation can be
+# compared with any other. On a shared edge the smaller code counts.
+_STATISTICS = text(
+    "WITH chosen AS (SELECT id, code, name, community, kind, households, geom FROM grid "
+    "  WHERE county = :county AND community ^@ ANY (:prefixes) "
+    "  AND valid @> CAST(:at AS timestamptz)), "
+    "placed AS (SELECT DISTINCT ON (incident.id) incident.id, incident.state, chosen.id AS grid_id "
+    "  FROM incident JOIN chosen ON ST_Covers(chosen.geom, incident.geom) "
+    "  WHERE incident.county = :county AND incident.state <> 'void' "
+    "  AND reported_at >= CAST(:since AS timestamptz) "
+    "  AND reported_at < CAST(:until AS timestamptz) ORDER BY incident.id, chosen.code) "
+    "SELECT chosen.code, chosen.name, chosen.community, chosen.kind, chosen.households, "
+    "count(placed.id) AS incidents, count(placed.id) FILTER (WHERE placed.state = 'closed') "
+    "AS closed, round(1000.0 * count(placed.id) / nullif(chosen.households, 0), 1)::float "
+    "AS per_thousand FROM chosen LEFT JOIN placed ON placed.grid_id = chosen.id "
+    "GROUP BY chosen.id, chosen.code, chosen.name, chosen.community, chosen.kind, "
+    "chosen.households ORDER BY chosen.code"
+)
+
+
+def statistics(
+    session: Session, scope: Scope, *, at: datetime, since: datetime, until: datetime
+) -> Rows:
+    """Incidents of a period by the grids of any generation.
+
+    Parameters
+    ----------
+    at : datetime
+        The plan that held, or will hold, then.
+    since, until : datetime
+        When the incidents were reported; `until` is not among them.
+
+    Returns
+    -------
+    rows
+        For each grid: code, name, community, kind, households, incidents, closed and
+        incidents per thousand households.
+    """
+    key = scope.parameters | {"at": at, "since": since, "until": until}
+    return session.execute(_STATISTICS, key).all()
 
 
 def generations(session: Session, county: str) -> Rows:

@@ -23,6 +23,7 @@ from grids.drafting import Workbench
 from grids.drafting.adopting import adopt_file
 from grids.figures import drafts, gridworkers
 from grids.generations import rules_of
+from grids.history import statistics
 from grids.partition import FinishedPieces
 from grids.plan import check_draft, draw
 from grids.publishing import publish as publish_draft
@@ -269,6 +270,35 @@ def export(
         wanted = "micro" if micro else part
         count = export_plan(session, chosen, wanted, target, moment.astimezone())
     emit({}, f"{count} {wanted}: {target}", as_json=False)
+
+
+@app.command("statistics")
+def count_incidents(
+    target: Annotated[Path, typer.Argument(help="Table to write, .csv or .xlsx.")],
+    *,
+    since: Annotated[datetime, typer.Option(help="Incidents reported from then on.")],
+    until: Annotated[datetime | None, typer.Option(help="And before; now by default.")] = None,
+    at: Annotated[
+        datetime | None, typer.Option(help="By the grids that hold at a time; now by default.")
+    ] = None,
+    county: County = None,
+) -> None:
+    """Count the incidents of a period by the grids of any generation."""
+    settings, now = Settings(), datetime.now(UTC)
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        rows = statistics(
+            session,
+            Scope.whole(chosen),
+            at=(at or now).astimezone(),
+            since=since.astimezone(),
+            until=(until or now).astimezone(),
+        )
+    if not rows:
+        raise NotFoundError(f"county {chosen} had no published plan then")
+    write_table(target, list(rows[0]._fields), (tuple(row) for row in rows))
+    counted = sum(row.incidents for row in rows)
+    emit({}, f"{counted} incidents in {len(rows)} grids: {target}", as_json=False)
 
 
 @app.command()

@@ -184,6 +184,10 @@ def consequences(
         "changes": listed,
         "moved": _moved(session, draft.county, ground, households, workers),
         "warnings": told,
+        "conflicts": [
+            {"position": one.position, "operation": one.operation, "reason": one.conflict}
+            for one in done.conflicts
+        ],
         "totals": {"before": asdict(was), "after": asdict(now)},
         "crs": "EPSG:4326",
     }

@@ -8,14 +8,14 @@ in, what was rolled back is forgotten.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.errors import StateError
-from data.models import Edit, Generation, Person, Zone
+from data.models import Edit, Generation, Person, Role, Zone
 from data.scope import Scope
 from gis.errors import OneGridError
 from grids.drafting import journal
@@ -58,6 +58,8 @@ class Acknowledged:
         Codes of the communities whose plan is another object.
     edit : Edit or None
         None for undo and redo.
+    conflicts : tuple of Edit
+        Of a replay: those that no longer apply, each with the reason.
     """
 
     draft: int
@@ -67,6 +69,7 @@ class Acknowledged:
     after: DraftState
     touched: tuple[str, ...]
     edit: Edit | None = None
+    conflicts: tuple[Edit, ...] = ()
 
 
 @dataclass
@@ -224,14 +227,13 @@ class Workbench:
 
     def rebase(
         self, session: Session, scope: Scope, number: int, version: int, *, author: str
-    ) -> tuple[Acknowledged, tuple[Edit, ...]]:
+    ) -> Acknowledged:
         """Replay a draft on the latest plan; edits that no longer apply are kept and passed over.
 
-        Returns
-        -------
-        Acknowledged
-        tuple of Edit
-            Those in conflict, each with the reason.
+        Raises
+        ------
+        StateError
+            If the draft begins with a drawing, or is closed.
         """
         draft = self._locked(session, scope, number, version, moved=True)
         edits = journal.edits_in_force(session, draft)
@@ -247,7 +249,7 @@ class Workbench:
         forget_communities(session, draft)
         journal.touch(session, draft)
         done = self._written(session, draft, DraftState(), after, author, "rebase", None)
-        return done, tuple(edit for edit in edits if edit.conflict)
+        return replace(done, conflicts=tuple(edit for edit in edits if edit.conflict))
 
     def forget(self, number: int) -> None:
         """Drop a draft from memory; the next question plays its edits again."""
@@ -275,7 +277,7 @@ class Workbench:
             raise EditRefusedError("area", "a community's boundary is moved by the county only")
 
     def _require_known(self, session: Session, operation: Any) -> None:
-        """Zones and people are named by number: they must be the county's."""
+        """Zones and people are named by number, roles by code: they must be there."""
         for table, number in (
             (Zone, getattr(operation, "zone_id", None)),
             (Person, getattr(operation, "person_id", None)),
@@ -283,6 +285,9 @@ class Workbench:
             held = None if number is None else session.get(table, number)
             if number is not None and (held is None or held.county != self._county):
                 raise EditRefusedError("unknown", f"no {table.__tablename__} {number}")
+        role = getattr(operation, "role", None)
+        if role is not None and session.get(Role, role) is None:
+            raise EditRefusedError("unknown", f"no role {role!r}; see onegrid staff roles")
 
     def _moved(
         self,

@@ -2,7 +2,7 @@
 import { Refused, change, read, seen, watch } from "./api.js";
 import { PlanMap } from "./map.js";
 import * as panel from "./panel.js";
-import { facts, t } from "./words.js";
+import { element, facts, t } from "./words.js";
 
 const by = (id) => document.getElementById(id);
 let draft = null;
@@ -104,7 +104,9 @@ function showChosen() {
   by("repaint").disabled = !(map.blocks.size && one);
   by("new-grid").disabled = !map.blocks.size;
   by("merge").disabled = map.grids.length < 2;
-  for (const id of ["split-into", "rename", "dedicate"]) by(id).disabled = !one;
+  by("swap-codes").disabled = map.grids.length !== 2;
+  for (const id of ["split-into", "rename", "dedicate", "assign"]) by(id).disabled = !one;
+  by("number-from").disabled = !communityOf();
   by("repartition").disabled = !communityOf();
   by("finish").hidden = !["cut", "split"].includes(tool);
   const community = communityOf();
@@ -127,8 +129,14 @@ async function showCommunity(code) {
 const blocks = () => [...map.blocks];
 
 const actions = {
-  repaint: () => edit({ operation: "repaint", community: communityOf(), blocks: blocks(), grid: map.grids[0].key }),
-  "new-grid": () => edit({ operation: "new_grid", community: communityOf(), blocks: blocks() }),
+  repaint: () => edit(given()),
+  "swap-codes": () => edit({ operation: "swap_codes", community: communityOf(), grid: map.grids[0].key, other: map.grids[1].key }),
+  "number-from": () => ask("number-dialog", (form) => edit({ operation: "number_from", community: communityOf(), first: Number(form.get("first")) })),
+  assign: () => {
+    people();
+    ask("assign-dialog", (form) => edit({ operation: "assign", community: communityOf(), grid: map.grids[0].key, role: form.get("role"), person_id: Number(form.get("person")), holder: form.get("holder") }));
+  },
+  "new-grid": () => edit({ operation: "new_grid", community: map.community, blocks: blocks() }),
   merge: () => edit({ operation: "merge", community: communityOf(), grids: map.grids.map((one) => one.key) }),
   "split-into": () => ask("split-dialog", (form) => edit({ operation: "split_into", community: communityOf(), grid: map.grids[0].key, count: Number(form.get("count")) })),
   rename: () => ask("rename-dialog", (form) => edit({ operation: "rename", community: communityOf(), grid: map.grids[0].key, name: form.get("name") })),
@@ -140,6 +148,21 @@ const actions = {
   finish: () => map.finish(),
   clear: () => map.clear(),
 };
+
+// Blocks of another community move the boundary between the two.
+function given() {
+  const grid = map.grids[0];
+  if (map.community === grid.community) {
+    return { operation: "repaint", community: grid.community, blocks: blocks(), grid: grid.key };
+  }
+  return { operation: "adjust_boundary", community: map.community, blocks: blocks(), to: grid.community, grid: grid.key };
+}
+
+async function people() {
+  const asked = new URLSearchParams({ role: by("assign-role").value, words: by("assign-words").value });
+  const told = await read(`/people?${asked}`);
+  by("assign-person").replaceChildren(...told.people.map((one) => element("option", { value: one.id }, `${one.name} ${one.area || ""}`)));
+}
 
 function repartition(form) {
   const asked = { operation: "repartition", community: communityOf(), seed: Number(form.get("seed")) };
@@ -184,7 +207,10 @@ function take(name) {
 }
 
 const keys = { v: "grids", a: "blocks", b: "brush", l: "lasso", c: "cut", s: "split", o: "note" };
-const shortcuts = { g: "repaint", n: "new-grid", m: "merge", k: "split-into", r: "rename", d: "dedicate", p: "repartition" };
+const shortcuts = {
+  g: "repaint", n: "new-grid", m: "merge", k: "split-into", r: "rename", d: "dedicate",
+  p: "repartition", x: "swap-codes", u: "number-from", h: "assign",
+};
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea, select, dialog")) return;
@@ -218,6 +244,7 @@ by("palette").addEventListener("change", (event) => {
   localStorage.setItem("palette", event.target.value);
   map.recolour(event.target.value);
 });
+for (const id of ["assign-role", "assign-words"]) by(id).addEventListener("input", people);
 by("show-help").addEventListener("click", () => by("help").showModal());
 by("help-close").addEventListener("click", () => by("help").close());
 by("note-general").addEventListener("click", () => note(null));

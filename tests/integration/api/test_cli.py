@@ -49,6 +49,21 @@ def test_parts_of_a_plan_are_exported_in_every_format(onegrid, tmp_path: Path) -
     assert "none of" in onegrid("plan", "export", "x.dwg", code=1)
 
 
+def test_incidents_are_counted_by_the_grids_of_any_generation(onegrid, tmp_path: Path) -> None:
+    onegrid("plan", "partition", "--seed", "9", "--fresh")
+    onegrid("plan", "publish")
+    sums = []
+    for name, at in (("old", "2026-01-01"), ("now", None)):
+        words = ["--at", at] if at else []
+        if at:
+            said = onegrid("plan", "statistics", "x.csv", "--since", "2020-01-01", *words, code=1)
+            assert "no published plan" in said
+        onegrid("plan", "statistics", f"{name}.csv", "--since", "2020-01-01")
+        with (tmp_path / f"{name}.csv").open(encoding="utf-8-sig") as handle:
+            sums.append(sum(int(row["incidents"]) for row in csv.DictReader(handle)))
+    assert sums[0] == sums[1] > 500
+
+
 def test_the_atlas_has_a_page_for_each_grid(onegrid, tmp_path: Path) -> None:
     onegrid("plan", "atlas", "atlas.pdf", "--area", "990100001002")
     printed = (tmp_path / "atlas.pdf").read_bytes()

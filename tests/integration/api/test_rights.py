@@ -60,6 +60,11 @@ CASES = [
     case("POST /planner/drafts/new", "planner", form="title=x"),
     case("POST /planner/drafts/adopt", "planner"),
     case("GET /planner/history", "planner reviewer"),
+    case(
+        "GET /api/v1/history/statistics?at=2030-01-01T00:00:00Z&since=2020-01-01T00:00:00Z"
+        "&until=2030-01-01T00:00:00Z",
+        "planner reviewer",
+    ),
     case("GET /api/v1/history/990100001001001", "planner reviewer"),
     case("GET /planner/drafts/{draft}", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report", "planner reviewer", area=True),
@@ -88,6 +93,7 @@ CASES = [
         area=True,
         body='{{"operation": "rename", "community": "{community}", "grid": "x", "name": "y"}}',
     ),
+    case("GET /api/v1/drafts/{draft}/people", "planner reviewer", area=True),
     case("POST /api/v1/drafts/{draft}/undo", "planner", area=True, body="{{}}"),
     case("POST /api/v1/drafts/{draft}/redo", "planner", area=True, body="{{}}"),
     case("POST /api/v1/drafts/{draft}/go", "planner", area=True, body='{{"position": 0}}'),
