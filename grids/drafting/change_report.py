@@ -99,10 +99,17 @@ def change_report(session: Session, bench: Workbench, draft: Generation) -> Chan
     """Make the report of a draft as its edits are now."""
     state = bench.state(session, draft)
     codes = list(session.scalars(_TOUCHED, {"draft": draft.id}))
+    pairs = [
+        (bench.base(session, draft, code), bench.community(session, draft, code))
+        for code in codes[:MOST_COMMUNITIES]
+    ]
+    found = moves([before for before, _ in pairs], [after for _, after in pairs])
+    gone = [one for one in found if one.source != one.target]
     told = []
-    for code in codes[:MOST_COMMUNITIES]:
-        before, after = bench.base(session, draft, code), bench.community(session, draft, code)
-        if (one := _community(before, after, state)).grids:
+    for before, after in pairs:
+        # A key begins with its community's code: what comes over a boundary is told where it goes.
+        mine = [one for one in gone if one.target.startswith(after.code)]
+        if (one := _community(before, after, state, mine, pairs)).grids:
             told.append(one)
     changed = [
         grid.code for one in told for grid in one.before.grids if grid.code and _differs(one, grid)
@@ -125,8 +132,14 @@ def _differs(one: CommunityChange, grid: PlannedGrid) -> bool:
     return name_of(one.before, grid) in names
 
 
-def _community(before: CommunityPlan, after: CommunityPlan, state: DraftState) -> CommunityChange:
-    names = {grid.key: name_of(before, grid) for grid in before.grids}
+def _community(
+    before: CommunityPlan,
+    after: CommunityPlan,
+    state: DraftState,
+    gone: list[Move],
+    pairs: list[tuple[CommunityPlan, CommunityPlan]],
+) -> CommunityChange:
+    names = {grid.key: name_of(plan, grid) for plan, _ in pairs for grid in plan.grids}
     names |= {grid.key: name_of(after, grid) for grid in after.grids}
     holders = after.blocks.ground.holders
     lines = [
@@ -139,8 +152,11 @@ def _community(before: CommunityPlan, after: CommunityPlan, state: DraftState) -
         )
         for one in changes(before, after)
     ]
-    gone = [one for one in moves(before, after) if one.source != one.target]
-    held = {grid.key: f.households for grid, f in zip(before.grids, before.figures, strict=True)}
+    held = {
+        key: figures.households
+        for plan, _ in pairs
+        for key, figures in zip(plan.keys, plan.figures, strict=True)
+    }
     return CommunityChange(
         after.code,
         after.blocks.ground.name,

@@ -158,23 +158,25 @@ def consequences(
         gridworkers), ``warnings`` of the communities that it touches, ``totals`` of the draft's
         area before and after; places are longitude and latitude, EPSG:4326.
     """
-    listed: list[dict[str, Any]] = []
-    ground: list[Any] = []
-    households, workers = 0, set()
+    pairs = [
+        (
+            done.before.plans.get(code) or bench.base(session, draft, code),
+            done.after.plans.get(code) or bench.community(session, draft, code),
+        )
+        for code in done.touched
+    ]
+    found = moves([before for before, _ in pairs], [after for _, after in pairs])
+    gone = [one for one in found if one.source != one.target]
+    listed, workers = [], set()
     told: list[dict[str, Any]] = []
-    for code in done.touched:
-        after = done.after.plans.get(code)
-        before = done.before.plans.get(code)
-        before = before or bench.base(session, draft, code)
-        after = after or bench.community(session, draft, code)
+    for before, after in pairs:
         for one in changes(before, after):
             listed.append(_change(after, one.grid, one.before, one.after))
             if holder := after.blocks.ground.holders.get(one.grid.staff_of):
                 workers.add(holder.name)
-        gone = [one for one in moves(before, after) if one.source != one.target]
-        ground += [shape for one in gone for shape in one.ground]
-        households += sum(one.households for one in gone)
         told += _warned(after, done.after)
+    ground = [shape for one in gone for shape in one.ground]
+    households = sum(one.households for one in gone)
     was, now = totals(session, bench, draft, done.after)
     return {
         "draft": done.draft,

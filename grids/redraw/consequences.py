@@ -114,15 +114,23 @@ def _alike(one: GridFigures | None, two: GridFigures | None) -> bool:
     return one is two or (same and abs(one.area_m2 - two.area_m2) < _AREA_M2)
 
 
-def moves(before: CommunityPlan, after: CommunityPlan) -> list[Move]:
+def moves(before: Iterable[CommunityPlan], after: Iterable[CommunityPlan]) -> list[Move]:
     """Which ground, with how many households, went from which grid to which; what stayed too.
 
+    Parameters
+    ----------
+    before, after : iterable of CommunityPlan
+        The same communities; two where a boundary between them moved.
+
+    Notes
+    -----
     Blocks that were cut, or whose cut was undone, are compared by their smallest pieces. Ground
-    that only one of the two has is left out: it is another community's on the other side.
+    that only one side has is left out: it is another community's on the other.
     """
-    fine = _finest(before, after)
+    earlier, later = list(before), list(after)
+    fine = _finest([*earlier, *later])
     held: dict[tuple[str, str], tuple[int, list[Any]]] = defaultdict(lambda: (0, []))
-    was, now = _owners(before), _owners(after)
+    was, now = _owners(earlier), _owners(later)
     for key, (households, polygon) in fine.items():
         source, target = _owner(was, key), _owner(now, key)
         if source and target:
@@ -134,10 +142,10 @@ def moves(before: CommunityPlan, after: CommunityPlan) -> list[Move]:
     ]
 
 
-def _finest(before: CommunityPlan, after: CommunityPlan) -> dict[str, tuple[int, Any]]:
-    """The smallest pieces of both, with their households and ground."""
+def _finest(plans: list[CommunityPlan]) -> dict[str, tuple[int, Any]]:
+    """The smallest pieces of all, with their households and ground."""
     found: dict[str, tuple[int, Any]] = {}
-    for plan in (before, after):
+    for plan in plans:
         blocks = plan.blocks
         for key, households, polygon in zip(
             blocks.keys, blocks.households.tolist(), blocks.polygons, strict=True
@@ -153,9 +161,10 @@ def _ancestors(key: str) -> Iterable[str]:
         yield key
 
 
-def _owners(plan: CommunityPlan) -> dict[str, str]:
+def _owners(plans: list[CommunityPlan]) -> dict[str, str]:
     return {
         block: plan.keys[grid]
+        for plan in plans
         for block, grid in zip(plan.blocks.keys, plan.grid_of.tolist(), strict=True)
     }
 

@@ -195,6 +195,10 @@ def test_a_boundary_moves_even_where_one_side_was_cut(state: DraftState) -> None
     assert moved.plans[other].figures[0].households == 10
     assert shapely.coverage_is_valid(moved.plans[other].blocks.polygons)
     assert "1/1" not in moved.plans[TOWN].blocks.keys
+    gone = [
+        one for one in moves(cut.plans.values(), moved.plans.values()) if one.source != one.target
+    ]
+    assert [(one.source, one.target) for one in gone] == [(A, "N")]
 
 
 def test_consequences_are_told(state: DraftState) -> None:
@@ -203,7 +207,7 @@ def test_consequences_are_told(state: DraftState) -> None:
     found = changes(before, after)
     told = [(one.key, one.before.households, one.after.households) for one in found]
     assert told == [(A, 100, 150), (B, 100, 50)]
-    gone = [one for one in moves(before, after) if one.source != one.target]
+    gone = [one for one in moves([before], [after]) if one.source != one.target]
     assert [(one.source, one.target, one.households) for one in gone] == [(B, A, 50)]
     assert gone[0].ground[0].equals_exact(before.blocks.polygons[2], 0)
 

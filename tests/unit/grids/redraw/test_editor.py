@@ -65,7 +65,7 @@ def test_moves_tell_where_every_household_went(seed: int, rng: random.Random) ->
         except (EditRefusedError, GeometryError):
             continue
     for code, plan in base.items():
-        found = moves(plan, state.plans[code])
+        found = moves([plan], [state.plans[code]])
         assert sum(one.households for one in found) == plan.blocks.households.sum()
         for key, figures in zip(plan.keys, plan.figures, strict=True):
             mine = [one for one in found if one.source == key]
