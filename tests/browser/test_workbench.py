@@ -45,7 +45,7 @@ def taichung(
             ("review", "审核员", ("reviewer",)),
         ):
             add_account(session, COUNTY, login, name, DEMO_PASSWORD, roles)
-    served = Served(database, tmp_path_factory.mktemp("taichung"), COUNTY, 8766)
+    served = Served(database, tmp_path_factory.mktemp("taichung"), COUNTY, 8768)
     served.start()
     yield served
     served.stop()
