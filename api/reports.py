@@ -1,4 +1,4 @@
-"""The change report of a draft: as a page, as PDF and as XLSX."""
+"""The change report of a draft as page, PDF and XLSX, and its conflicts after a replay."""
 
 from typing import Annotated, Any
 
@@ -11,8 +11,9 @@ from api.session import Db, desk
 from data.sessions import SignedIn
 from grids.drafting import journal
 from grids.drafting.change_report import ChangeReport, CommunityChange, change_report
+from grids.drafting.conflicts import conflicts_of
 from maps.change_files import report_pdf, report_workbook
-from maps.change_svg import plan_picture
+from maps.change_svg import conflict_pictures, plan_picture
 
 __all__ = ["router"]
 
@@ -63,3 +64,20 @@ def workbook(request: Request, db: Db, who: Reader, number: int) -> Response:
     content = report_workbook(_report(request, db, who, number), texts_of(request))
     name = f'attachment; filename="draft-{number}.xlsx"'
     return Response(content, media_type=_XLSX, headers={"Content-Disposition": name})
+
+
+@router.get("/conflicts", response_class=HTMLResponse)
+def conflicts(request: Request, db: Db, who: Reader, number: int) -> str:
+    """What a replay passed over: as the draft had it, beside what is there now."""
+    draft, bench, words = (
+        journal.draft_in(db, scope_of(who), number),
+        workbench(request),
+        texts_of(request),
+    )
+    labels = words("as the draft had it"), words("replayed on the present plan")
+    told = []
+    for one in conflicts_of(db, draft, journal.edits_in_force(db, draft)):
+        now = bench.community(db, draft, one.code)
+        former, present = conflict_pictures(one.former, now, labels)
+        told.append({"conflict": one, "former": former, "now": present})
+    return render(request, "conflicts.html", draft=draft, conflicts=told)

@@ -23,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "DraftBlock",
     "DraftCommunity",
+    "DraftFormer",
     "DraftGrid",
     "DraftNote",
     "Edit",
@@ -94,6 +95,7 @@ class Edit(Base):
     author: Mapped[str] = mapped_column(String(100))
     made_at: Mapped[Now]
     conflict: Mapped[str] = mapped_column(Text, server_default="")
+    conflict_rule: Mapped[str] = mapped_column(String(20), server_default="")
 
 
 class Checkpoint(Base):
@@ -144,6 +146,23 @@ class DraftGrid(Base):
     blocks: Mapped[int]
     compactness: Mapped[float]
     walk_m: Mapped[float]
+    geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
+
+
+class DraftFormer(Base):
+    """A grid as a draft had it before a replay in which edits of its community did not apply."""
+
+    __tablename__ = "draft_former"
+
+    generation_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("generation.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    community: Mapped[str] = mapped_column(ForeignKey("division.code"))
+    code: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(10))
+    households: Mapped[int]
     geom: Mapped[Place] = geometry_column("MULTIPOLYGON")
 
 

@@ -77,6 +77,7 @@ def _edit(edit: Edit, names: dict[str, str]) -> dict[str, Any]:
         "author": names.get(edit.author, edit.author),
         "made_at": edit.made_at.isoformat(),
         "conflict": edit.conflict,
+        "conflict_rule": edit.conflict_rule,
     }
 
 

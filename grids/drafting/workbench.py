@@ -19,6 +19,7 @@ from data.models import Edit, Generation, Person, Role, Zone
 from data.scope import Scope
 from gis.errors import OneGridError
 from grids.drafting import journal
+from grids.drafting.conflicts import keep_former
 from grids.drafting.loading import load_plan
 from grids.drafting.tables import forget_communities, write_state
 from grids.generations import latest_generation, rules_of
@@ -242,10 +243,11 @@ class Workbench:
         latest = latest_generation(session, self._county)
         draft.base_id = None if latest is None else latest.id
         for edit in edits:
-            edit.conflict = ""
+            edit.conflict = edit.conflict_rule = ""
         session.flush()
         self.forget(draft.id)
         _, after = self._up_to_date(session, draft)
+        keep_former(session, draft, [edit for edit in edits if edit.conflict])
         forget_communities(session, draft)
         journal.touch(session, draft)
         done = self._written(session, draft, DraftState(), after, author, "rebase", None)
@@ -383,7 +385,7 @@ class Workbench:
             start = self._with_base(session, draft, state, operation)
             return apply(start, operation, edit.position)
         except OneGridError as error:
-            edit.conflict = str(error)
+            edit.conflict, edit.conflict_rule = str(error), getattr(error, "rule", "unknown")
             session.flush()
             return state
 

@@ -89,6 +89,15 @@ class CommunityGround:
         """Households or people, as the rules count."""
         return households * (PEOPLE_PER_HOUSEHOLD if self.rules.measure == "people" else 1.0)
 
+    def state_of(self, kind: str, households: float) -> str:
+        """``dedicated``, or its size against the range: ``under``, ``within`` or ``over``."""
+        size = self.size_of(households)
+        if kind == "dedicated":
+            return "dedicated"
+        if size < self.size.least:
+            return "under"
+        return "over" if size > self.size.most else "within"
+
     @cached_property
     def building_points(self) -> Geometries:
         """A point inside each building, metres."""

@@ -55,6 +55,16 @@ class Desk:
         SCREENSHOTS.mkdir(exist_ok=True)
         return self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
+    def violations(self) -> list[tuple[str, str]]:
+        """Serious violations that axe-core finds on the page: the rule, and the first element."""
+        axe = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+        if not axe.exists():
+            pytest.skip("axe-core is not installed: make setup")
+        self.page.evaluate(axe.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run().then(r => r.violations)")
+        serious = [one for one in found if one["impact"] in {"serious", "critical"}]
+        return [(one["id"], one["nodes"][0]["html"]) for one in serious]
+
     def failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # a page that was left before it was whole
             self.troubles.append(f"failed: {request.url} {request.failure}")

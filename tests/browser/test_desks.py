@@ -196,3 +196,9 @@ def test_the_exported_map_opens_with_no_network_at_all(desk: Desk, tmp_path: Pat
     assert {"底图", "社区", "城镇网格", "农村网格", "专属网格", "事件", "处置人员"} <= set(
         layers
     ), json.dumps(layers, ensure_ascii=False)
+
+
+def test_the_dispatcher_meets_no_serious_violation(desk: Desk) -> None:
+    desk.sign_in()
+    desk.open("/dispatch")
+    assert desk.violations() == []

@@ -15,10 +15,18 @@ from data import importing
 from data.accounts import add_account
 from data.cluster import Cluster
 from data.models import Generation
+from data.scope import Scope
 from grids.drafting import Workbench
 from grids.plan import draw_draft
 from grids.publishing import publish
-from grids.redraw import CommunityPlan, DraftState, EditRefusedError, apply, resolve
+from grids.redraw import (
+    CommunityPlan,
+    DraftState,
+    EditRefusedError,
+    apply,
+    operation_to_json,
+    resolve,
+)
 from grids.redraw import operations as op
 from tests.browser.conftest import Desk, Served, watched
 from tests.browser.test_desks import colours
@@ -153,17 +161,6 @@ def across(shape) -> tuple:
     west, south, east, north = shape.bounds
     x, rim = (west + east) / 2, 0.06 * (north - south)
     return shapely.Point(x, south - rim), shapely.Point(x, north + rim)
-
-
-def violations(bench: Bench) -> list[tuple[str, str]]:
-    """Serious violations that axe-core finds on the page: the rule, and the first element."""
-    axe = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-    if not axe.exists():
-        pytest.skip("axe-core is not installed: make setup")
-    bench.page.evaluate(axe.read_text(encoding="utf-8"))
-    found = bench.page.evaluate("axe.run().then(r => r.violations)")
-    serious = [one for one in found if one["impact"] in {"serious", "critical"}]
-    return [(one["id"], one["nodes"][0]["html"]) for one in serious]
 
 
 def versions(bench: Bench, draft: int) -> tuple[int, int]:
@@ -485,7 +482,36 @@ def test_the_history_slides_over_generations(bench: Bench) -> None:
     bench.page.fill("#find input", two[0])
     bench.page.click("#find button")
     bench.page.wait_for_selector("#lineage li")
+    assert bench.page.locator("#lineage-graph .node").count() > 1
+    bench.page.locator("#lineage-graph .node").first.scroll_into_view_if_needed()
     bench.shoot("workbench-history")
+    assert bench.violations() == []
+
+
+def test_conflicts_of_a_replay_stand_side_by_side(bench: Bench) -> None:
+    other, draft = bench.begin("先行"), bench.begin("后到")
+    plan = plan_of(bench, draft)
+    two = pairs(plan)[0]
+    desk, whole = Workbench(COUNTY), Scope.whole(COUNTY)
+    lost = {"operation": "rename", "community": plan.code, "grid": two[1], "name": "不再有的网格"}
+    merge = operation_to_json(op.Merge(plan.code, two))
+    with bench.database.session() as session:
+        desk.edit(session, whole, draft, 0, lost, author="demo")
+        desk.edit(session, whole, other, 0, merge, author="demo")
+    with bench.database.session() as session:
+        latest = session.scalar(text("SELECT max(lower(valid)) FROM generation"))
+        publish(session, COUNTY, other, at=max(latest, datetime.now(UTC)) + timedelta(hours=1))
+    bench.open(f"/planner/drafts/{draft}")
+    bench.ready()
+    bench.page.click("#rebase")
+    bench.page.wait_for_selector("#edits .conflict")
+    bench.page.click("#edits .conflict a")
+    bench.page.wait_for_selector(".pair svg")
+    assert bench.page.locator(".pair svg").count() == 2
+    bench.shoot("workbench-conflicts")
+    assert bench.violations() == []
+    bench.open(f"/planner/drafts/{draft}/report")
+    assert bench.violations() == []
 
 
 @pytest.mark.parametrize(
@@ -493,7 +519,7 @@ def test_the_history_slides_over_generations(bench: Bench) -> None:
 )
 def test_the_other_pages_have_no_serious_violation_either(bench: Bench, path: str) -> None:
     bench.open(path)
-    assert violations(bench) == []
+    assert bench.violations() == []
     bench.troubles = [one for one in bench.troubles if "403" not in one and "409" not in one]
 
 
@@ -504,7 +530,7 @@ def test_no_serious_accessibility_violation(bench: Bench, palette: str) -> None:
     bench.page.wait_for_timeout(600)
     bench.ready()
     bench.shoot(f"workbench-{palette}")
-    assert violations(bench) == []
+    assert bench.violations() == []
 
 
 def test_the_workbench_fits_a_phone_and_speaks_chinese(browser: Browser, taichung: Served) -> None:

@@ -1,5 +1,6 @@
 // The history of a plan: a slider over its generations, and a grid's lineage.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
+import { lineageGraph } from "./lineage.js";
 import { palettes, planTiles, styleOf } from "./style.js";
 import { element, facts, number, t, time } from "./words.js";
 
@@ -45,6 +46,7 @@ function show() {
 async function lineage(code) {
   map.setFilter("grid-active", ["==", ["get", "key"], code]);
   const told = await (await fetch(`/api/v1/history/${code}`)).json();
+  by("lineage-graph").replaceChildren(...(told.steps.length ? [lineageGraph(told.steps, code, lineage, t("Lineage graph"))] : []));
   by("lineage").replaceChildren(...told.steps.map((one) => element("li", {},
     `${time(one.at)}: `,
     element("button", { type: "button", class: "link", onclick: () => lineage(one.source) }, one.source_name),

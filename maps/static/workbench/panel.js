@@ -78,7 +78,8 @@ export function showEdits(draft, go) {
   const rows = draft.edits.map((one) => element("li", { class: one.position > draft.head ? "undone" : one.conflict ? "conflict" : "" },
     element("button", { type: "button", class: "link", onclick: () => go(one.position), title: t("Go to this step") }, `${one.position}. ${t(`edit ${one.operation}`)}`),
     " ", element("small", {}, [one.told.name, one.told.grid?.slice(12), one.author].filter(Boolean).join(" · ")),
-    one.conflict ? element("p", { class: "error" }, t("no longer applies on the present plan")) : null));
+    one.conflict ? element("p", { class: "error" }, `${t("no longer applies on the present plan")}: ${t(`rule ${one.conflict_rule}`)} `,
+      element("a", { href: `/planner/drafts/${draft.draft}/conflicts` }, t("Side by side"))) : null));
   put("edits", element("li", {}, element("button", { type: "button", class: "link", onclick: () => go(0) }, `0. ${t("as published")}`)), ...rows);
   put("checkpoints", ...draft.checkpoints.map((one) => element("li", {},
     element("button", { type: "button", class: "link", onclick: () => go(one.position) }, `⚑ ${one.name} (${one.position})`))));

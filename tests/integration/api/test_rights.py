@@ -67,6 +67,7 @@ CASES = [
     ),
     case("GET /api/v1/history/990100001001001", "planner reviewer"),
     case("GET /planner/drafts/{draft}", "planner reviewer", area=True),
+    case("GET /planner/drafts/{draft}/conflicts", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report.pdf", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report.xlsx", "planner reviewer", area=True),

@@ -1,6 +1,9 @@
 """Files of plans drawn elsewhere, whole and broken, by command and by upload."""
 
+import contextlib
 import json
+import sqlite3
+import struct
 import warnings
 from pathlib import Path
 
@@ -84,6 +87,26 @@ def test_another_coordinate_system_is_brought_over(city: Database, tmp_path: Pat
     merged(city).to_crs(4527).to_file(tmp_path / "plan.gpkg")
     draft, _ = adopted(city, tmp_path / "plan.gpkg")
     assert draft
+
+
+def test_arcs_are_followed_by_lines(city: Database, tmp_path: Path) -> None:
+    frame, path = merged(city), tmp_path / "plan.gpkg"
+    frame.to_file(path, layer="plan", geometry_type="Unknown")
+    middle, radius = frame.geometry.iloc[-1].centroid, 0.01
+    around = [(-1, 0), (0, 1), (1, 0), (0, -1), (-1, 0)]
+    arcs = [(middle.x + radius * dx, middle.y + radius * dy) for dx, dy in around]
+    # A curve polygon of one circular string, as ISO WKB behind a GeoPackage header.
+    written = struct.pack("<BII", 1, 10, 1) + struct.pack("<BII", 1, 8, len(arcs))
+    written += b"".join(struct.pack("<dd", *place) for place in arcs)
+    blob = b"GP\x00\x01" + struct.pack("<i", 4326) + written
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        triggers = file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:  # they call functions of GDAL
+            file.execute(f'DROP TRIGGER "{name}"')
+        file.execute("UPDATE plan SET geom = ? WHERE fid = ?", (blob, len(frame)))
+    draft, issues = adopted(city, path)
+    assert draft
+    assert "overlap" in {one.kind for one in issues}
 
 
 def test_the_present_plan_changes_nothing(city: Database, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from data.store import shapes_from_wkb
 from gis.errors import GeometryError
 from grids.directory import load_directory
 from grids.drafting import Workbench
+from grids.drafting.conflicts import conflicts_of
 from grids.plan import check_draft, draw_draft
 from grids.publishing import draft_of_former, publish
 from grids.redraw import EditRefusedError, operation_to_json
@@ -227,6 +228,9 @@ def test_a_draft_on_a_moved_base_is_replayed(city: Database) -> None:
         said = bench.rebase(session, WHOLE, second, 2, author="ada")
         assert [one.position for one in said.conflicts] == [1]
         assert asked.grids[1] in said.conflicts[0].conflict
+        (told,) = conflicts_of(session, session.get(Generation, second), said.conflicts)
+        assert [one.name for one in told.former if one.key == asked.grids[1]] == ["西苑"]
+        assert [(edit.position, edit.conflict_rule) for edit in told.edits] == [(1, "unknown")]
     assert_tables_follow(city, bench, second)
     assert edit(city, bench, second, said.version, op.Rename(TOWNS[0], asked.grids[0], "南苑"))
     with city.session() as session:
