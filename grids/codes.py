@@ -1,5 +1,7 @@
 """Grid codes: 12 digits of the community and a sequence of 3, never used twice."""
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,30 +39,34 @@ def reading_order(x: ArrayLike, y: ArrayLike, row_height: float) -> NDArray[np.i
     return np.lexsort((-north, east, row)).astype(np.int64)
 
 
-def new_codes(community: str, count: int, last: int) -> list[str]:
-    """Return the next free codes of a community.
+def new_codes(community: str, count: int, used: Collection[int]) -> list[str]:
+    """Return the next free codes of a community: after the last one, then those left out before.
 
     Parameters
     ----------
     community : str
         12-digit code.
     count : int
-    last : int
-        Highest sequence ever given in the community, retired codes too; 0 for none.
+    used : collection of int
+        Every sequence ever given in the community, those of retired codes too.
 
     Raises
     ------
     StateError
-        If the three digits are used up.
+        If fewer than `count` of the three digits' sequences were never given.
 
     Examples
     --------
-    >>> new_codes("990100001001", 2, last=1)
+    >>> new_codes("990100001001", 2, used={1})
     ['990100001001002', '990100001001003']
+    >>> new_codes("990100001001", 2, used={2, 998})
+    ['990100001001999', '990100001001001']
     """
-    if last + count > LAST_SEQUENCE:
-        raise StateError(f"community {community} has no {count} grid codes left after {last}")
-    return [f"{community}{number:03d}" for number in range(last + 1, last + count + 1)]
+    last = max(used, default=0)
+    never = sorted(set(range(1, LAST_SEQUENCE + 1)).difference(used), key=lambda n: (n < last, n))
+    if len(never) < count:
+        raise StateError(f"community {community} has {len(never)} grid codes left, not {count}")
+    return [f"{community}{number:03d}" for number in never[:count]]
 
 
 def usual_name(community: str, code: str) -> str:

@@ -50,6 +50,7 @@ def _plan_of(code: str, local: LocalProjection, own: Any, shapes: Any, seed: int
         local=local,
         buildings=Dwellings(np.arange(count), footprints, households),
         holders={f"{code}001": GridHolder(1, "甲", 580)},
+        codes=frozenset(f"{code}{i:03d}" for i in (*range(1, 9), 102)),
     )
     nowhere = np.full(count, -1, np.int64)
     keys = tuple(str(1000 * int(code[-1]) + i) for i in own.tolist())
@@ -95,6 +96,10 @@ def assert_state_holds(
         assert shapely.coverage_is_valid(blocks.polygons)
         assert len(plan.grid_of) == len(blocks.keys) == len(set(blocks.keys))
         assert len(set(plan.keys)) == len(plan.keys) == len(plan.figures)
+        codes = [grid.code for grid in plan.grids if grid.code]
+        assert len(set(codes)) == len(codes)
+        new = {grid.code for grid in plan.grids if grid.is_new}
+        assert new.isdisjoint(blocks.ground.codes), "a code is never given again"
         graph = graph_of(blocks)
         ferries = blocks.borders.length_m == 0
         for a, b in zip(blocks.borders.left[ferries], blocks.borders.right[ferries], strict=True):

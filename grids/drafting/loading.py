@@ -64,6 +64,12 @@ _HOLDERS = text(
 )
 
 
+# Of ended generations too: a code is never given again.
+_CODES = text(
+    "SELECT DISTINCT code FROM grid WHERE county = :county AND left(code, 12) = :community"
+)
+
+
 def load_plan(session: Session, county: str, community: str, rules: Rules) -> CommunityPlan:
     """Load the latest published plan of a community.
 
@@ -93,6 +99,7 @@ def load_plan(session: Session, county: str, community: str, rules: Rules) -> Co
         _buildings(session, key, local),
         load_lines(session, county, local, near=community),
         _holders(session, key),
+        frozenset(session.scalars(_CODES, key)),
     )
     blocks = CommunityBlocks(
         ground,

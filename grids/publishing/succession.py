@@ -48,9 +48,9 @@ _END = text(
     "WHERE id = ANY (:ids)"
 )
 # Retired codes count too: a code is never given to other ground.
-_LAST_CODES = text(
-    "SELECT left(code, 12) AS community, max(right(code, -12)::int) AS last FROM grid "
-    "WHERE county = :county GROUP BY left(code, 12)"
+_EVER = text(
+    "SELECT left(code, 12) AS community, array_agg(DISTINCT right(code, -12)::int) AS used "
+    "FROM grid WHERE county = :county GROUP BY left(code, 12)"
 )
 _USED = text("SELECT DISTINCT code FROM grid WHERE code = ANY (:codes)")
 _DROP_CELLS = text(
@@ -181,9 +181,9 @@ def _codes(session: Session, county: str, wanted: Any) -> dict[str, str]:
         raise StateError(f"code {used[0]} was another grid's: codes are never given again")
     if twice := [code for code, count in Counter(codes.values()).items() if count > 1]:
         raise StateError(f"code {twice[0]} is wanted by two grids")
-    last = {row.community: row.last for row in session.execute(_LAST_CODES, {"county": county})}
+    ever = {row.community: row.used for row in session.execute(_EVER, {"county": county})}
     for code in given:
-        last[code[:12]] = max(last.get(code[:12], 0), int(code[12:]))
+        ever.setdefault(code[:12], []).append(int(code[12:]))
     nameless: dict[str, list[Any]] = {}
     for row in wanted:
         if not row.code:
@@ -193,7 +193,7 @@ def _codes(session: Session, county: str, wanted: Any) -> dict[str, str]:
         places, bounds = shapely.point_on_surface(shapes), shapely.bounds(shapes)
         height = float(np.median(bounds[:, 3] - bounds[:, 1]))
         order = reading_order(shapely.get_x(places), shapely.get_y(places), height)
-        free = new_codes(community, len(rows), last.get(community, 0))
+        free = new_codes(community, len(rows), ever.get(community, ()))
         for position, code in zip(order.tolist(), free, strict=True):
             codes[rows[position].key] = code
     return codes

@@ -57,7 +57,16 @@ def apply(state: DraftState, operation: Any, number: int) -> DraftState:
     made = _DOING[type(operation)](plan, operation, number)
     if made is plan:
         raise EditRefusedError("nothing", "this would change nothing")
+    _require_codes(made)
     return state.with_plan(made)
+
+
+def _require_codes(plan: CommunityPlan) -> None:
+    fresh = sum(grid.is_new for grid in plan.grids)
+    if fresh > (left := LAST_SEQUENCE - len(plan.blocks.ground.codes)):
+        raise EditRefusedError(
+            "code", f"{plan.blocks.ground.name} has {left} codes left for {fresh} new grids"
+        )
 
 
 def _new_key(plan: CommunityPlan, number: int, counter: int) -> str:
@@ -271,9 +280,11 @@ def _rename(plan: CommunityPlan, asked: op.Rename, _number: int) -> CommunityPla
 
 def _swap_codes(plan: CommunityPlan, asked: op.SwapCodes, _number: int) -> CommunityPlan:
     one, two = plan.grids[plan.find(asked.grid)], plan.grids[plan.find(asked.other)]
-    if not one.code or not two.code:
-        without = one if not one.code else two
-        raise EditRefusedError("code", f"{without.label} has no code yet: number it first")
+    for grid in (one, two):
+        if grid.is_new:
+            raise EditRefusedError(
+                "code", f"{grid.label} is new, and a code that was given stays with its grid"
+            )
     if one.code == two.code:
         return plan
     swapped = plan.with_grid(replace(one, code=two.code))
@@ -286,12 +297,12 @@ def _number_from(plan: CommunityPlan, asked: op.NumberFrom, _number: int) -> Com
         raise EditRefusedError(
             "code", f"{len(fresh)} codes from {asked.first} on go beyond {LAST_SEQUENCE}"
         )
-    taken = {grid.code for grid in plan.grids if not grid.is_new}
+    given = plan.blocks.ground.codes
     made = plan
     for number, grid in enumerate(fresh, asked.first):
         code = f"{plan.code}{number:03d}"
-        if code in taken:
-            raise EditRefusedError("code", f"code {code} is taken")
+        if code in given:
+            raise EditRefusedError("code", f"code {code} is taken, or was: none is given twice")
         made = made.with_grid(replace(grid, code=code))
     return plan if made.grids == plan.grids else made
 

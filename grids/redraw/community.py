@@ -69,6 +69,8 @@ class CommunityGround:
         What borders may follow, metres.
     holders : mapping of str to GridHolder
         Code of a published grid → its gridworker.
+    codes : frozenset of str
+        Every code that a grid of the community ever had, retired ones too.
     """
 
     code: str
@@ -79,6 +81,7 @@ class CommunityGround:
     buildings: Dwellings = field(default_factory=Dwellings.none)
     lines: BorderLines | None = None
     holders: Mapping[str, GridHolder] = field(default_factory=dict)
+    codes: frozenset[str] = frozenset()
 
     @property
     def size(self) -> SizeRange:

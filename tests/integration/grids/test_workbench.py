@@ -326,6 +326,45 @@ def test_a_drawn_draft_is_edited_and_undone(city: Database) -> None:
         assert_plan_holds(session, COUNTY)
 
 
+def test_numbering_keeps_off_the_codes_of_ended_grids(city: Database) -> None:
+    bench = Workbench(COUNTY)
+
+    def divided(first: int) -> list[str]:
+        """The codes of the new grids, once a draft that divides one and numbers it is published."""
+        draft = begin(city, bench)
+        plan = first_town(city, bench, draft)
+        largest = plan.keys[int(np.argmax([f.blocks for f in plan.figures]))]
+        said = edit(city, bench, draft, 0, op.SplitInto(TOWNS[0], largest, 2))
+        try:
+            edit(city, bench, draft, said.version, op.NumberFrom(TOWNS[0], first))
+        finally:
+            made = first_town(city, bench, draft).grids
+        with city.session() as session:
+            publish(session, COUNTY, draft)
+        return [grid.code for grid in made if grid.is_new]
+
+    (given,) = divided(101)
+    assert given == f"{TOWNS[0]}101"
+    draft = begin(city, bench)
+    plan = first_town(city, bench, draft)
+    near = int(plan.grid_of[neighbours_of(plan, plan.members(given))[0]])
+    edit(city, bench, draft, 0, op.Merge(TOWNS[0], (plan.keys[near], given)))
+    with city.session() as session:
+        publish(session, COUNTY, draft)
+    with pytest.raises(EditRefusedError, match=f"{given} is taken, or was"):
+        divided(101)
+    assert divided(102) == [f"{TOWNS[0]}102"]
+
+
+def neighbours_of(plan, members) -> list[int]:
+    """Blocks of other grids that share a border with some blocks."""
+    borders = plan.blocks.borders
+    inside = np.isin(np.arange(len(plan.blocks.keys)), members)
+    over = inside[borders.left] != inside[borders.right]
+    ends = np.where(inside[borders.left[over]], borders.right[over], borders.left[over])
+    return ends.tolist()
+
+
 def test_a_post_that_a_draft_assigns_is_held_from_then_on(city: Database) -> None:
     bench = Workbench(COUNTY)
     draft = begin(city, bench)

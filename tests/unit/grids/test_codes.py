@@ -5,12 +5,18 @@ from grids.codes import LAST_SEQUENCE, new_codes, reading_order
 
 
 def test_codes_follow_the_last_one_ever_given() -> None:
-    assert new_codes("990100001001", 2, last=41) == ["990100001001042", "990100001001043"]
+    assert new_codes("990100001001", 2, used={41}) == ["990100001001042", "990100001001043"]
 
 
 def test_a_community_whose_codes_are_used_up_is_named() -> None:
+    used = set(range(1, LAST_SEQUENCE))
     with pytest.raises(StateError, match="990100001001"):
-        new_codes("990100001001", 2, last=LAST_SEQUENCE - 1)
+        new_codes("990100001001", 2, used)
+
+
+def test_after_the_last_code_those_left_out_before_are_given() -> None:
+    codes = new_codes("990100001001", 3, used={1, 2, 998})
+    assert [code[12:] for code in codes] == ["999", "003", "004"]
 
 
 def test_reading_order_is_west_to_east_then_north_to_south() -> None:

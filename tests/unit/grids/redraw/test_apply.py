@@ -51,6 +51,7 @@ def state() -> DraftState:
         rules=Rules(urban=size, rural=size),
         buildings=Dwellings(np.arange(6) + 70, houses, households),
         holders={A: GridHolder(1, "甲", 0), B: GridHolder(2, "乙", 480)},
+        codes=frozenset({A, B, C, f"{TOWN}202"}),
     )
     nowhere = np.full(6, -1, np.int64)
     keys = tuple("123456")
@@ -174,8 +175,26 @@ def test_codes_are_swapped_and_new_ones_numbered(state: DraftState) -> None:
     assert do(two, op.NumberFrom(TOWN, 101)).grids[-1].code == f"{TOWN}101"
     with pytest.raises(EditRefusedError, match="taken"):
         do(two, op.NumberFrom(TOWN, 2))
-    with pytest.raises(EditRefusedError, match="no code yet"):
+    with pytest.raises(EditRefusedError, match="is new"):
         do(two, op.SwapCodes(TOWN, A, f"{TOWN}+1.1"))
+
+
+def test_a_code_that_an_ended_grid_had_is_not_given_again(state: DraftState) -> None:
+    two = DraftState({TOWN: do(state, op.NewGrid(TOWN, ("2",)))})
+    three = DraftState({TOWN: do(two, op.NewGrid(TOWN, ("4",)), 2)})
+    with pytest.raises(EditRefusedError, match=f"{TOWN}202 is taken, or was"):
+        do(three, op.NumberFrom(TOWN, 201))
+    assert do(three, op.NumberFrom(TOWN, 203)).grids[-1].code == f"{TOWN}204"
+
+
+def test_no_more_new_grids_than_codes_left(state: DraftState) -> None:
+    plan = state.plans[TOWN]
+    used = frozenset(f"{TOWN}{i:03d}" for i in range(1, 999))
+    ground = replace(plan.blocks.ground, codes=used)
+    full = DraftState({TOWN: replace(plan, blocks=replace(plan.blocks, ground=ground))})
+    one = DraftState({TOWN: do(full, op.NewGrid(TOWN, ("2",)))})
+    with pytest.raises(EditRefusedError, match="1 codes left for 2 new grids"):
+        do(one, op.NewGrid(TOWN, ("4",)), 2)
 
 
 def test_a_boundary_moves_even_where_one_side_was_cut(state: DraftState) -> None:
