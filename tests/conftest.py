@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,6 +60,13 @@ def template(cluster: Cluster) -> str:
         seed_presets(session)
     database.engine.dispose()
     return "template_onegrid"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now: suites may run side by side."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def create_database(cluster: Cluster, name: str, template: str = "template0") -> Database:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 from data.cluster import Cluster
 from data.database import Database
 from data.settings import DEMO_COUNTY
-from tests.conftest import ROOT, Furnished, create_database
+from tests.conftest import ROOT, Furnished, create_database, free_port
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 FLAGS = (
@@ -49,6 +49,13 @@ class Desk:
         self.page.fill("input[name=password]", "onegrid-demo")
         self.page.click("main button")
         self.page.wait_for_load_state("networkidle")
+
+    def until(self, expression: str, arg: object = None, seconds: float = 30) -> None:
+        """Wait for JavaScript to be so; Playwright's own waiting evaluates strings in the page."""
+        deadline = time.monotonic() + seconds
+        while not self.page.evaluate(expression, arg):
+            assert time.monotonic() < deadline, (expression, arg)
+            self.page.wait_for_timeout(50)
 
     def shoot(self, name: str) -> bytes:
         self.page.wait_for_timeout(400)  # Leaflet fades its layers in
@@ -92,7 +99,7 @@ class Served:
     database: Database
     home: Path
     county: str
-    port: int
+    port: int = field(default_factory=free_port)
     program: subprocess.Popen | None = None
 
     @property
@@ -130,7 +137,7 @@ class Served:
 @pytest.fixture(scope="session")
 def server(cluster: Cluster, furnished: Furnished) -> Iterator[Served]:
     database = create_database(cluster, "browser_city", furnished.template)
-    made = Served(database, furnished.home, DEMO_COUNTY, 8765)
+    made = Served(database, furnished.home, DEMO_COUNTY)
     made.start()
     yield made
     made.stop()

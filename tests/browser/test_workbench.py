@@ -53,7 +53,7 @@ def taichung(
             ("review", "审核员", ("reviewer",)),
         ):
             add_account(session, COUNTY, login, name, DEMO_PASSWORD, roles)
-    served = Served(database, tmp_path_factory.mktemp("taichung"), COUNTY, 8768)
+    served = Served(database, tmp_path_factory.mktemp("taichung"), COUNTY)
     served.start()
     yield served
     served.stop()
@@ -71,7 +71,7 @@ class Bench(Desk):
 
     def ready(self) -> None:
         self.page.wait_for_selector("#map[data-idle=true]", timeout=60_000)
-        self.page.wait_for_function("document.getElementById('totals').textContent !== ''")
+        self.until("document.getElementById('totals').textContent !== ''")
 
     def show(self, shape) -> None:
         self.page.evaluate(
@@ -95,10 +95,10 @@ class Bench(Desk):
 
     def done(self, head: int) -> None:
         """Wait until an edit is acknowledged and the draft stands at its step."""
-        self.page.wait_for_function(
+        self.until(
             "head => document.getElementById('said').className === 'done' && "
             "document.querySelectorAll('#edits li:not(.undone)').length === head + 1",
-            arg=head,
+            head,
         )
         self.ready()
 

@@ -31,12 +31,12 @@ from data.settings import DEMO_COUNTY as COUNTY
 from gis.errors import GeometryError
 from grids.drafting import Workbench
 from grids.redraw import DraftState, EditRefusedError, apply, operation_to_json, resolve
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 from tests.invariants import assert_plan_holds
 from tests.redraw import random_operation
 
 EDITS, PUBLICATIONS = map(int, os.environ.get("ONEGRID_CRASHES", "24,3").split(","))
-PORT = 8767
+PORT = free_port()
 TOWNS = ("990100001001", "990100001002", "990100001200")
 
 

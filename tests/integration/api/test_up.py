@@ -15,9 +15,9 @@ from urllib.request import urlopen
 import pytest
 
 from data.cluster import Cluster
+from tests.conftest import ROOT, free_port
 
-ROOT = Path(__file__).parents[3]
-PORT = 8766
+PORT = free_port()
 
 
 class House:
