@@ -13,19 +13,30 @@ from starlette.routing import Route
 import maps
 from api import (
     assigning,
-    dispatcher,
+    closures,
+    console,
     drafts,
     errors,
     history,
+    incidents,
+    intake,
+    ledger,
     login,
+    notices,
+    open311,
+    photos,
     planner,
+    positions,
     public,
+    report,
     reports,
     tiles,
     who,
+    work,
     workbench,
 )
 from api.engines import Engines
+from api.feed import Feed
 from api.headers import Headers
 from api.watching import Watching
 from data.database import Database
@@ -50,6 +61,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)
+    app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
     errors.install(app)
     # Programs ask this most. FastAPI's way to the same function takes longer than its answer.
@@ -67,12 +79,22 @@ _PARTS = (
     who,
     public,
     assigning,
-    dispatcher,
+    console,
+    ledger,
     planner,
+    work,
     workbench,
     reports,
     history,
     drafts,
+    photos,
+    incidents,
+    notices,
+    positions,
+    open311,
+    closures,
+    report,
+    intake,
     tiles,
     login,
 )
@@ -81,9 +103,12 @@ _PARTS = (
 @asynccontextmanager
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
-    app.state.watching.start()
+    listeners = (app.state.watching.listener, app.state.feed.listener)
+    for one in listeners:
+        one.start()
     yield
-    app.state.watching.stop()
+    for one in listeners:
+        one.stop()
     app.state.engines.stop()
 
 

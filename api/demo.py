@@ -13,7 +13,7 @@ from data.accounts import add_account
 from data.database import Database
 from data.demo import DemoFiles, write_demo
 from data.errors import StateError
-from data.models import Account, Division
+from data.models import Account, Division, Person
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from grids.assign import assign_incidents
@@ -26,10 +26,11 @@ from routing.errors import NetworkError
 from routing.network import RoadNetwork
 from routing.warming import warm
 
-__all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "DEMO_REVIEWER", "furnish"]
+__all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "DEMO_REVIEWER", "DEMO_WORKER", "furnish"]
 
 DEMO_LOGIN = "demo"
 DEMO_REVIEWER = "demo-review"
+DEMO_WORKER = "demo-worker"
 DEMO_PASSWORD = "onegrid-demo"  # noqa: S105 - printed by the program, for a fictional city
 _SEED = 1
 Step = tuple[str, Callable[[Session], object]]
@@ -141,10 +142,16 @@ def _publish(session: Session) -> None:
 
 
 def _add_login(session: Session) -> None:
-    """One who plans and dispatches, and one who reviews: nobody approves a draft of their own."""
+    """One who plans and dispatches, one who reviews, and one of the gridworkers."""
     for login, name, roles in (
         (DEMO_LOGIN, "演示账号", ("planner", "dispatcher")),
         (DEMO_REVIEWER, "演示审核员", ("reviewer",)),
+        (DEMO_WORKER, "演示网格员", ("worker",)),
     ):
         if session.scalar(select(Account).where(Account.login == login)) is None:
-            add_account(session, DEMO_COUNTY, login, name, DEMO_PASSWORD, roles)
+            made = add_account(session, DEMO_COUNTY, login, name, DEMO_PASSWORD, roles)
+            if login == DEMO_WORKER:
+                first = select(Person.id).where(
+                    Person.county == DEMO_COUNTY, Person.role == "gridworker"
+                )
+                made.person_id = session.scalar(first.order_by(Person.id).limit(1))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
-from api.session import Db, checked_form, county_of, desk
+from api.session import Db, changing, county_of, desk
 from data.errors import StaleError
 from data.models import Generation
 from data.people import find_people
@@ -35,23 +35,9 @@ Reader = Annotated[SignedIn, Depends(desk(*_READERS))]
 Watcher = Annotated[SignedIn, Depends(desk(*_READERS, noted=False))]
 
 
-def _changing(*roles: str) -> Callable[..., SignedIn]:
-    """Dependency: the role, and the session's token in the header ``X-CSRF-Token``."""
-    check = desk(*roles)
-
-    def changing(
-        request: Request, db: Db, x_csrf_token: Annotated[str, Header(max_length=100)] = ""
-    ) -> SignedIn:
-        who = check(request, db)
-        checked_form(who, x_csrf_token)
-        return who
-
-    return changing
-
-
-Planner = Annotated[SignedIn, Depends(_changing("planner"))]
-Reviewer = Annotated[SignedIn, Depends(_changing("reviewer"))]
-Either = Annotated[SignedIn, Depends(_changing(*_READERS))]
+Planner = Annotated[SignedIn, Depends(changing("planner"))]
+Reviewer = Annotated[SignedIn, Depends(changing("reviewer"))]
+Either = Annotated[SignedIn, Depends(changing(*_READERS))]
 # The version that the planner saw, as the ETag gave it.
 IfMatch = Annotated[str, Header(max_length=40, pattern=r'^"\d+"$', alias="If-Match")]
 

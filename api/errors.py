@@ -7,9 +7,11 @@ import shapely
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from api.pages import render, texts_of
+from api.throttle import TooManyError
 from data.errors import (
     ClusterError,
     DatabaseError,
@@ -20,9 +22,14 @@ from data.errors import (
 )
 from gis.errors import CrsError, GeometryError, OneGridError
 from grids.redraw import EditRefusedError
-from routing.errors import NetworkError
+from routing.errors import DeviceError, NetworkError, ReportError
+from routing.lifecycle.errors import CalendarError, FlowError, TransitionRefusedError
 
-__all__ = ["LoginRequiredError", "RefusedError", "TooLargeError", "install"]
+__all__ = ["UNFIT", "LoginRequiredError", "RefusedError", "TooLargeError", "install", "status_of"]
+
+
+# A number beyond what is counted, a character that is none (U+0000).
+UNFIT = "a value is none that can be kept here"
 
 
 class LoginRequiredError(OneGridError):
@@ -40,15 +47,21 @@ class TooLargeError(OneGridError):
 _STATUS: dict[type[OneGridError], int] = {
     LoginRequiredError: 401,
     RefusedError: 403,
+    DeviceError: 403,
     NotFoundError: 404,
     StateError: 409,
     StaleError: 412,
     TooLargeError: 413,
+    TooManyError: 429,
     CrsError: 422,
     GeometryError: 422,
     EditRefusedError: 422,
     SourceError: 422,
     NetworkError: 422,
+    ReportError: 422,
+    CalendarError: 422,
+    FlowError: 409,
+    TransitionRefusedError: 409,
     DatabaseError: 503,
     ClusterError: 503,
 }
@@ -59,18 +72,27 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OneGridError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DataError, _unfit)
     app.add_exception_handler(Exception, _unexpected)
 
 
 def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, LoginRequiredError) and not _is_api(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    return _answer(request, status, str(error), _more(error))
+    return _answer(request, status_of(error), str(error), _more(error))
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error."""
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
 
 
 def _more(error: Exception) -> dict[str, Any]:
-    """What a program can do something with: which rule an edit breaks, and where (EPSG:4326)."""
+    """What a program can do something with: which rule is broken, and where (EPSG:4326)."""
+    if isinstance(error, TransitionRefusedError):
+        return {"rule": error.rule, "needed": error.needed}
+    if isinstance(error, ReportError):
+        return {"field": error.field}
     if not isinstance(error, EditRefusedError):
         return {}
     place = None if error.place is None else json.loads(shapely.to_geojson(error.place))
@@ -83,6 +105,10 @@ def _invalid(request: Request, error: Exception) -> Response:
         parts = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         detail = "; ".join(parts)[:500]
     return _answer(request, 422, detail)
+
+
+def _unfit(request: Request, _error: Exception) -> Response:
+    return _answer(request, 422, UNFIT)
 
 
 def _http(request: Request, error: Exception) -> Response:
@@ -118,7 +144,9 @@ _EXPLANATIONS = {
     403: "You may not do this, or the page is too old: load it again.",
     404: "There is nothing here.",
     409: "Things have changed meanwhile: load the page again.",
+    413: "What was sent is too large.",
     422: "What was entered does not fit.",
+    429: "That was much in little time: wait a little.",
     500: "The program failed. It has been recorded; try again later.",
     503: "The database does not answer; try again later.",
 }
@@ -133,6 +161,7 @@ _TITLES = {
     412: "Changed meanwhile",
     413: "Too large",
     422: "Not usable",
+    429: "Too many",
     500: "Internal error",
     503: "Unavailable",
 }

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.pages import render
 from api.session import COOKIE, Db
 from data.errors import NotFoundError
-from data.sessions import SESSION_HOURS, log_in, log_out
+from data.sessions import SESSION_HOURS, SignedIn, log_in, log_out, signed_in
 
 __all__ = ["router"]
 
@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/login")
-def form(request: Request, next: str = "/planner") -> str:  # noqa: A002 - the parameter's public name
+def form(request: Request, next: str = "") -> str:  # noqa: A002 - the parameter's public name
     """Show the form."""
     return render(request, "login.html", next=_own_path(next), failed=False)
 
@@ -27,7 +27,7 @@ def sign_in(
     db: Db,
     login: Annotated[str, Form(max_length=60)],
     password: Annotated[str, Form(max_length=200)],
-    next: Annotated[str, Form()] = "/planner",  # noqa: A002 - same
+    next: Annotated[str, Form()] = "",  # noqa: A002 - same
 ) -> HTMLResponse | RedirectResponse:
     """Open a session and go where the visitor was going."""
     try:
@@ -35,7 +35,7 @@ def sign_in(
     except NotFoundError:
         page = render(request, "login.html", next=_own_path(next), failed=True)
         return HTMLResponse(page, 401)
-    response = RedirectResponse(_own_path(next), 303)
+    response = RedirectResponse(_own_path(next) or _home_of(signed_in(db, token)), 303)
     secure = request.app.state.settings.secure_cookies
     response.set_cookie(
         COOKIE, token, max_age=SESSION_HOURS * 3600, httponly=True, samesite="strict", secure=secure
@@ -53,5 +53,16 @@ def sign_out(request: Request, db: Db) -> RedirectResponse:
 
 
 def _own_path(path: str) -> str:
-    """A path of this host: never an address that leads elsewhere."""
-    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/planner"
+    """A path of this host: never an address that leads elsewhere; empty where there is none."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else ""
+
+
+def _home_of(who: SignedIn | None) -> str:
+    """Where somebody's work is."""
+    roles = who.roles if who is not None else frozenset()
+    homes = (
+        ("/planner", {"planner", "reviewer"}),
+        ("/dispatch", {"dispatcher", "centre"}),
+        ("/work", {"worker"}),
+    )
+    return next((path for path, held in homes if roles & held), "/planner")

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 
 from api.engines import Engines
@@ -12,7 +12,7 @@ from api.errors import LoginRequiredError, RefusedError
 from data.audit import audit
 from data.sessions import SignedIn, signed_in
 
-__all__ = ["COOKIE", "Db", "checked_form", "county_of", "desk", "engines"]
+__all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "engines"]
 
 COOKIE = "onegrid_session"
 
@@ -51,6 +51,20 @@ def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
         return who
 
     return check
+
+
+def changing(*roles: str) -> Callable[..., SignedIn]:
+    """Dependency: the role, and the session's token in the header ``X-CSRF-Token``."""
+    check = desk(*roles)
+
+    def changing(
+        request: Request, db: Db, x_csrf_token: Annotated[str, Header(max_length=100)] = ""
+    ) -> SignedIn:
+        who = check(request, db)
+        checked_form(who, x_csrf_token)
+        return who
+
+    return changing
 
 
 def checked_form(who: SignedIn, csrf: str) -> None:

@@ -4,18 +4,20 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from api.drafts import Watcher, scope_of
-from api.session import Db, county_of
+from api.session import Db, county_of, desk
 from data.models import Generation
+from data.sessions import SignedIn
 from grids.drafting import journal
-from maps.tiles import TileCache, base_tile, draft_tile, plan_tile
+from maps.tiles import TileCache, base_tile, draft_tile, plan_tile, work_tile
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tiles", include_in_schema=False)
+Desk = Annotated[SignedIn, Depends(desk("dispatcher", "centre", noted=False))]
 Zoom = Annotated[int, Path(ge=0, le=22)]
 # What the tile is asked for: its content is never older, so that it may be kept by it.
 Version = Annotated[str, Query(max_length=40)]
@@ -50,6 +52,15 @@ def draft(
     since = base_of.valid.lower if base_of is not None and base_of.valid is not None else None
     key = ("draft", number, v, z, x, y)
     return _answer(request, key, lambda: draft_tile(db, who.county, number, since, z, x, y), v)
+
+
+@router.get("/work/{z}/{x}/{y}.mvt")
+def work(db: Db, who: Desk, z: Zoom, x: int, y: int) -> Response:
+    """Incidents, responders and closed roads as they are now: never kept."""
+    role = "dispatcher" if "dispatcher" in who.roles else "centre"
+    tile = work_tile(db, who.scope(role), z, x, y, classes=who.classes(role))
+    kind = "application/vnd.mapbox-vector-tile"
+    return Response(tile, media_type=kind, headers={"Cache-Control": "no-store"})
 
 
 def _answer(request: Request, key: Hashable, make: Callable[[], bytes], version: str) -> Response:

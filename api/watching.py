@@ -10,22 +10,21 @@ import json
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
 
+from api.listening import Listener
 from data.database import Database
 
 __all__ = ["Watching"]
 
 _LOG = logging.getLogger("onegrid")
-_RETRY_S = 1.0
-_WAIT_S = 0.5
 # How often a browser's presence is told, and after which silence it is taken for gone.
 HERE_S, GONE_S = 10.0, 25.0
-_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
 Event = dict[str, Any]
 
 
@@ -39,27 +38,15 @@ class _Browser:
 
 
 class Watching:
-    """The event streams of this process; a thread listens to the database for all of them."""
+    """The event streams of this process; `listener` hears the database for all of them."""
 
     def __init__(self, county: str, database: Database) -> None:
         self._county, self._database = county, database
         self._lock = threading.Lock()
         self._browsers: set[_Browser] = set()
         self._here: dict[int, dict[str, tuple[str, float]]] = {}
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._listen, daemon=True, name="watching")
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End listening."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        begun = partial(self._pass_on, None, {"event": "resync"})
+        self.listener = Listener("draft", database, self._hear_all, begun)
 
     async def events(self, draft: int, login: str, name: str) -> AsyncIterator[Event]:
         """What happens to a draft from now on, and who else is there.
@@ -105,23 +92,9 @@ class Watching:
         names = {name for name, seen in here.values() if now - seen < GONE_S}
         return {"event": "people", "names": sorted(names)}
 
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._follow()
-            except psycopg.Error:
-                _LOG.info("the database does not tell of drafts; trying again")
-                self._stop.wait(_RETRY_S)
-
-    def _follow(self) -> None:
-        conninfo = self._database.conninfo
-        with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
-            connection.execute("LISTEN draft")
-            # What was told before we listened is not known: everybody looks again.
-            self._pass_on(None, {"event": "resync"})
-            while not self._stop.is_set():
-                for note in connection.notifies(timeout=_WAIT_S, stop_after=1):
-                    self._hear(json.loads(note.payload))
+    def _hear_all(self, told: Sequence[Event]) -> None:
+        for one in told:
+            self._hear(one)
 
     def _hear(self, told: Event) -> None:
         if told["county"] != self._county:

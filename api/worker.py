@@ -8,6 +8,8 @@ from data.jobs import TASK, job_app, purge_jobs
 from data.positions import place_demo_staff, purge_positions
 from data.settings import DEMO_COUNTY, Settings
 from grids.assign.job import run_job
+from routing.incidents.delivery import carriers, deliver_one
+from routing.incidents.timers import MOST_AT_ONCE, climb, lapse
 
 __all__ = ["make_worker"]
 
@@ -18,8 +20,9 @@ _STALLED_S = 60.0
 def make_worker(database: Database, settings: Settings) -> procrastinate.App:
     """The job application.
 
-    It assigns uploaded tables, deletes old positions every minute and old jobs every hour, and
-    moves the demonstration's staff.
+    It assigns uploaded tables, takes back orders that nobody took, climbs the ladder of
+    reminders, carries notices, deletes old positions and old jobs, and moves the demonstration's
+    staff.
     """
     app = job_app(database)
 
@@ -28,6 +31,34 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
         """Assign an uploaded table."""
         run_job(database, settings.jobs_dir, settings.locators_dir, number)
 
+    _follow_incidents(app, database, settings)
+    _keep_house(app, database, settings)
+    return app
+
+
+def _follow_incidents(app: procrastinate.App, database: Database, settings: Settings) -> None:
+    @app.periodic(cron="*/10 * * * * *")
+    @app.task(queueing_lock="timers", name="timers")
+    def timers(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Take back orders that nobody took, and climb the ladder of reminders."""
+        for step in (lapse, climb):
+            done = MOST_AT_ONCE
+            while done == MOST_AT_ONCE:
+                with database.session() as session:
+                    done = step(session, settings.county)
+
+    @app.periodic(cron="*/5 * * * * *")
+    @app.task(queueing_lock="notices", name="notices")
+    def notices(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Carry the notices that wait for a gateway, each in a transaction of its own."""
+        carry = carriers(settings.smtp, settings.mail_from)
+        more = True
+        while more:
+            with database.session() as session:
+                more = deliver_one(session, settings.county, carry)
+
+
+def _keep_house(app: procrastinate.App, database: Database, settings: Settings) -> None:
     @app.periodic(cron="* * * * *")
     @app.task(queueing_lock="positions", name="positions")
     def positions(timestamp: int) -> None:
@@ -51,5 +82,3 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
         """Delete the files of old jobs."""
         with database.session() as session:
             purge_jobs(session, settings.jobs_dir)
-
-    return app

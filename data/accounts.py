@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from data.audit import audit
 from data.errors import NotFoundError, StateError
 from data.models import Account, Division, IncidentClass, LoginSession, RoleGrant
+from data.people import person_of
 
 __all__ = [
     "ROLES",
@@ -26,6 +27,7 @@ __all__ = [
     "grant_role",
     "grants_of",
     "revoke_role",
+    "stand_for",
 ]
 
 ROLES = (
@@ -105,6 +107,19 @@ def grants_of(session: Session, account_id: int) -> tuple[Grant, ...]:
         .order_by(RoleGrant.id)
     )
     return tuple(Grant(*row) for row in rows)
+
+
+def stand_for(session: Session, login: str, source_ref: str, *, actor: str = "system") -> None:
+    """Say whom of the staff list an account stands for.
+
+    Raises
+    ------
+    NotFoundError
+        If the account or the person is unknown.
+    """
+    account = account_of(session, login)
+    account.person_id = person_of(session, account.county, source_ref)
+    audit(session, account.county, actor, "account.stands_for", login, person=source_ref)
 
 
 def grant_role(session: Session, login: str, grant: Grant, *, actor: str = "system") -> None:

@@ -2,14 +2,18 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, and_, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
-from data.models import Grid, Incident
+from data.models import Grid, Incident, IncidentEvent
 from data.scope import Scope
 
-__all__ = ["find_incident", "incident_in", "incidents_waiting"]
+__all__ = ["WAITING", "find_incident", "incident_in", "incidents_waiting"]
+
+
+# Nobody is on it: it waits for a dispatcher.
+WAITING = ("accepted", "triaged", "returned")
 
 
 def _seen(scope: Scope, classes: Collection[str] | None) -> ColumnElement[bool]:
@@ -29,21 +33,49 @@ def incidents_waiting(
     limit: int = 50,
 ) -> list[Incident]:
     """Newest incidents of an area that wait for somebody; of all classes where None."""
-    query = select(Incident).where(_seen(scope, classes), Incident.state == "accepted")
+    query = select(Incident).where(_seen(scope, classes), Incident.state.in_(WAITING))
     return list(session.scalars(query.order_by(Incident.reported_at.desc()).limit(limit)))
 
 
 def incident_in(
-    session: Session, scope: Scope, number: int, *, classes: Collection[str] | None = None
+    session: Session,
+    scope: Scope,
+    number: int,
+    *,
+    classes: Collection[str] | None = None,
+    person: int | None = None,
+    reporter: str | None = None,
+    lock: bool = False,
 ) -> Incident:
     """The incident of a number, where it lies in the area.
+
+    Parameters
+    ----------
+    person : int, optional
+        Instead of the area: the incident must be theirs to handle.
+    reporter : str, optional
+        With `person`: or this account reported it.
+    lock : bool
+        Whether nobody else may change it until the transaction ends.
 
     Raises
     ------
     NotFoundError
         If there is none, or it is not theirs to see: the answer does not tell which.
     """
-    found = session.scalar(select(Incident).where(Incident.id == number, _seen(scope, classes)))
+    seen = _seen(scope, classes)
+    if person is not None:
+        mine = Incident.person_id == person
+        if reporter is not None:
+            told = select(IncidentEvent.incident_id).where(
+                IncidentEvent.kind == "accept", IncidentEvent.actor == reporter
+            )
+            mine = or_(mine, Incident.id.in_(told.where(IncidentEvent.incident_id == number)))
+        seen = and_(Incident.county == scope.county, mine)
+    query = select(Incident).where(Incident.id == number, seen)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    found = session.scalar(query)
     if found is None:
         raise NotFoundError(f"no incident {number}")
     return found

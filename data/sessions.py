@@ -37,13 +37,17 @@ _NOBODY = HASHER.hash(secrets.token_urlsafe(16))
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who is at the desk, what they may do, and the token that forms must carry."""
+    """Who is at the desk, what they may do, and the token that forms must carry.
+
+    `person_id` is whom the account stands for in the staff list, if for anybody.
+    """
 
     login: str
     name: str
     county: str
     grants: tuple[Grant, ...]
     csrf: str
+    person_id: int | None = None
 
     @property
     def roles(self) -> frozenset[str]:
@@ -140,7 +144,9 @@ def signed_in(session: Session, token: str | None) -> SignedIn | None:
             .execution_options(synchronize_session=False)
         )
     grants = grants_of(session, account.id)
-    return SignedIn(account.login, account.name, account.county, grants, held.csrf)
+    return SignedIn(
+        account.login, account.name, account.county, grants, held.csrf, account.person_id
+    )
 
 
 def _digest(token: str) -> str:

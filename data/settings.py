@@ -28,6 +28,11 @@ class Settings(BaseSettings):
         Where the web server listens.
     review_number : str
         Map review number (审图号) shown on public maps.
+    smtp, mail_from : str
+        ``host:port`` of a mail server that takes mail from this machine, and whom it is from;
+        without both no notice goes by mail.
+    intake_keys : str
+        ``name:key`` of each system that may send reports, separated by commas.
     """
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
@@ -40,6 +45,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     review_number: str = ""
     secure_cookies: bool = False
+    smtp: str = ""
+    mail_from: str = ""
+    intake_keys: str = ""
 
     @field_validator("home")
     @classmethod

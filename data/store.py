@@ -7,6 +7,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from psycopg import Cursor, sql
+from psycopg.types.json import Jsonb
 from psycopg.types.range import TimestamptzRange
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -102,6 +103,11 @@ def _cell(value: Any) -> Any:
         return shapely.to_wkb(shapely.set_srid(value, 4326), hex=True, include_srid=True)
     if isinstance(value, Range):
         return TimestamptzRange(value.lower, value.upper)
+    # A list of plain values is an array.
+    if isinstance(value, dict) or (
+        isinstance(value, list) and value and isinstance(value[0], dict)
+    ):
+        return Jsonb(value)
     return value
 
 

@@ -7,11 +7,11 @@ import h3.api.basic_int as h3
 import numpy as np
 import pyarrow as pa
 import shapely
-from h3ronpy import ContainmentMode, grid_disk
+from h3ronpy import ContainmentMode, change_resolution, grid_disk
 from h3ronpy.vector import cells_to_wkb_polygons, wkb_to_cells
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CellIndex", "cells_of_points", "cover_polygons"]
+__all__ = ["CellIndex", "cell_polygons", "cells_of_points", "coarser", "cover_polygons"]
 
 # H3 gives a point its cell on the sphere; the hexagon drawn in degrees differs from that cell
 # by up to (edge / 8 earth radii) of an edge. Hexagons drawn larger by two thousandths about their
@@ -96,8 +96,7 @@ def _candidates(
 
 def _hexagons(cells: NDArray[np.int64]) -> NDArray[np.object_]:
     """Cells as polygons, a little larger than they are."""
-    wkb = pa.array(cells_to_wkb_polygons(pa.array(cells.astype(np.uint64))))
-    drawn = np.asarray(shapely.from_wkb(wkb.to_pylist()), dtype=object)
+    drawn = cell_polygons(cells)
     xy, owner = shapely.get_coordinates(drawn, return_index=True)
     middle = shapely.get_coordinates(shapely.centroid(drawn))[owner]
     larger: NDArray[np.object_] = shapely.set_coordinates(drawn, middle + _LARGER * (xy - middle))
@@ -122,3 +121,31 @@ def cells_of_points(lon: ArrayLike, lat: ArrayLike, resolution: int) -> NDArray[
     """
     pairs = zip(np.atleast_1d(lon).tolist(), np.atleast_1d(lat).tolist(), strict=True)
     return np.array([h3.latlng_to_cell(y, x, resolution) for x, y in pairs], np.int64)
+
+
+def cell_polygons(cells: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Cells as shapely polygons, shape (n,), EPSG:4326.
+
+    Examples
+    --------
+    >>> cell_polygons(cells_of_points([122.3], [43.6], 8))[0].geom_type
+    'Polygon'
+    """
+    wkb = pa.array(cells_to_wkb_polygons(pa.array(cells.astype(np.uint64))))
+    drawn: NDArray[np.object_] = np.asarray(shapely.from_wkb(wkb.to_pylist()), dtype=object)
+    return drawn
+
+
+def coarser(cells: NDArray[np.int64], resolution: int) -> NDArray[np.int64]:
+    """The cell of a coarser resolution that each cell, shape (n,), belongs to.
+
+    Examples
+    --------
+    >>> fine = cells_of_points([122.3, 122.3001], [43.6, 43.6], 12)
+    >>> len(set(fine.tolist())), len(set(coarser(fine, 7).tolist()))
+    (2, 1)
+    """
+    if not len(cells):
+        return np.zeros(0, np.int64)
+    found = pa.array(change_resolution(pa.array(cells.astype(np.uint64)), resolution))
+    return np.asarray(found.to_numpy()).astype(np.int64)

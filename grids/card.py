@@ -9,7 +9,7 @@ from grids.places import GridFacts
 from grids.responsibility import Holder
 from grids.who import Directory
 
-__all__ = ["AddressMatch", "Card", "card_at", "find_addresses"]
+__all__ = ["AddressMatch", "Card", "card_at", "find_addresses", "place_in_grid"]
 
 # Jiangyan's card: which roles it shows, in this order.
 CARD_ROLES = ("centre_director", "gridworker", "police", "mediator", "doctor", "electrician")
@@ -53,6 +53,18 @@ def card_at(
     shown = [answer.first(role) for role in CARD_ROLES]
     people = tuple(person for person in shown if person is not None)
     return Card(answer.grid, answer.on_boundary, people)
+
+
+_INSIDE = text(
+    "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_PointOnSurface(geom) AS p FROM grid "
+    "WHERE county = :county AND code = :code AND valid @> now()) AS inner_point"
+)
+
+
+def place_in_grid(session: Session, county: str, code: str) -> tuple[float, float] | None:
+    """A place inside a grid of the present plan (lon, lat; EPSG:4326); None for no such grid."""
+    found = session.execute(_INSIDE, {"county": county, "code": code}).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def find_addresses(session: Session, county: str, query: str, limit: int = 8) -> list[AddressMatch]:

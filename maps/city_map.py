@@ -11,6 +11,7 @@ from folium.template import Template
 from markupsafe import escape
 from sqlalchemy.orm import Session
 
+from data.incidents import WAITING
 from data.roles import preset_role_names
 from maps.assets import header_html
 from maps.mapdata import base_layers, collection
@@ -305,7 +306,7 @@ def _incidents(session: Session, county: str, view: LocalMap, request: MapReques
             color="#7a0019",
             weight=1,
             fill=True,
-            fill_color="#CC3311" if facts["state"] == "accepted" else "#EE7733",
+            fill_color="#CC3311" if facts["state"] in WAITING else "#EE7733",
             fill_opacity=0.9,
             tooltip=f"{name} {facts['at']}",
             popup=None if request.click else folium.Popup(html, max_width=260),

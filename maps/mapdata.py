@@ -48,7 +48,7 @@ _QUERIES = {
     "'class_en', incident_class.name_en, 'state', state, "
     "'at', to_char(reported_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI')) "
     "AS properties FROM incident JOIN incident_class ON incident_class.code = class_code "
-    "WHERE incident.county = :county AND state IN ('accepted', 'dispatched') ORDER BY incident.id",
+    "WHERE incident.county = :county AND state NOT IN ('closed', 'void') ORDER BY incident.id",
     "responder": "SELECT ST_AsGeoJSON(position.geom, 7)::json AS geometry, json_build_object("
     "'name', person.name, 'role', person.role, 'age_min', "
     "round(extract(epoch FROM now() - position.at) / 60)) AS properties FROM position "

@@ -1,4 +1,4 @@
-"""Vector tiles from PostGIS: the base map, the published plan, a draft.
+"""Vector tiles from PostGIS: the base map, the published plan, a draft, what is under way.
 
 Each is one statement that makes the whole tile (``ST_AsMVT``). What has a version is kept in
 memory by it: a version's tile never changes.
@@ -6,15 +6,17 @@ memory by it: a version's tile never changes.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
+from data.positions import KEEP_MINUTES
+from data.scope import Scope
 
-__all__ = ["LAYERS", "MOST_ZOOM", "TileCache", "base_tile", "draft_tile", "plan_tile"]
+__all__ = ["LAYERS", "MOST_ZOOM", "TileCache", "base_tile", "draft_tile", "plan_tile", "work_tile"]
 
 MOST_ZOOM = 22
 # From these zooms on: a grid, a block, a building is then more than a few pixels.
@@ -107,6 +109,40 @@ def _tile(*layers: str) -> Any:
     return text(f"{_BOUNDS} SELECT {' || '.join(layers)}")
 
 
+# Incidents and responders of an area; the age of a position is told with it (seconds).
+_INSIDE = "(:whole OR community ^@ ANY (:prefixes))"
+_INCIDENTS = _layer(
+    "incident",
+    "id, state, severity, light",
+    "(SELECT incident.id, state, severity, community, incident.geom, CASE "
+    "WHEN due_at <= now() THEN 'red' WHEN warn_at <= now() THEN 'yellow' ELSE 'green' END AS light "
+    "FROM incident LEFT JOIN grid ON grid.id = grid_id LEFT JOIN LATERAL (SELECT warn_at, due_at "
+    "FROM deadline WHERE incident_id = incident.id AND ended_at IS NULL AND paused_at IS NULL "
+    "ORDER BY due_at LIMIT 1) AS next ON true WHERE incident.county = :county "
+    "AND incident.geom && (SELECT deg FROM bounds) AND state NOT IN ('closed', 'void') AND "
+    "(CAST(:classes AS text[]) IS NULL OR class_code = ANY (:classes))) AS open_",
+    condition=_INSIDE,
+)
+_RESPONDERS = _layer(
+    "responder",
+    "id, name, role, mode, age_s, busy",
+    "(SELECT person.id, person.name, person.role, person.mode, grid.community, position.geom, "
+    "extract(epoch FROM now() - position.at)::int AS age_s, EXISTS (SELECT 1 FROM dispatch "
+    "WHERE dispatch.person_id = person.id AND dispatch.state = 'open') AS busy FROM position "
+    "JOIN person ON person.id = position.person_id LEFT JOIN LATERAL (SELECT community FROM grid "
+    "WHERE NOT :whole AND grid.county = :county AND grid.valid @> now() "
+    "AND ST_Covers(grid.geom, position.geom) ORDER BY code LIMIT 1) AS grid ON true "
+    "WHERE position.county = :county AND position.geom && (SELECT deg FROM bounds) "
+    "AND position.at > now() - make_interval(mins => :fresh)) AS seen",
+    condition=_INSIDE,
+)
+_CLOSURES = _layer(
+    "closure",
+    "id, reason",
+    "closure",
+    condition=f"{_MINE} AND valid @> now()",
+)
+_WORK = _tile(_INCIDENTS, _RESPONDERS, _CLOSURES)
 _BASE = _tile(_WATER, _RAILWAYS, _BUILDINGS, _STREETS)
 _PLAN = _tile(_COMMUNITIES, _grids(_PLAN_SOURCE), _labels(_PLAN_SOURCE))
 _DRAFT = _tile(_COMMUNITIES, _DRAFT_BLOCKS, _grids(_DRAFT_SOURCE), _labels(_DRAFT_SOURCE))
@@ -149,6 +185,26 @@ def draft_tile(session: Session, county: str, draft: int, at: Any, z: int, x: in
     """
     _require_tile(z, x, y)
     return _made(session, _DRAFT, county=county, draft=draft, at=at, z=z, x=x, y=y)
+
+
+def work_tile(
+    session: Session,
+    scope: Scope,
+    z: int,
+    x: int,
+    y: int,
+    *,
+    classes: Collection[str] | None = None,
+    fresh_minutes: int = KEEP_MINUTES,
+) -> bytes:
+    """Open incidents, closed roads and responders with a fresh position; raises as `base_tile`."""
+    _require_tile(z, x, y)
+    seen = {
+        "whole": scope.is_whole,
+        "classes": None if classes is None else sorted(classes),
+        "fresh": fresh_minutes,
+    }
+    return _made(session, _WORK, z=z, x=x, y=y, **scope.parameters, **seen)
 
 
 class TileCache:

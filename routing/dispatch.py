@@ -1,61 +1,30 @@
-"""Dispatch: recommend responders for an incident by road, and send one."""
+"""Dispatch: recommend responders for an incident by road."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+import numpy as np
 from sqlalchemy.orm import Session
 
-from data.errors import NotFoundError, StateError
-from data.models import Dispatch, Incident, IncidentClass, IncidentEvent, Person
+from data.errors import NotFoundError
+from data.models import IncidentClass
+from routing.eligibility import barred, everybody, facts_of, shortfall_of, why_not
 from routing.errors import OffNetworkError
-from routing.fleet import Fleet
+from routing.fleet import Fleet, Nearest
 from routing.live import LiveRoads
 
-__all__ = [
-    "Candidate",
-    "Recommendation",
-    "WhyNot",
-    "recommend",
-    "send",
-]
-
-# A position older than this no longer says where someone is; it is deleted, too.
-POSITION_MINUTES = 15
-
-_RESPONDERS = text(
-    f"""
-    WITH here AS (SELECT ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) AS geom),
-    town AS (
-        SELECT DISTINCT left(grid.community, 9) AS code FROM grid, here
-        WHERE grid.county = :county AND grid.valid @> now() AND ST_Covers(grid.geom, here.geom)
-    )
-    SELECT person.id, person.name, person.role, person.mode, person.duty_phone,
-           ST_X(position.geom) AS lon, ST_Y(position.geom) AS lat,
-           position.at < now() - interval '{POSITION_MINUTES} minutes' AS stale,
-           EXISTS (SELECT 1 FROM dispatch WHERE dispatch.person_id = person.id
-                   AND dispatch.state = 'open') AS busy,
-           EXISTS (SELECT 1 FROM leave WHERE leave.person_id = person.id
-                   AND leave.valid @> now()) AS away,
-           :own_town AND NOT EXISTS (
-               SELECT 1 FROM responsibility AS post, here
-               LEFT JOIN town ON true
-               WHERE post.person_id = person.id AND post.valid @> now() AND (
-                   left(coalesce(post.division, (SELECT community FROM grid
-                                                 WHERE grid.id = post.grid_id)), 9) = town.code
-                   OR EXISTS (SELECT 1 FROM service_area WHERE service_area.id =
-                              post.service_area_id AND ST_Covers(service_area.geom, here.geom)))
-           ) AS outside
-    FROM person LEFT JOIN position ON position.person_id = person.id
-    WHERE person.county = :county AND (person.role = :role OR :all_roles) ORDER BY person.id
-    """  # noqa: S608 - a constant of this module
-)
+__all__ = ["Candidate", "Recommendation", "WhyNot", "recommend", "role_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A responder who can go, how fast by road, along which line, and why."""
+    """A responder who can go, how fast by road, along which line, and why.
+
+    Attributes
+    ----------
+    codes : tuple of str
+        Of `routing.eligibility.CODES`.
+    """
 
     person_id: int
     name: str
@@ -68,6 +37,7 @@ class Candidate:
     streets: tuple[str, ...]
     reason: str
     place: tuple[float, float]
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +69,29 @@ class Recommendation:
         That the class of incident asks for.
     generation : int
         Of the road conditions in which it was found.
+    shortfall : str
+        Why there is no candidate, of `routing.eligibility.SHORTFALLS`; empty where there is one.
     """
 
     role: str
     candidates: tuple[Candidate, ...]
     left_out: tuple[WhyNot, ...]
     generation: int = 0
+    shortfall: str = ""
+
+
+def role_of(session: Session, class_code: str) -> str:
+    """The role that a class of incident asks for.
+
+    Raises
+    ------
+    NotFoundError
+        If the class is unknown.
+    """
+    known = session.get(IncidentClass, class_code)
+    if known is None:
+        raise NotFoundError(f"no incident class {class_code!r}; see onegrid classes")
+    return known.responder_role
 
 
 def recommend(
@@ -117,6 +104,9 @@ def recommend(
     k: int = 5,
     own_town: bool = False,
     why: bool = False,
+    brief: bool = False,
+    incident: int | None = None,
+    only: int | None = None,
 ) -> Recommendation:
     """Recommend who goes to a place (lon, lat; EPSG:4326) for a class of incident.
 
@@ -129,6 +119,12 @@ def recommend(
     why : bool
         Explain everybody: also those of other roles who are on duty, and those who can come
         and are slower than the k first.
+    brief : bool
+        Explain nobody who is left out: a county has thousands.
+    incident : int, optional
+        Whoever has declined this one is left out.
+    only : int, optional
+        Ask of this person alone whether they can come, and how fast.
 
     Raises
     ------
@@ -137,143 +133,98 @@ def recommend(
     NetworkError
         If there is no road network, or the place is off it.
     """
-    known = session.get(IncidentClass, class_code)
-    if known is None:
-        raise NotFoundError(f"no incident class {class_code!r}; see onegrid classes")
-    role = known.responder_role
-    facts = {"county": county, "role": role, "lon": place[0], "lat": place[1]}
-    rows = session.execute(_RESPONDERS, facts | {"own_town": own_town, "all_roles": why}).all()
-    reasons = {row.id: _why_not(row, role) for row in rows}
-    if why:
-        # Of other roles only those who could be seen on the map.
-        rows = [row for row in rows if row.role == role or row.lon is not None]
-    free = {row.id: row for row in rows if not reasons[row.id]}
-    left = [_left_out(row, reasons[row.id]) for row in rows if reasons[row.id]]
-    if not free:
-        return Recommendation(role, (), tuple(left))
-    fleet = roads.now(session).fleet(role)
-    seen = [row for row in rows if row.role == role and row.lon is not None]
-    fleet.replace(
-        [row.id for row in seen],
-        [row.lon for row in seen],
-        [row.lat for row in seen],
-        [row.mode for row in seen],
-    )
-    return _ranked(fleet, place, role, free, left, k, why=why)
+    role = role_of(session, class_code)
+    responders = roads.now(session).responders(role)
+    now = responders.follow(session, county, role)
+    out = barred(session, county, incident)
+    rows: dict[int, Any] = {}
+    if own_town or why or not brief:
+        listed = everybody(session, county, role, place, incident, own_town=own_town, all_roles=why)
+        rows = {row.id: row for row in listed}
+        out += [key for key, row in rows.items() if row.outside]
+    asked = np.setdiff1d(now.person, np.array(out, np.int64)).tolist()
+    asked = [only] if only in asked else [] if only is not None else asked
+    found, off = _nearest(responders.fleet, place, k, asked)
+    candidates = _candidates(session, county, place, found)
+    left = () if brief else _explained(rows, responders.fleet, place, role, candidates, off, k, why)
+    short = "" if candidates else shortfall_of(session, county, role)
+    return Recommendation(role, candidates, left, found.generation, short)
 
 
-def _ranked(
+def _nearest(
+    fleet: Fleet, place: tuple[float, float], k: int, asked: list[int]
+) -> tuple[Nearest, bool]:
+    """The nearest, and whether the place is off the road network."""
+    nobody = Nearest((), (), 0)
+    if not asked:
+        return nobody, False
+    try:
+        return fleet.nearest(place, k, asked), False
+    except OffNetworkError:
+        return nobody, True
+
+
+def _candidates(
+    session: Session, county: str, place: tuple[float, float], found: Nearest
+) -> tuple[Candidate, ...]:
+    people = [int(key) for key in found.keys]  # type: ignore[call-overload]
+    facts = facts_of(session, county, place, people) if people else {}
+    made: list[Candidate] = []
+    for person, way in zip(people, found.ways, strict=True):
+        if (row := facts.get(person)) is None:  # went off duty this moment
+            continue
+        first = not made
+        said = ("in_geofence", "deputy", "rest_period")
+        codes = tuple(name for name in said if getattr(row, name))
+        made.append(
+            Candidate(
+                person_id=row.id,
+                name=row.name,
+                role=row.role,
+                mode=row.mode,
+                duty_phone=row.duty_phone,
+                time_s=way.time_s,
+                distance_m=way.distance_m,
+                route=way.line,
+                streets=tuple(way.streets),
+                reason="closest by travel time" if first else "slower by road",
+                place=(row.lon, row.lat),
+                codes=("closest_by_travel_time", *codes) if first else codes,
+            )
+        )
+    return tuple(made)
+
+
+def _explained(
+    rows: dict[int, Any],
     fleet: Fleet,
     place: tuple[float, float],
     role: str,
-    free: dict[int, Any],
-    left: list[WhyNot],
+    candidates: tuple[Candidate, ...],
+    off: bool,
     k: int,
-    *,
     why: bool,
-) -> Recommendation:
-    try:
-        found = fleet.nearest(place, k, free)
-    except OffNetworkError:
+) -> tuple[WhyNot, ...]:
+    """Why each of the others does not go."""
+    chosen = {one.person_id for one in candidates}
+    # Of other roles only those who could be seen on the map.
+    others = [row for row in rows.values() if row.id not in chosen]
+    others = [row for row in others if row.role == role or row.lon is not None]
+    left = [_left_out(row, reason) for row in others if (reason := why_not(row, role))]
+    able = [row for row in others if not why_not(row, role)]
+    if off:
         reason = "the incident is off the road network"
-        return Recommendation(role, (), (*left, *(_left_out(r, reason) for r in free.values())))
-    candidates = [
-        Candidate(
-            person_id=row.id,
-            name=row.name,
-            role=row.role,
-            mode=row.mode,
-            duty_phone=row.duty_phone,
-            time_s=way.time_s,
-            distance_m=way.distance_m,
-            route=way.line,
-            streets=tuple(way.streets),
-            reason="closest by travel time" if place_no == 0 else "slower by road",
-            place=(row.lon, row.lat),
-        )
-        for place_no, (row, way) in enumerate(
-            zip((free[key] for key in found.keys), found.ways, strict=True)  # type: ignore[index]
-        )
-    ]
-    others = [row for key, row in free.items() if key not in set(found.keys)]
+        return (*left, *(_left_out(row, reason) for row in able))
     # Where fewer than k can come, nobody else can; else only whoever asks pays for the times.
-    times = fleet.times_s(place, [row.id for row in others]) if why and others else {}
-    for row in others:
+    times = fleet.times_s(place, [row.id for row in able]) if why and able else {}
+    for row in able:
         if len(candidates) < k or (why and times.get(row.id, float("inf")) == float("inf")):
             left.append(_left_out(row, fleet.why_unreachable(row.id)))
         elif why:
             left.append(_left_out(row, "slower by road", times[row.id]))
-    return Recommendation(role, tuple(candidates), tuple(left), found.generation)
+    return tuple(left)
 
 
 def _left_out(row: Any, reason: str, time_s: float | None = None) -> WhyNot:
     place = None if row.lon is None else (row.lon, row.lat)
     return WhyNot(row.id, row.name, reason, place, time_s)
-
-
-def _why_not(row: Any, role: str) -> str:
-    if row.role != role:
-        return "has another role"
-    if row.away:
-        return "on leave"
-    if row.lon is None:
-        return "off duty: no position"
-    if row.busy:
-        return "busy with another incident"
-    if row.outside:
-        return "responsible for nothing in this town"
-    return "position too stale" if row.stale else ""
-
-
-def send(
-    session: Session,
-    county: str,
-    incident_id: int,
-    person_id: int,
-    *,
-    actor: str,
-    time_s: float | None = None,
-    distance_m: float | None = None,
-) -> Dispatch:
-    """Send a person to an incident, in one transaction and never twice at once.
-
-    Raises
-    ------
-    NotFoundError
-        If the county has no such incident or person.
-    StateError
-        If the incident is not waiting, or the person is busy.
-    """
-    incident = session.get(Incident, incident_id, with_for_update=True)
-    person = session.get(Person, person_id)
-    if incident is None or incident.county != county:
-        raise NotFoundError(f"county {county} has no incident {incident_id}")
-    if person is None or person.county != county:
-        raise NotFoundError(f"county {county} has no person {person_id}")
-    if incident.state != "accepted":
-        raise StateError(f"incident {incident_id} is {incident.state}, not waiting")
-    dispatch = Dispatch(
-        county=county,
-        incident_id=incident_id,
-        person_id=person_id,
-        travel_time_s=time_s,
-        distance_m=distance_m,
-        actor=actor,
-    )
-    try:
-        with session.begin_nested():
-            session.add(dispatch)
-    except IntegrityError as error:
-        raise StateError(f"{person.name} is already on the way to another incident") from error
-    incident.state = "dispatched"
-    session.add(
-        IncidentEvent(
-            county=county,
-            incident_id=incident_id,
-            kind="dispatched",
-            actor=actor,
-            detail={"person": person_id, "travel_time_s": time_s},
-        )
-    )
-    session.flush()
-    return dispatch

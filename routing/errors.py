@@ -1,8 +1,8 @@
-"""What can go wrong on the road."""
+"""What can go wrong on the road, and with what is reported."""
 
 from gis.errors import OneGridError
 
-__all__ = ["NetworkError", "OffNetworkError", "UnreachableError"]
+__all__ = ["DeviceError", "NetworkError", "OffNetworkError", "ReportError", "UnreachableError"]
 
 
 class NetworkError(OneGridError):
@@ -15,3 +15,21 @@ class OffNetworkError(NetworkError):
 
 class UnreachableError(NetworkError):
     """Two places with no open way between them."""
+
+
+class DeviceError(OneGridError):
+    """A device that nobody has, or that tells what it may not."""
+
+
+class ReportError(OneGridError):
+    """A report that cannot be taken: no class, a time to come, too long, not a photo.
+
+    Attributes
+    ----------
+    field : str
+        Which part of it.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field

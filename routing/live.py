@@ -16,6 +16,7 @@ from routing.blocking import effective_ms
 from routing.costs import measure_costs
 from routing.fleet import Fleet
 from routing.network import RoadNetwork
+from routing.responders import Responders
 from routing.travel import TravelTimes
 
 __all__ = ["LiveRoads", "Roads"]
@@ -32,15 +33,15 @@ class Roads:
     def __init__(self, network: RoadNetwork) -> None:
         self.travel = TravelTimes(network)
         self._costs = measure_costs(network, self.travel.conditions)
-        self._fleets: dict[str, Fleet] = {}
+        self._responders: dict[str, Responders] = {}
         self._adding = threading.Lock()
 
-    def fleet(self, role: str) -> Fleet:
+    def responders(self, role: str) -> Responders:
         """The responders of a role."""
         with self._adding:
-            if role not in self._fleets:
-                self._fleets[role] = Fleet(self.travel, costs=self._costs)
-            return self._fleets[role]
+            if role not in self._responders:
+                self._responders[role] = Responders(Fleet(self.travel, costs=self._costs))
+            return self._responders[role]
 
 
 class LiveRoads:

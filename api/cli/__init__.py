@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from api.cli import answers, cluster, imports, plans, roads, serving, staff, users, work
+from api.cli import answers, cluster, imports, incidents, plans, roads, serving, staff, users, work
 from api.cli.context import app
 from data.errors import ClusterError, DatabaseError
 from gis.errors import OneGridError
@@ -19,6 +19,8 @@ __all__ = ["app", "main"]
 app.add_typer(cluster.app, name="db")
 app.add_typer(imports.app, name="import")
 app.add_typer(plans.app, name="plan")
+app.add_typer(incidents.incident_app, name="incident")
+app.add_typer(incidents.notice_app, name="notice")
 app.add_typer(staff.app, name="staff")
 app.add_typer(users.user_app, name="user")
 app.add_typer(users.audit_app, name="audit")

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from data import roads as held
 from data.errors import SourceError
+from data.positions import KEEP_MINUTES
 from data.settings import Settings
 from routing.coverage import coverage as coverage_of
-from routing.dispatch import POSITION_MINUTES
 from routing.live import LiveRoads
 from routing.travel import TravelTimes
 
@@ -235,7 +235,7 @@ def coverage(
 ) -> None:
     """Share of households that somebody on duty reaches in time, and the hole a dispatch leaves."""
     with _travel(county) as (session, chosen, travel):
-        facts = {"county": chosen, "role": role, "minutes": POSITION_MINUTES}
+        facts = {"county": chosen, "role": role, "minutes": KEEP_MINUTES}
         people = session.execute(_ON_DUTY, facts).all()
         homes = session.execute(_HOUSEHOLDS, {"county": chosen}).all()
     responders = ([p[3] for p in people], [p[4] for p in people], [p[2] for p in people])

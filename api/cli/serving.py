@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.cli.context import console, ready_database
-from api.demo import DEMO_LOGIN, DEMO_PASSWORD, furnish
+from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.worker import make_worker
 from data.cluster import Cluster
 from data.database import open_database
@@ -174,7 +174,8 @@ def _tell(settings: Settings, port: int) -> None:
     ):
         console.print(f"  {name:<14} {base}/{path}", markup=False)
     if settings.county == DEMO_COUNTY:
-        console.print(f"  login {DEMO_LOGIN}, password {DEMO_PASSWORD} (fictional city)")
+        logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
+        console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     console.print("  Ctrl-C stops everything\n")
 
 

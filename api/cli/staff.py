@@ -8,16 +8,18 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
-from api.cli.context import AsJson, County, county_or_default, emit, ready_database
+from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from data.errors import NotFoundError
 from data.exporting import KINDS, export_table, write_table
 from data.models import Role, Team
+from data.people import person_of
 from data.settings import Settings
 from grids.directory import load_directory
 from grids.staff_coverage import Problem, staff_coverage
 from grids.staffing import join_staff
 from maps.coverage_map import coverage_map
 from maps.texts import texts
+from routing.positions import disable_devices, enrol_device
 
 __all__ = ["app"]
 
@@ -114,3 +116,24 @@ def join(*, county: County = None, as_json: AsJson = False) -> None:
     if report.without_area:
         text += f"; no such area: {', '.join(report.without_area[:20])}"
     emit(asdict(report), text, as_json=as_json)
+
+
+@app.command()
+def device(
+    person: Annotated[str, typer.Argument(help="Id in the staff list.")],
+    *,
+    disable: Annotated[bool, typer.Option("--disable", help="Take their devices away.")] = False,
+    county: County = None,
+) -> None:
+    """Give a person a device that tells where they are, or take it away with their position."""
+    settings = Settings()
+    chosen = county_or_default(settings, county)
+    with ready_database(settings).session() as session:
+        number = person_of(session, chosen, person)
+        if disable:
+            gone = disable_devices(session, chosen, number)
+            console.print(f"{gone} devices disabled", markup=False)
+            return
+        token = enrol_device(session, chosen, number)
+    console.print(f"token, told once: {token}", markup=False)
+    console.print("Traccar client: address …/api/v1/positions, device identifier the token")

@@ -50,6 +50,17 @@ def add(
     console.print(f"added: {login}", markup=False)
 
 
+@user_app.command("stands-for")
+def stands_for(
+    login: Login,
+    person: Annotated[str, typer.Argument(help="Id in the staff list.")],
+) -> None:
+    """Say whom of the staff list an account is: a worker's tasks are that person's."""
+    with ready_database(Settings()).session() as session:
+        accounts.stand_for(session, login, person, actor=_ACTOR)
+    console.print(f"{login} is {person}", markup=False)
+
+
 @user_app.command()
 def grant(login: Login, role: RoleName, *, area: Area = None, class_code: ClassCode = None) -> None:
     """Give an account a role, in an area, for a class of incidents."""

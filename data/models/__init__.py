@@ -2,6 +2,8 @@
 
 from data.models.base import Base
 from data.models.ground import Address, Block, Building, HouseholdUnit, Railway, Street, Water
+from data.models.handling import Attachment, Deadline, FollowUp, Reporter, Whistle
+from data.models.notices import Device, NoticeChannel, Outbox
 from data.models.people import DutyRoster, Leave, Person, ServiceArea, Unit
 from data.models.plan import (
     Checkpoint,
@@ -27,7 +29,19 @@ from data.models.responsibility import (
     ResponsibilityChange,
 )
 from data.models.roads import Closure, RoadSpeed, RoadVersion
-from data.models.rules import IncidentClass, Profile, ResponsibilityRule, Role, Team
+from data.models.rules import (
+    Calendar,
+    CalendarDay,
+    DeadlineRule,
+    DutyListEntry,
+    FlowChoice,
+    FlowDefinition,
+    IncidentClass,
+    Profile,
+    ResponsibilityRule,
+    Role,
+    Team,
+)
 from data.models.territory import Division, Zone
 from data.models.trust import Account, AuditLog, LoginSession, RoleGrant
 from data.models.work import AssignJob, Assignment, Dispatch, Incident, IncidentEvent, Position
@@ -37,12 +51,18 @@ __all__ = [
     "Address",
     "AssignJob",
     "Assignment",
+    "Attachment",
     "AuditLog",
     "Base",
     "Block",
     "Building",
+    "Calendar",
+    "CalendarDay",
     "Checkpoint",
     "Closure",
+    "Deadline",
+    "DeadlineRule",
+    "Device",
     "DirectoryVersion",
     "Dispatch",
     "Division",
@@ -51,8 +71,12 @@ __all__ = [
     "DraftFormer",
     "DraftGrid",
     "DraftNote",
+    "DutyListEntry",
     "DutyRoster",
     "Edit",
+    "FlowChoice",
+    "FlowDefinition",
+    "FollowUp",
     "Generation",
     "Grid",
     "GridBlock",
@@ -67,10 +91,13 @@ __all__ = [
     "Membership",
     "MicroGrid",
     "MicroGridBuilding",
+    "NoticeChannel",
+    "Outbox",
     "Person",
     "Position",
     "Profile",
     "Railway",
+    "Reporter",
     "Responsibility",
     "ResponsibilityChange",
     "ResponsibilityRule",
@@ -84,5 +111,6 @@ __all__ = [
     "Team",
     "Unit",
     "Water",
+    "Whistle",
     "Zone",
 ]

@@ -24,6 +24,8 @@ class Account(Base):
     # Wrong passwords in a row, and until when no password is looked at.
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # Whose tasks they are, for who also stands in the staff list.
+    person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
 
 
 class RoleGrant(Base):

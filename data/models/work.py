@@ -20,16 +20,37 @@ from data.models.base import Base, BigId, Json, Now, Place, SourceRef, geometry_
 __all__ = ["AssignJob", "Assignment", "Dispatch", "Incident", "IncidentEvent", "Position"]
 
 
+_OPEN = text("state NOT IN ('closed', 'void')")
+
+
 class Incident(Base):
-    """An incident 事件, its place as given, and the grid that it was in at the time."""
+    """An incident 事件, its place as given, and the grid that it was in at the time.
+
+    `version` counts its transitions, `before` is the state that a pause goes back to, and
+    `person_id` or `unit_id` who handles it. A report that comes twice has the same `receipt_key`.
+    """
 
     __tablename__ = "incident"
     __table_args__ = (
         UniqueConstraint("county", "source_ref"),
-        CheckConstraint("state IN ('accepted', 'dispatched', 'closed', 'void')", name="state"),
+        CheckConstraint(
+            "state IN ('accepted', 'triaged', 'dispatched', 'handled', 'reported', 'verified', "
+            "'followed_up', 'closed', 'returned', 'rework', 'extension', 'suspended', 'void')",
+            name="state",
+        ),
         CheckConstraint("severity IN ('general', 'difficult', 'major')", name="severity"),
+        CheckConstraint("level IN ('grid', 'town', 'county')", name="level"),
         Index("ix_incident_county_state", "county", "state", "reported_at"),
         Index("ix_incident_grid", "grid_id"),
+        Index("ix_incident_open", "county", "reported_at", postgresql_where=_OPEN),
+        Index("ix_incident_person", "person_id", postgresql_where=_OPEN),
+        Index(
+            "uq_incident_receipt",
+            "county",
+            "receipt_key",
+            unique=True,
+            postgresql_where=text("receipt_key IS NOT NULL"),
+        ),
     )
 
     id: Mapped[BigId]
@@ -47,6 +68,16 @@ class Incident(Base):
     # How many grids cover the place: more than one on a shared edge, none outside the city.
     grid_count: Mapped[int | None]
     cell: Mapped[int] = mapped_column(BigInteger)
+    # Null until the first transition: then the flow that holds is kept.
+    flow: Mapped[str | None] = mapped_column(ForeignKey("flow.code"))
+    before: Mapped[str] = mapped_column(String(12), server_default="")
+    level: Mapped[str] = mapped_column(String(10), server_default="grid")
+    version: Mapped[int] = mapped_column(server_default="0")
+    channel: Mapped[str] = mapped_column(String(20), server_default="import")
+    receipt_key: Mapped[str | None] = mapped_column(String(100))
+    person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
+    unit_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("unit.id"))
+    changed_at: Mapped[Now]
 
 
 class IncidentEvent(Base):
@@ -61,6 +92,9 @@ class IncidentEvent(Base):
     kind: Mapped[str] = mapped_column(String(30))
     actor: Mapped[str] = mapped_column(String(100))
     detail: Mapped[Json]
+    # Both, for a step of the flow; null for one beside it.
+    state_before: Mapped[str | None] = mapped_column(String(12))
+    state_after: Mapped[str | None] = mapped_column(String(12))
 
 
 class Assignment(Base):
@@ -107,11 +141,16 @@ class AssignJob(Base):
 
 
 class Dispatch(Base):
-    """A person sent to an incident; one person has at most one open dispatch."""
+    """A person sent to an incident; one person has at most one open dispatch.
+
+    It is open from the order until it is done, declined, lapsed without an answer, or cancelled.
+    """
 
     __tablename__ = "dispatch"
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'done', 'cancelled')", name="state"),
+        CheckConstraint(
+            "state IN ('open', 'done', 'cancelled', 'declined', 'lapsed')", name="state"
+        ),
         Index(
             "uq_dispatch_open_person",
             "person_id",
@@ -119,6 +158,7 @@ class Dispatch(Base):
             postgresql_where=text("state = 'open'"),
         ),
         Index("ix_dispatch_incident", "incident_id"),
+        Index("ix_dispatch_person", "person_id"),
     )
 
     id: Mapped[BigId]
@@ -129,6 +169,9 @@ class Dispatch(Base):
     distance_m: Mapped[float | None]
     actor: Mapped[str] = mapped_column(String(100))
     at: Mapped[Now]
+    taken_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    reason: Mapped[str] = mapped_column(Text, server_default="")
 
 
 class Position(Base):

@@ -11,11 +11,21 @@ from data.store import upsert
 __all__ = ["ALL_COUNTIES", "seed_presets"]
 
 ALL_COUNTIES = "000000"
+_TABLES = (
+    "profile",
+    "incident_class",
+    "role",
+    "team",
+    "responsibility_rule",
+    "flow",
+    "deadline_rule",
+    "duty_list",
+)
 
 
 def seed_presets(session: Session) -> None:
     """Insert the presets that are not held yet; edited ones stay as they are."""
-    for table in ("profile", "incident_class", "role", "team", "responsibility_rule"):
+    for table in _TABLES:
         path = Path(__file__).parent / f"{table.replace('class', 'classe')}s.json"
         rows = json.loads(path.read_text(encoding="utf-8"))
         held = set(session.scalars(text(f"SELECT code FROM {table}")))  # noqa: S608 - two constants

@@ -5,7 +5,7 @@ many machines, `incidents` what the database holds.
 """
 
 from grids.assign.engine import Assigned, Assigner
-from grids.assign.incidents import IncidentReport, assign_incidents
+from grids.assign.incidents import IncidentReport, assign_incidents, name_people
 from grids.assign.table import AssignOptions, TableReport, assign_table, begun_at, refused_path
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "assign_incidents",
     "assign_table",
     "begun_at",
+    "name_people",
     "refused_path",
 ]

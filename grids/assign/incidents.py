@@ -14,11 +14,12 @@ from grids.directory import load_directory
 from grids.responsibility import Holder
 from grids.who import Directory
 
-__all__ = ["IncidentReport", "assign_incidents"]
+__all__ = ["IncidentReport", "assign_incidents", "name_people"]
 
 _WITHOUT_PEOPLE = text(
     "SELECT id, class_code, ST_X(geom) AS lon, ST_Y(geom) AS lat FROM incident "
     "WHERE county = :county AND grid_count IS NOT NULL "
+    "AND (CAST(:incident AS bigint) IS NULL OR id = :incident) "
     "AND NOT EXISTS (SELECT 1 FROM assignment WHERE incident_id = incident.id) ORDER BY id"
 )
 
@@ -51,13 +52,23 @@ def assign_incidents(
     """
     done = session.execute(_statement(), {"county": county}).all()
     inside = sum(row.inside for row in done)
-    named, fallback = _name_people(session, county, directory)
+    named, fallback = name_people(session, county, directory)
     tied = sum(row.tied for row in done)
     return IncidentReport(inside, tied, len(done) - inside, named, fallback)
 
 
-def _name_people(session: Session, county: str, directory: Directory | None) -> tuple[int, int]:
-    waiting = session.execute(_WITHOUT_PEOPLE, {"county": county}).all()
+def name_people(
+    session: Session, county: str, directory: Directory | None, *, incident: int | None = None
+) -> tuple[int, int]:
+    """Name who is responsible for incidents that know their grid, or for one of them.
+
+    Returns
+    -------
+    tuple of int
+        How many people and units were named, and how many incidents fell to a centre.
+    """
+    key = {"county": county, "incident": incident}
+    waiting = session.execute(_WITHOUT_PEOPLE, key).all()
     if not waiting:
         return 0, 0
     try:
@@ -66,8 +77,8 @@ def _name_people(session: Session, county: str, directory: Directory | None) -> 
         return 0, 0
     rows: list[dict[str, Any]] = []
     fallback = 0
-    for incident in waiting:
-        answer = held.answer(incident.lon, incident.lat, class_code=incident.class_code)
+    for place in waiting:
+        answer = held.answer(place.lon, place.lat, class_code=place.class_code)
         fallback += answer.staff.fallback
         by_role: dict[str, Holder] = {}
         if answer.lead is not None:
@@ -77,7 +88,7 @@ def _name_people(session: Session, county: str, directory: Directory | None) -> 
         rows += [
             {
                 "county": county,
-                "incident_id": incident.id,
+                "incident_id": place.id,
                 "role": role,
                 "person_id": one.person_id,
                 "unit_id": one.unit_id if one.person_id is None else None,

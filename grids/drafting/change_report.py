@@ -33,7 +33,7 @@ _INCIDENTS = text(
     "SELECT incident.id, incident.source_ref AS case, incident_class.name AS class_name, "
     "incident.state, grid.name AS now FROM incident "
     "JOIN incident_class ON incident_class.code = class_code JOIN grid ON grid.id = grid_id "
-    "WHERE incident.county = :county AND state IN ('accepted', 'dispatched') "
+    "WHERE incident.county = :county AND state NOT IN ('closed', 'void') "
     "AND grid.code = ANY (:codes) ORDER BY incident.id LIMIT 500"
 )
 

@@ -36,7 +36,7 @@ _ADDRESSES = text(
 )
 _INCIDENTS = text(
     "SELECT id, source_ref, state FROM incident WHERE county = :county "
-    "AND state IN ('accepted', 'dispatched') "
+    "AND state NOT IN ('closed', 'void') "
     "AND ST_Intersects(geom, ST_GeomFromWKB(:ground, 4326)) ORDER BY id LIMIT 100"
 )
 _SIZES = text(

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from data.cluster import Cluster
 from data.database import Database
+from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from tests.conftest import ROOT, Furnished, create_database, free_port
 
@@ -160,6 +161,8 @@ def watched(browser: Browser, served: Served, **options) -> Desk:
 
 @pytest.fixture
 def desk(browser: Browser, server: Served) -> Iterator[Desk]:
+    with server.database.session() as session:  # no worker runs that would keep them fresh
+        place_demo_staff(session, DEMO_COUNTY, seed=1)
     made = watched(browser, server)
     yield made
     made.page.context.close()

@@ -302,11 +302,10 @@ def test_open_incidents_are_handed_over_by_a_dispatcher_only(
         publish(session, "990100", draft)
     with city.session() as session:
         assert session.execute(query).all() == before, "nothing is moved by itself"
-    page = web.get("/dispatch").text
-    proposed = page.split('id="handovers"')[1]
-    incident = proposed.split("/dispatch/")[1].split("/")[0]
-    path = f"/dispatch/{incident}/hand-over"
-    assert web.post(path, data={"csrf": planner.csrf}).status_code == 200
+    proposed = web.get("/api/v1/incidents/handovers").json()["handovers"]
+    incident = proposed[0]["id"]
+    path, headers = f"/api/v1/incidents/{incident}/hand-over", {"X-CSRF-Token": planner.csrf}
+    assert web.post(path, headers=headers).status_code == 200
     with city.session() as session:
         code, kinds = session.execute(
             text(
@@ -320,6 +319,6 @@ def test_open_incidents_are_handed_over_by_a_dispatcher_only(
             text("SELECT count(*) FROM assignment WHERE incident_id = :id"), {"id": incident}
         )
     assert code == asked["grids"][0]
-    assert "handed_over" in kinds
+    assert "hand_over" in kinds
     assert people > 0
-    assert web.post(path, data={"csrf": planner.csrf}).status_code == 404, "it is done"
+    assert web.post(path, headers=headers).status_code == 404, "it is done"

@@ -31,6 +31,24 @@ OPEN = {
     "GET /api/v1/who",
     "GET /tiles/base/{z}/{x}/{y}.mvt",
     "GET /tiles/plan/{z}/{x}/{y}.mvt",
+    "GET /report",
+    "POST /report",
+    "GET /report/qr.svg",
+    "GET /report/{case}",
+    "GET /open311/discovery.{kind}",
+    "GET /open311/v2/services.{kind}",
+    "GET /open311/v2/services/{code}.{kind}",
+    "GET /open311/v2/requests.{kind}",
+    "GET /open311/v2/requests/{case}.{kind}",
+}
+# Programs and devices: a key or a token of their own says who they are.
+KEYED = {
+    "POST /open311/v2/requests.{kind}",
+    "POST /api/v1/reports",
+    "POST /api/v1/alerts",
+    "GET /api/v1/positions",
+    "POST /api/v1/positions",
+    "POST /api/v1/positions/own",  # of an account that stands for somebody; see test_intake
 }
 
 
@@ -71,10 +89,42 @@ CASES = [
     case("GET /planner/drafts/{draft}/report", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report.pdf", "planner reviewer", area=True),
     case("GET /planner/drafts/{draft}/report.xlsx", "planner reviewer", area=True),
-    case("GET /dispatch?incident={incident}", "dispatcher", area=True),
-    case("GET /maps/dispatch?incident={incident}", "dispatcher", area=True),
-    case("POST /dispatch/{incident}/hand-over", "dispatcher", area=True, form=""),
-    case("POST /dispatch/{incident}/send", "dispatcher", area=True, form="person=0"),
+    case("GET /dispatch", "dispatcher centre"),
+    case("GET /tiles/work/12/3439/1494.mvt", "dispatcher centre"),
+    case("GET /api/v1/incidents/similar?lon=122.31&lat=43.575&class_code=E01", "dispatcher centre"),
+    case("GET /api/v1/incidents/cells", "dispatcher centre"),
+    case("GET /api/v1/incidents/handovers", "dispatcher"),
+    case("GET /api/v1/incidents/clusters", "dispatcher centre"),
+    case("GET /api/v1/incidents/proposals?incident={incident}", "dispatcher", area=True),
+    case("GET /api/v1/incidents/{incident}/holes?person=1", "dispatcher centre", area=True),
+    case(
+        "GET /api/v1/incidents/{incident}/way?lon=122.31&lat=43.575", "dispatcher centre", area=True
+    ),
+    case("POST /api/v1/incidents/{incident}/photos", "dispatcher centre", area=True, body="{{}}"),
+    case("GET /api/v1/incidents/{incident}/photos/0", "dispatcher centre", area=True),
+    case("POST /api/v1/incidents/table?crs=EPSG:4326", "dispatcher centre", body="{{}}"),
+    case("GET /api/v1/closures", "dispatcher centre"),
+    case("POST /api/v1/closures", "dispatcher", body='{{"geometry": {{}}}}'),
+    case("POST /api/v1/closures/0/end", "dispatcher"),
+    case("GET /api/v1/notices", "worker dispatcher centre"),
+    case("POST /api/v1/notices/0/seen", "worker dispatcher centre"),
+    case("GET /dispatch/ledger", "dispatcher centre"),
+    case("GET /dispatch/ledger/table.xlsx", "dispatcher centre"),
+    case("GET /dispatch/ledger/print.pdf", "dispatcher centre"),
+    case("GET /work", "worker"),
+    case("POST /api/v1/positions/own/forget", "worker"),
+    case("POST /api/v1/incidents/{incident}/hand-over", "dispatcher", area=True, body="{{}}"),
+    case("GET /api/v1/incidents", "dispatcher centre"),
+    case(
+        "POST /api/v1/incidents",
+        "worker dispatcher centre",
+        body='{{"class_code": "E01", "x": 122.31, "y": 43.575, "crs": "EPSG:4326"}}',
+    ),
+    case("GET /api/v1/incidents/tasks", "worker"),
+    case("GET /api/v1/incidents/{incident}", "dispatcher centre", area=True),
+    case("GET /api/v1/incidents/{incident}/recommendation", "dispatcher centre", area=True),
+    case("POST /api/v1/incidents/{incident}/send", "dispatcher", area=True, body='{{"person": 0}}'),
+    case("POST /api/v1/incidents/{incident}/triage", "dispatcher centre", area=True, body="{{}}"),
     case("POST /api/v1/assign", "dispatcher", body='{{"crs": "EPSG:4326", "rows": []}}'),
     case(
         "POST /api/v1/assign/shares",
@@ -115,7 +165,7 @@ COUNTY_ONLY = {
     "POST /planner/drafts": ("planner", "profile=tongliao&seed=1"),
 }
 # Answers that never end are asked for in the browser tests.
-STREAMS = {"GET /api/v1/drafts/*/events"}
+STREAMS = {"GET /api/v1/drafts/*/events", "GET /api/v1/incidents/feed"}
 
 
 @pytest.fixture
@@ -192,6 +242,7 @@ def shape(route: str) -> str:
 def test_every_endpoint_stands_in_the_table(web: TestClient) -> None:
     known = {shape(one.route) for one in CASES} | {shape(route) for route in OPEN}
     known |= {shape(route) for route in COUNTY_ONLY} | STREAMS | {"GET /openapi.json"}
+    known |= {shape(route) for route in KEYED} | {"GET /work/offline.js"}
     known = {like(route) for route in known}
     assert {one for one in map(shape, paths(web)) if like(one) not in known} == set()
 
@@ -206,6 +257,7 @@ def like(route: str) -> str:
         "withdraw",
         "return",
         "approve",
+        "triage",
         "12",
         "3439",
     ):
@@ -250,7 +302,9 @@ def test_nobody_may_do_anything_unless_signed_in(web: TestClient, things: dict) 
         status = ask(web, one, things[INSIDE], "")
         assert status in {303, 401}, (one.route, status)
         if status == 303:
-            assert one.route.split()[1].startswith(("/planner", "/dispatch", "/maps", "/tiles"))
+            assert one.route.split()[1].startswith(
+                ("/planner", "/dispatch", "/maps", "/tiles", "/work")
+            )
 
 
 def test_what_was_seen_is_noted(web: TestClient, city: Database, things: dict) -> None:

@@ -31,7 +31,7 @@ def csrf_of(web: TestClient, path: str) -> str:
     return web.get(path).text.split('name="csrf" value="')[1].split('"')[0]
 
 
-@pytest.mark.parametrize("path", ["/planner", "/dispatch", "/maps/planner", "/maps/dispatch"])
+@pytest.mark.parametrize("path", ["/planner", "/dispatch", "/maps/planner"])
 def test_desks_ask_for_a_login_and_come_back(web: TestClient, path: str) -> None:
     answer = web.get(path, follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, f"/login?next={path}")
@@ -63,7 +63,7 @@ def test_a_planner_is_no_dispatcher(web: TestClient, city: Database) -> None:
 
 @pytest.mark.parametrize(
     ("path", "data"),
-    [("/planner/drafts", {"profile": "tongliao"}), ("/dispatch/1/send", {"person": "1"})],
+    [("/planner/drafts", {"profile": "tongliao"}), ("/planner/drafts/new", {"title": "x"})],
 )
 def test_a_form_of_another_session_is_refused(web: TestClient, path: str, data: dict) -> None:
     sign_in(web)
@@ -92,21 +92,6 @@ def test_a_large_county_shows_one_community_at_a_time(
     chosen = web.get("/planner?grid=990100001002001").text
     assert "990100001002001" in chosen
     assert "990100001001001" not in chosen
-
-
-def test_dispatcher_sends_only_a_candidate(web: TestClient, city: Database) -> None:
-    sign_in(web)
-    with city.session() as session:
-        incident = session.execute(text("SELECT max(id) FROM incident")).scalar_one()
-    page = web.get(f"/dispatch?incident={incident}").text
-    person = page.split('name="person" value="')[1].split('"')[0]
-    data = {"csrf": csrf_of(web, f"/dispatch?incident={incident}"), "person": person}
-    stranger = web.post(f"/dispatch/{incident}/send", data=data | {"person": "1"})
-    assert stranger.status_code == 404
-    assert web.post(f"/dispatch/{incident}/send", data=data).status_code == 200
-    with city.session() as session:
-        row = session.execute(text("SELECT person_id, travel_time_s FROM dispatch")).one()
-    assert (row.person_id, row.travel_time_s > 0) == (int(person), True)
 
 
 def test_the_card_says_its_crs_and_its_people(web: TestClient) -> None:

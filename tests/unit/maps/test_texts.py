@@ -1,4 +1,5 @@
 import ast
+import json
 import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -14,9 +15,18 @@ from grids.redraw.operations import OPERATIONS
 from grids.responsibility import Inquiry, Staff, answer
 from grids.responsibility.records import Hours, Rule, UnitFacts
 from grids.staff_coverage import PROBLEMS
+from maps.ledger_files import COUNTS
 from maps.texts import texts
+from routing.clusters import KINDS
+from routing.eligibility import CODES, SHORTFALLS
+from routing.incidents.intake import CHANNELS
+from routing.lifecycle.deadlines import LADDER, UNITS
+from routing.lifecycle.flow import GUARDS, LEVELS, NEEDS, STATES
+from routing.lifecycle.indicators import RATES
 
 ROOT = Path(maps.__file__).parents[1]
+FLOWS = json.loads((ROOT / "data" / "presets" / "flows.json").read_text(encoding="utf-8"))
+ACTIONS = sorted({step["action"] for flow in FLOWS for step in flow["transitions"]})
 
 
 def messages_of_templates() -> set[str]:
@@ -60,11 +70,39 @@ SAID = {
         "code",
         "area",
     ),
-    "refused": ("403", "404", "409", "422"),
+    "refused": (
+        *("403", "404", "409", "422"),
+        *("state", "actor", *GUARDS),
+        *("class_code", "severity", "description", "reported_at", "photo", "place"),
+    ),
     "edit": (*(fields(one)[-1].default for one in OPERATIONS), "partition"),
     "zone": ZONE_KINDS,
     "issue": ISSUES,
+    "action": (
+        *ACTIONS,
+        "accept",
+        "hand_over",
+        "photo",
+        "notice_failed",
+        *(rung.action for rung in LADDER),
+    ),
+    "deadline": ("dispatch", "take", "handle", "verify", "total", "answer"),
+    "code": CODES,
+    "shortfall": SHORTFALLS,
+    "cluster": KINDS,
+    "count": COUNTS,
+    "rate": RATES,
+    "definition": RATES,
+    "period": ("week", "month"),
+    "by": ("grid", "class", "department"),
+    "light": ("green", "yellow", "red"),
+    "level": LEVELS,
+    "channel": CHANNELS,
+    "need": NEEDS,
+    "satisfaction": ("satisfied", "content", "dissatisfied", "not_reached"),
+    "group": ("dispute", "event", "part", "security"),
 }
+STATE_WORDS = (*STATES, "general", "difficult", "major", *UNITS, "min", "car", "moped", "foot")
 # What was done about an issue (grids.redraw.adoption, grids.drafting.adopting).
 DONE = (
     "left out",
@@ -83,7 +121,7 @@ DONE = (
 def test_what_scripts_put_together_has_its_chinese() -> None:
     chinese = texts("zh")
     wanted = [f"{word} {one}" for word, several in SAID.items() for one in several]
-    wanted += DONE
+    wanted += [*DONE, *STATE_WORDS]
     assert [text for text in wanted if chinese(text) == text] == []
 
 

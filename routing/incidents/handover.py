@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from data.audit import audit
 from data.errors import NotFoundError
-from data.models import IncidentEvent
+from data.models import Incident
 from data.scope import Scope
 from grids.assign import assign_incidents
 from grids.who import Directory
+from routing.incidents.course import record
 
 __all__ = ["hand_over", "handovers"]
 
@@ -24,7 +24,7 @@ _PROPOSED = text(
     "CROSS JOIN LATERAL (SELECT id, code, name FROM grid WHERE grid.county = incident.county "
     "  AND grid.valid @> statement_timestamp() AND ST_Covers(grid.geom, incident.geom) "
     "  ORDER BY code LIMIT 1) AS proposed "
-    "WHERE incident.county = :county AND incident.state IN ('accepted', 'dispatched') "
+    "WHERE incident.county = :county AND incident.state NOT IN ('closed', 'void') "
     "AND former.community ^@ ANY (:prefixes) AND upper(former.valid) <= statement_timestamp() "
     "AND (CAST(:classes AS text[]) IS NULL OR incident.class_code = ANY (:classes)) "
     "AND (CAST(:incident AS bigint) IS NULL OR incident.id = :incident) "
@@ -70,14 +70,6 @@ def hand_over(
     session.execute(_FREE, {"incident": incident})
     assign_incidents(session, scope.county, directory=directory)
     detail = {"from": proposed.former_code, "to": proposed.code}
-    session.add(
-        IncidentEvent(
-            county=scope.county,
-            incident_id=incident,
-            kind="handed_over",
-            actor=actor,
-            detail=detail,
-        )
-    )
-    audit(session, scope.county, actor, "incident.hand_over", str(incident), **detail)
+    held = session.get_one(Incident, incident, populate_existing=True)
+    record(session, held, "hand_over", actor, detail)
     return str(proposed.code)

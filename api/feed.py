@@ -1,0 +1,124 @@
+"""The live feed: every step of every incident, told to each console within its area.
+
+The database tells every process of each step (channel ``incident``). A process reads new steps
+once and passes them on to its own consoles. A console that comes back says which step it saw
+last and gets what it missed; steps are numbered before they are committed, so that a few before
+are told again, and the console shows each number once.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from api.listening import Listener
+from data.database import Database
+from data.scope import Scope
+from routing.incidents.overview import events_since
+
+__all__ = ["Feed", "Seat"]
+
+_AGAIN, MOST_MISSED = 200, 2000
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a console may hear of."""
+
+    scope: Scope
+    classes: frozenset[str] | None
+
+    def hears(self, event: Event) -> bool:
+        """Whether a step is of its area and classes; what lies in no grid is the county's."""
+        inside = self.scope.is_whole or (
+            event["community"] is not None and self.scope.covers(event["community"])
+        )
+        return inside and (self.classes is None or event["class_code"] in self.classes)
+
+
+@dataclass(eq=False)
+class _Console:
+    seat: Seat
+    loop: asyncio.AbstractEventLoop
+    queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(maxsize=500))
+
+
+class Feed:
+    """The consoles of this process; `listener` hears the database for all of them."""
+
+    def __init__(self, county: str, database: Database) -> None:
+        self._county, self._database = county, database
+        self._lock = threading.Lock()
+        self._consoles: set[_Console] = set()
+        begun = partial(self._pass_on, [{"resync": True}])
+        self.listener = Listener("incident", database, self._hear, begun)
+
+    async def events(self, seat: Seat, last: int | None) -> AsyncIterator[Event]:
+        """Steps from now on, after those that were missed since one.
+
+        Yields
+        ------
+        dict
+            ``{"id": n, "event": "step", "data": …}``, and ``{"event": "resync"}`` where more
+            was missed than is told again: look at everything.
+        """
+        console = _Console(seat, asyncio.get_running_loop())
+        with self._lock:
+            self._consoles.add(console)
+        try:
+            if last is not None:
+                for event in await asyncio.to_thread(self._missed, seat, last):
+                    yield _told(event)
+            while True:
+                yield _told(await console.queue.get())
+        finally:
+            with self._lock:
+                self._consoles.discard(console)
+
+    def _missed(self, seat: Seat, last: int) -> list[Event]:
+        with self._database.session() as session:
+            after = max(last - _AGAIN, 0)
+            rows = events_since(session, self._county, after=after, limit=MOST_MISSED + 1)
+        if len(rows) > MOST_MISSED:
+            return [{"resync": True}]
+        return [event for event in map(_event, rows) if seat.hears(event)]
+
+    def _hear(self, told: Sequence[Event]) -> None:
+        ids = [one["event"] for one in told if one["county"] == self._county]
+        if not ids or not self._consoles:
+            return
+        with self._database.session() as session:
+            rows = events_since(session, self._county, ids=ids, limit=len(ids))
+        self._pass_on([_event(row) for row in rows])
+
+    def _pass_on(self, events: Sequence[Event]) -> None:
+        with self._lock:
+            consoles = list(self._consoles)
+        for event in events:
+            for one in consoles:
+                if "resync" in event or one.seat.hears(event):
+                    one.loop.call_soon_threadsafe(_put, one.queue, event)
+
+
+def _event(row: Any) -> Event:
+    return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's name for it
+
+
+def _told(event: Event) -> Event:
+    if "resync" in event:
+        return {"event": "resync", "data": "{}"}
+    shown = {name: value for name, value in event.items() if name != "community"}
+    data = json.dumps(shown | {"at": event["at"].isoformat()}, ensure_ascii=False)
+    return {"id": str(event["id"]), "event": "step", "data": data}
+
+
+def _put(queue: "asyncio.Queue[Event]", event: Event) -> None:
+    if queue.full():  # a console that does not read looks at everything when it does
+        while not queue.empty():
+            queue.get_nowait()
+        event = {"resync": True}
+    queue.put_nowait(event)

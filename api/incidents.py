@@ -1,0 +1,413 @@
+"""Incidents for the console, the worker's page and programs: report, read, carry on, follow."""
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import shapely
+from fastapi import APIRouter, Body, Depends, Header, Query, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from geoalchemy2.shape import to_shape
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+from sse_starlette import EventSourceResponse
+
+from api.errors import RefusedError
+from api.feed import Feed, Seat
+from api.session import Db, changing, county_of, desk, engines
+from data.errors import NotFoundError
+from data.incidents import incident_in
+from data.models import Incident, Person
+from data.sessions import SignedIn
+from routing.dispatch import Recommendation, recommend, role_of
+from routing.incidents import Doer, Report, load_rules, options_of, report_incident, send, transit
+from routing.incidents.clustering import clusters_of
+from routing.incidents.course import was_done
+from routing.incidents.handover import hand_over, handovers
+from routing.incidents.overview import MOST_LISTED, incidents_listed, own_tasks, told_of
+from routing.incidents.similar import by_cell, similar_reports
+from routing.options import holes, propose
+
+__all__ = ["doers_of", "found_incident", "router"]
+
+router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+# Who acts in a flow; of several roles the nearest to the work speaks first.
+_ACTING = ("worker", "dispatcher", "centre")
+_DESK = ("dispatcher", "centre")
+Reader = Annotated[SignedIn, Depends(desk(*_DESK))]
+Handler = Annotated[SignedIn, Depends(desk(*_ACTING))]
+Listener = Annotated[SignedIn, Depends(desk(*_DESK, noted=False))]
+Reporting = Annotated[SignedIn, Depends(changing(*_ACTING))]
+Acting = Annotated[SignedIn, Depends(changing(*_ACTING))]
+Sender = Annotated[SignedIn, Depends(desk("dispatcher"))]
+Sending = Annotated[SignedIn, Depends(changing("dispatcher"))]
+
+
+class NewReport(BaseModel):
+    """A report; the place is longitude or easting, latitude or northing, in the stated system."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    channel: Literal["console", "phone", "worker"] = "console"
+    class_code: str = Field(max_length=30)
+    x: float
+    y: float
+    crs: str = Field(max_length=200)
+    description: str = Field("", max_length=4000)
+    severity: Literal["general", "difficult", "major"] = "general"
+    reported_at: datetime | None = None
+    receipt_key: str | None = Field(None, max_length=100, description="The same when sent again")
+    name: str = Field("", max_length=100)
+    phone: str = Field("", max_length=40)
+
+
+class Given(BaseModel):
+    """What comes with a transition; `version` is the incident's as the doer saw it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    version: int | None = None
+    receipt_key: str | None = Field(None, max_length=100, description="The same when sent again")
+    reason: str | None = Field(None, max_length=4000)
+    result: str | None = Field(None, max_length=4000)
+    words: str | None = Field(None, max_length=4000)
+    person: int | None = None
+    unit: int | str | None = Field(None, description="A unit's number; of an extension, its unit")
+    units: list[int] | None = Field(None, max_length=20)
+    amount: int | None = Field(None, ge=1, le=1000)
+    satisfaction: str | None = Field(None, max_length=20)
+    class_code: str | None = Field(None, max_length=30)
+    severity: str | None = Field(None, max_length=10)
+
+
+class Chosen(BaseModel):
+    """Who is to go."""
+
+    person: int
+    version: int | None = None
+
+
+def doers_of(who: SignedIn) -> list[Doer]:
+    """As whom somebody may act, nearest to the work first."""
+    made = []
+    for role in _ACTING:
+        if role in who.roles and (role != "worker" or who.person_id is not None):
+            person = who.person_id if role == "worker" else None
+            made.append(Doer(who.login, role, who.scope(role), who.classes(role), person))
+    return made
+
+
+def _desk_role(who: SignedIn) -> str:
+    return "dispatcher" if "dispatcher" in who.roles else "centre"
+
+
+def found_incident(db: Db, who: SignedIn, number: int, *, lock: bool = False) -> Incident:
+    """The incident, where any role that somebody holds may see it.
+
+    Raises
+    ------
+    RefusedError, NotFoundError
+        If none may; a worker sees what is theirs to handle, and what they reported.
+    """
+    if not (doers := doers_of(who)):
+        raise RefusedError("this account stands for nobody in the staff list")
+    for one in doers:
+        try:
+            person = one.person_id if one.role == "worker" else None
+            return incident_in(
+                db,
+                one.scope,
+                number,
+                classes=one.classes,
+                person=person,
+                reporter=None if person is None else who.login,
+                lock=lock,
+            )
+        except NotFoundError:
+            continue
+    raise NotFoundError(f"no incident {number}")
+
+
+def _doer(db: Db, who: SignedIn, number: int, action: str) -> Doer:
+    """As whom an action is done: the first role that may, else the first that may see it."""
+    incident = found_incident(db, who, number)
+    rules, doers = load_rules(db, who.county), doers_of(who)
+    for one in doers:
+        if any(action == option.action for option in options_of(db, rules, one, incident)):
+            return one
+    return doers[0] if len(doers) == 1 else doers[-1]
+
+
+@router.get("")
+def listed(
+    db: Db,
+    who: Reader,
+    state: Annotated[list[str] | None, Query(max_length=13)] = None,
+    light: Literal["green", "yellow", "red"] | None = None,
+    group: Annotated[str | None, Query(max_length=30)] = None,
+    words: Annotated[str, Query(max_length=100)] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 200,
+) -> dict[str, Any]:
+    """Incidents of the area that are open, or in the given states; what is due first is first."""
+    rows = [
+        row
+        for one in doers_of(who)
+        if one.role != "worker"
+        for row in incidents_listed(
+            db,
+            one.scope,
+            classes=one.classes,
+            states=state,
+            light=light,
+            group=group,
+            words=words,
+            limit=limit,
+        )
+    ]
+    shown = {row.id: dict(row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's name for it
+    total = max((row.pop("total") for row in shown.values()), default=0)
+    return {"incidents": list(shown.values())[:limit], "total": total, "crs": "EPSG:4326"}
+
+
+@router.post("", status_code=201)
+def report(request: Request, db: Db, who: Reporting, asked: NewReport) -> JSONResponse:
+    """Take a report; the same receipt key again gives the same incident with 200."""
+    directory = engines(request).directory(db)
+    made, fresh = report_incident(
+        db, who.county, Report(**asked.model_dump()), directory, actor=who.login
+    )
+    told = {"incident": made.id, "case": made.source_ref, "version": made.version}
+    return JSONResponse(told, 201 if fresh else 200)
+
+
+@router.get("/tasks")
+def tasks(db: Db, who: Annotated[SignedIn, Depends(desk("worker"))]) -> JSONResponse:
+    """What whoever is signed in has to do, each with its course and what may be done now."""
+    mine = [one for one in doers_of(who) if one.role == "worker"]
+    rules = load_rules(db, who.county)
+    rows = own_tasks(db, who.county, who.person_id) if who.person_id is not None else ()
+    told = [told_of(db, rules, db.get_one(Incident, row.id), mine) for row in rows]
+    return JSONResponse(jsonable_encoder({"incidents": told, "crs": "EPSG:4326"}))
+
+
+@router.get("/feed")
+async def feed(
+    request: Request,
+    who: Listener,
+    last_event_id: Annotated[int | None, Header()] = None,
+    after: Annotated[int | None, Query(ge=0)] = None,
+) -> EventSourceResponse:
+    """Steps of the area's incidents as they happen, and those missed since ``Last-Event-ID``."""
+    held: Feed = request.app.state.feed
+    role = _desk_role(who)
+    seat = Seat(who.scope(role), who.classes(role))
+    last = last_event_id if last_event_id is not None else after
+    told: AsyncIterator[dict[str, Any]] = held.events(seat, last)
+    return EventSourceResponse(told, ping=15)
+
+
+@router.get("/similar")
+def similar(
+    db: Db,
+    who: Reader,
+    lon: Annotated[float, Query(ge=-180, le=180)],
+    lat: Annotated[float, Query(ge=-90, le=90)],
+    class_code: Annotated[str, Query(max_length=30)],
+) -> dict[str, Any]:
+    """Reports near a place (EPSG:4326) that may be of the same thing."""
+    role = _desk_role(who)
+    rows = similar_reports(db, who.scope(role), (lon, lat), class_code, classes=who.classes(role))
+    return {"similar": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
+
+
+@router.get("/cells")
+def cells(
+    db: Db, who: Reader, resolution: Annotated[int, Query(ge=5, le=10)] = 8
+) -> dict[str, Any]:
+    """Open incidents by H3 cell, as GeoJSON (EPSG:4326)."""
+    role = _desk_role(who)
+    return by_cell(db, who.scope(role), resolution, classes=who.classes(role))
+
+
+@router.get("/clusters")
+def clusters(
+    db: Db,
+    who: Reader,
+    days: Annotated[int, Query(ge=1, le=90)] = 14,
+    within_m: Annotated[float, Query(gt=0, le=5000)] = 200.0,
+    within_hours: Annotated[float, Query(gt=0, le=720)] = 24.0,
+    least: Annotated[int, Query(ge=2, le=100)] = 4,
+) -> dict[str, Any]:
+    """Open reports of one kind that lie close together in space and time (EPSG:4326)."""
+    role = _desk_role(who)
+    return clusters_of(
+        db,
+        who.scope(role),
+        classes=who.classes(role),
+        days=days,
+        within_m=within_m,
+        within_s=within_hours * 3600.0,
+        least=least,
+    )
+
+
+@router.get("/handovers")
+def listed_handovers(db: Db, who: Sender) -> dict[str, Any]:
+    """Open incidents whose grid has ended, each with the grid that would take it."""
+    rows = handovers(db, who.scope("dispatcher"), classes=who.classes("dispatcher"))
+    return {"handovers": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
+
+
+@router.get("/proposals")
+def proposals(
+    request: Request,
+    db: Db,
+    who: Sender,
+    incident: Annotated[list[int], Query(min_length=1, max_length=200)],
+) -> dict[str, Any]:
+    """Who should go where, of many incidents at once; nothing is sent."""
+    asked = [found_incident(db, who, number) for number in dict.fromkeys(incident)]
+    county = county_of(request)
+    made = propose(db, engines(request).roads(county), county, asked)
+    people = select(Person).where(Person.id.in_([one.person_id for one in made]))
+    names = {person.id: person.name for person in db.scalars(people)}
+    return {"proposals": [asdict(one) | {"name": names[one.person_id]} for one in made]}
+
+
+@router.get("/{number}")
+def read(db: Db, who: Handler, number: int) -> JSONResponse:
+    """An incident with its course, deadlines, whistles, people, and what may be done now."""
+    incident = found_incident(db, who, number)
+    told = told_of(db, load_rules(db, who.county), incident, doers_of(who))
+    return JSONResponse(jsonable_encoder(told), headers={"ETag": f'"{incident.version}"'})
+
+
+@router.get("/{number}/recommendation")
+def recommendation(
+    request: Request, db: Db, who: Reader, number: int, *, why: bool = False
+) -> dict[str, Any]:
+    """Who can be there first, and why not each of the others."""
+    advice = _recommended(request, db, who, number, why=why)
+    shown: dict[str, Any] = jsonable_encoder(replace(advice, candidates=()))
+    shown["candidates"] = [
+        jsonable_encoder(asdict(replace(one, route=None)))
+        | {"route": shapely.get_coordinates(one.route).round(6).tolist()}
+        for one in advice.candidates
+    ]
+    return shown | {"crs": "EPSG:4326"}
+
+
+def _recommended(
+    request: Request,
+    db: Db,
+    who: SignedIn,
+    number: int,
+    *,
+    why: bool = False,
+    only: int | None = None,
+) -> Recommendation:
+    incident = found_incident(db, who, number)
+    point: Any = to_shape(incident.geom)
+    county = county_of(request)
+    roads, place = engines(request).roads(county), (point.x, point.y)
+    code = incident.class_code
+    return recommend(
+        db, roads, county, place, code, why=why, brief=not why, incident=number, only=only
+    )
+
+
+@router.get("/{number}/holes")
+def listed_holes(
+    request: Request,
+    db: Db,
+    who: Reader,
+    number: int,
+    person: Annotated[list[int], Query(min_length=1, max_length=10)],
+    minutes: Annotated[float, Query(gt=0, le=60)] = 10.0,
+) -> dict[str, Any]:
+    """The households that nobody would reach in time any more, were one of these sent."""
+    incident = found_incident(db, who, number)
+    county = county_of(request)
+    role = role_of(db, incident.class_code)
+    made = holes(db, engines(request).roads(county), county, role, person, minutes=minutes)
+    return {"minutes": minutes, "holes": [asdict(one) for one in made]}
+
+
+@router.get("/{number}/way")
+def way(
+    request: Request,
+    db: Db,
+    who: Handler,
+    number: int,
+    lon: Annotated[float, Query(ge=-180, le=180)],
+    lat: Annotated[float, Query(ge=-90, le=90)],
+    mode: Literal["car", "moped", "foot"] = "moped",
+) -> dict[str, Any]:
+    """The way from a place (EPSG:4326) to the incident: time, length, line, street names."""
+    incident = found_incident(db, who, number)
+    point: Any = to_shape(incident.geom)
+    roads = engines(request).roads(county_of(request)).now(db)
+    found = roads.travel.route((lon, lat), (point.x, point.y), mode)
+    return {
+        "time_s": round(found.time_s, 1),
+        "distance_m": round(found.distance_m, 1),
+        "line": found.lonlat.round(6).tolist(),
+        "streets": found.streets,
+        "crs": "EPSG:4326",
+    }
+
+
+@router.post("/{number}/send")
+def send_person(
+    request: Request, db: Db, who: Sending, number: int, asked: Chosen
+) -> dict[str, Any]:
+    """Send a person; time and distance are computed anew, not believed."""
+    advice = _recommended(request, db, who, number, only=asked.person)
+    if not advice.candidates:
+        raise NotFoundError(f"person {asked.person} cannot go, or cannot go any more")
+    chosen = advice.candidates[0]
+    doer = next(one for one in doers_of(who) if one.role == "dispatcher")
+    made = send(
+        db,
+        doer,
+        number,
+        asked.person,
+        version=asked.version,
+        time_s=chosen.time_s,
+        distance_m=chosen.distance_m,
+    )
+    return {"incident": made.id, "state": made.state, "version": made.version}
+
+
+@router.post("/{number}/hand-over")
+def take_over(request: Request, db: Db, who: Sending, number: int) -> dict[str, Any]:
+    """Give an incident whose grid has ended to the grid that it lies in now."""
+    code = hand_over(
+        db,
+        who.scope("dispatcher"),
+        number,
+        actor=who.login,
+        directory=engines(request).directory(db),
+        classes=who.classes("dispatcher"),
+    )
+    return {"incident": number, "grid": code}
+
+
+@router.post("/{number}/{action}")
+def act(
+    db: Db,
+    who: Acting,
+    number: int,
+    action: Annotated[str, Field(pattern=r"^[a-z_]{2,30}$")],
+    given: Annotated[Given, Body()],
+) -> dict[str, Any]:
+    """Make a transition of the incident's flow."""
+    asked = given.model_dump(exclude_none=True)
+    version, receipt = asked.pop("version", None), asked.pop("receipt_key", None)
+    if receipt and (done := was_done(db, who.login, number, receipt)) is not None:
+        return {"incident": done.id, "state": done.state, "version": done.version}
+    doer = _doer(db, who, number, action)
+    made = transit(db, doer, number, action, asked, version=version, receipt=receipt)
+    return {"incident": made.id, "state": made.state, "version": made.version}

@@ -1,0 +1,59 @@
+"""Photos of incidents: taken in, drawn anew, shown to whoever may see the incident."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from api.errors import TooLargeError
+from api.incidents import found_incident
+from api.session import Db, changing, desk
+from data.sessions import SignedIn
+from routing.incidents.photos import LARGEST_PHOTO, add_photo, photo_of
+
+__all__ = ["body_of", "router"]
+
+router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+_ACTING = ("worker", "dispatcher", "centre")
+
+
+async def _picture(request: Request) -> bytes:
+    return await body_of(request, LARGEST_PHOTO)
+
+
+@router.post("/{number}/photos", status_code=201)
+def add(
+    db: Db,
+    who: Annotated[SignedIn, Depends(changing(*_ACTING))],
+    number: int,
+    content: Annotated[bytes, Depends(_picture)],
+) -> dict[str, int]:
+    """Add a photo: the body is the picture itself."""
+    incident = found_incident(db, who, number, lock=True)
+    return {"photo": add_photo(db, incident, content, who.login)}
+
+
+@router.get("/{number}/photos/{photo}")
+def read(
+    db: Db, who: Annotated[SignedIn, Depends(desk(*_ACTING))], number: int, photo: int
+) -> Response:
+    """A photo, JPEG."""
+    content = photo_of(db, found_incident(db, who, number).id, photo)
+    return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private"})
+
+
+async def body_of(request: Request, largest: int) -> bytes:
+    """The request's body, read no further than it may be long.
+
+    Raises
+    ------
+    TooLargeError
+        As soon as it is longer, whatever length it said that it has.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > largest:
+            raise TooLargeError(f"at most {largest:,} bytes are taken")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,139 @@
+"""For everybody: report something by a QR code or on the phone, and follow it by its case code."""
+
+import io
+from collections.abc import Mapping
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import segno
+from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy import select
+
+from api.errors import TooLargeError
+from api.pages import language_of, render
+from api.session import Db, county_of, engines
+from api.throttle import Throttle
+from data.incidents import find_incident
+from data.models import IncidentClass
+from gis.errors import GeometryError
+from grids.card import find_addresses, place_in_grid
+from routing.errors import ReportError
+from routing.incidents import Report, load_rules, report_incident
+from routing.incidents.photos import LARGEST_PHOTO, add_photo
+from routing.incidents.published import course_of_case
+
+__all__ = ["router"]
+
+router = APIRouter(include_in_schema=False)
+PUBLIC = "public"
+_ZONE = ZoneInfo("Asia/Shanghai")
+_throttle = Throttle(most=20, within_s=600)
+MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
+MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
+
+
+@router.get("/report", response_class=HTMLResponse)
+def page(
+    request: Request,
+    db: Db,
+    grid: Annotated[str, Query(pattern=r"^(\d{15})?$")] = "",
+    lon: MaybeLon = None,
+    lat: MaybeLat = None,
+) -> str:
+    """The form; the code on a door plate brings its grid along."""
+    place = None if lon is None or lat is None else (lon, lat)
+    if place is None and grid:
+        place = place_in_grid(db, county_of(request), grid)
+    said = {"place": "" if place is None else f"{place[0]:.6f}, {place[1]:.6f}"}
+    return _page(request, db, said)
+
+
+def _page(request: Request, db: Db, said: Mapping[str, str], wrong: str = "") -> str:
+    chinese = language_of(request) == "zh"
+    query = select(IncidentClass).order_by(IncidentClass.code)
+    classes: dict[str, dict[str, str]] = {}
+    for one in db.scalars(query):
+        group = classes.setdefault(one.group, {})
+        group[one.code] = one.name if chinese else one.name_en
+    return render(request, "public_report.html", classes=classes, said=said, wrong=wrong)
+
+
+def _bounded(request: Request) -> None:
+    """A body of which nobody says how long it is, or that is too long, is not read at all."""
+    said = request.headers.get("content-length", "")
+    if not said.isdigit() or int(said) > LARGEST_PHOTO + 100_000:
+        raise TooLargeError(f"a report with its photo has at most {LARGEST_PHOTO / 1e6:.0f} MB")
+
+
+@router.post("/report", response_model=None, dependencies=[Depends(_bounded)])
+def take(
+    request: Request,
+    db: Db,
+    class_code: Annotated[str, Form(max_length=30)],
+    key: Annotated[str, Form(min_length=8, max_length=90)],
+    place: Annotated[str, Form(max_length=200)] = "",
+    description: Annotated[str, Form(max_length=4000)] = "",
+    phone: Annotated[str, Form(max_length=40)] = "",
+    consent: Annotated[str, Form(max_length=5)] = "",
+    photo: UploadFile | None = None,
+) -> HTMLResponse | RedirectResponse:
+    """Take it, and show its case code; sent twice it is one case."""
+    _throttle.count(request)
+    county = county_of(request)
+    try:
+        lon, lat = _place_of(db, county, place)
+        content = photo.file.read(LARGEST_PHOTO + 1) if photo is not None else b""
+        report = Report(
+            PUBLIC,
+            class_code,
+            lon,
+            lat,
+            "EPSG:4326",
+            description=description,
+            phone=phone if consent else "",
+            receipt_key=f"{PUBLIC}:{key}",
+        )
+        directory = engines(request).directory(db)
+        with db.begin_nested():
+            made, _ = report_incident(db, county, report, directory, actor=PUBLIC)
+            if content:
+                add_photo(db, made, content, PUBLIC)
+    except (ReportError, GeometryError) as error:
+        # What was typed is not typed again.
+        said = {"place": place, "description": description, "class_code": class_code}
+        wrong = error.field if isinstance(error, ReportError) else "place"
+        return HTMLResponse(_page(request, db, said | {"phone": phone}, wrong), 422)
+    return RedirectResponse(f"/report/{made.source_ref}", 303)
+
+
+def _place_of(db: Db, county: str, said: str) -> tuple[float, float]:
+    """``lon, lat`` in EPSG:4326, or an address that is known."""
+    parts = said.replace("，", ",").split(",")
+    try:
+        lon, lat = (float(part) for part in parts)
+    except ValueError:
+        found = find_addresses(db, county, said.strip()) if said.strip() else []
+        if len(found) != 1 and not (found and found[0].text == said.strip()):
+            raise ReportError("place", f"{len(found)} places fit {said[:60]!r}") from None
+        return found[0].lon, found[0].lat
+    return lon, lat
+
+
+@router.get("/report/qr.svg")
+def qr(request: Request, grid: Annotated[str, Query(pattern=r"^(\d{15})?$")] = "") -> Response:
+    """The code to print on a door plate: it opens the form with its grid."""
+    address = f"{str(request.base_url).rstrip('/')}/report" + (f"?grid={grid}" if grid else "")
+    drawn = io.BytesIO()
+    segno.make(address, error="m").save(drawn, kind="svg", scale=6, border=4)
+    return Response(drawn.getvalue(), media_type="image/svg+xml")
+
+
+@router.get("/report/{case}", response_class=HTMLResponse)
+def follow(request: Request, db: Db, case: str) -> str:
+    """How far a case is: its stages and times."""
+    county = county_of(request)
+    told = course_of_case(db, county, case, load_rules(db, county))
+    held = db.get_one(IncidentClass, find_incident(db, county, case).class_code)
+    name = held.name if language_of(request) == "zh" else held.name_en
+    return render(request, "public_case.html", case=told, class_name=name, zone=_ZONE)

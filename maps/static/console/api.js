@@ -1,0 +1,62 @@
+// The incidents' API: every change carries the session's token and the version that was seen.
+import { facts } from "../workbench/words.js";
+
+const root = "/api/v1/incidents";
+
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail || String(status));
+    this.status = status;
+    this.problem = problem;
+  }
+}
+
+async function answerOf(response) {
+  if (response.status === 401) location.assign("/login?next=/dispatch");
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(response.status, body);
+  return body;
+}
+
+export const read = (path = "") => readAt(root + path);
+export const change = (path, body = {}) => changeAt(root + path, body);
+
+// No network is a refusal like others: who asked is told.
+async function ask(path, options) {
+  try {
+    return await answerOf(await fetch(path, options));
+  } catch (error) {
+    throw error instanceof TypeError ? new Refused(0, {}) : error;
+  }
+}
+
+export const readAt = (path) => ask(path, { headers: { Accept: "application/json" } });
+
+export const changeAt = (path, body = {}) => ask(path, {
+  method: "POST",
+  headers: { "Content-Type": "application/json", "X-CSRF-Token": facts.csrf },
+  body: JSON.stringify(body),
+});
+
+// What nobody asked for may fail without a word: it is tried again by itself.
+export const quietly = (work) => work().catch((error) => {
+  if (!(error instanceof Refused)) throw error;
+});
+
+// The feed begins again by itself where it was cut: the browser says which step it saw last. A
+// few steps are told twice then; each is shown once.
+export function follow({ stepped, resync, lost, open }) {
+  const shown = new Set();
+  const source = new EventSource(`${root}/feed?after=${facts.after}`);
+  source.addEventListener("step", (event) => {
+    const step = JSON.parse(event.data);
+    if (step.id <= facts.after || shown.has(step.id)) return;
+    shown.add(step.id);
+    if (shown.size > 5000) shown.delete(shown.values().next().value);
+    stepped(step);
+  });
+  source.addEventListener("resync", resync);
+  source.onerror = lost;
+  source.onopen = open;
+  return source;
+}

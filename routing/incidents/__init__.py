@@ -1,0 +1,22 @@
+"""Incidents in the database: taken in, carried through their flow, timed, told of.
+
+`intake` takes reports, `course` makes transitions with what they bring about (`effects`),
+`timing` keeps deadlines, `timers` does what time brings, `notices` tells whom it concerns,
+`rules` reads what a county has decided. The engine beneath is `routing.lifecycle`.
+"""
+
+from routing.incidents.course import Doer, options_of, transit
+from routing.incidents.intake import Report, report_incident
+from routing.incidents.rules import HandlingRules, load_rules
+from routing.incidents.sending import send
+
+__all__ = [
+    "Doer",
+    "HandlingRules",
+    "Report",
+    "load_rules",
+    "options_of",
+    "report_incident",
+    "send",
+    "transit",
+]

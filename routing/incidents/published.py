@@ -1,0 +1,110 @@
+"""What everybody may know of incidents: what, where, when, how far; no words, no people.
+
+Only classes of public places (urban events and parts) are listed. Whoever has an incident's case
+code may follow that one, whatever its class: the code is not to be guessed.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from data.errors import NotFoundError
+from data.models import Incident
+from routing.incidents.overview import shown_stages
+from routing.incidents.rules import HandlingRules
+
+__all__ = ["PUBLIC_GROUPS", "course_of_case", "published", "services"]
+
+PUBLIC_GROUPS = ("event", "part")
+MOST_LISTED = 1000
+_LIST = text(
+    "SELECT incident.source_ref AS case, class_code, class.name AS class_name, state, reported_at, "
+    "incident.changed_at, ST_X(incident.geom) AS lon, ST_Y(incident.geom) AS lat, "
+    "unit.name AS agency, (SELECT due_at FROM deadline WHERE incident_id = incident.id "
+    "  AND kind = 'total' ORDER BY deadline.id DESC LIMIT 1) AS due_at "
+    "FROM incident JOIN incident_class AS class ON class.code = class_code "
+    "LEFT JOIN unit ON unit.id = incident.unit_id "
+    'WHERE incident.county = :county AND class."group" = ANY (:groups) '
+    "AND (CAST(:cases AS text[]) IS NULL OR incident.source_ref = ANY (:cases)) "
+    "AND (CAST(:cases AS text[]) IS NOT NULL OR (reported_at BETWEEN :since AND :until "
+    "  AND (CAST(:classes AS text[]) IS NULL OR class_code = ANY (:classes)) "
+    "  AND (CAST(:open AS boolean) IS NULL OR (state NOT IN ('closed', 'void')) = :open))) "
+    "ORDER BY reported_at DESC, incident.id DESC LIMIT :limit"
+)
+_SERVICES = text(
+    'SELECT code, name, name_en, "group" FROM incident_class WHERE "group" = ANY (:groups) '
+    "ORDER BY code"
+)
+_CASE = text(
+    "SELECT incident.id FROM incident WHERE county = :county AND source_ref = :case "
+    "AND channel <> 'import'"
+)
+_STEPS = text(
+    "SELECT at, state_after FROM incident_event WHERE incident_id = :incident "
+    "AND state_after IS NOT NULL ORDER BY id"
+)
+
+
+def services(session: Session) -> Sequence[Row[Any]]:
+    """The classes that are public."""
+    return session.execute(_SERVICES, {"groups": list(PUBLIC_GROUPS)}).all()
+
+
+def published(
+    session: Session,
+    county: str,
+    since: datetime,
+    until: datetime,
+    *,
+    cases: Collection[str] | None = None,
+    classes: Collection[str] | None = None,
+    is_open: bool | None = None,
+    limit: int = MOST_LISTED,
+) -> Sequence[Row[Any]]:
+    """Incidents of public classes, newest first; those of some case codes whenever they were."""
+    key = {
+        "county": county,
+        "groups": list(PUBLIC_GROUPS),
+        "cases": None if cases is None else list(cases),
+        "since": since,
+        "until": until,
+        "classes": None if classes is None else list(classes),
+        "open": is_open,
+        "limit": min(limit, MOST_LISTED),
+    }
+    return session.execute(_LIST, key).all()
+
+
+def course_of_case(
+    session: Session, county: str, case: str, rules: HandlingRules
+) -> dict[str, Any]:
+    """How far a reported case is, for whoever has its code: stages and times, nobody's name.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing was reported under it; imported cases, whose codes can be guessed, are none.
+    """
+    number = session.scalar(_CASE, {"county": county, "case": case})
+    if number is None:
+        raise NotFoundError(f"no case {case[:60]!r}")
+    incident = session.get_one(Incident, number)
+    flow = rules.flow_of(incident.class_code, incident.flow)
+    stages = rules.stages[flow.code]
+    steps: list[dict[str, Any]] = []
+    for row in session.execute(_STEPS, {"incident": number}):
+        name = stages.get(row.state_after, "")
+        if not steps or steps[-1]["stage"] != name:
+            steps.append({"stage": name, "at": row.at})
+    return {
+        "case": case,
+        "class_code": incident.class_code,
+        "stage": stages.get(incident.state, ""),
+        "stages": shown_stages(stages, incident.state),
+        "state": incident.state,
+        "reported_at": incident.reported_at,
+        "steps": steps,
+    }
