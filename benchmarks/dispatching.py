@@ -21,7 +21,6 @@ import httpx2
 import numpy as np
 
 from benchmarks._busy_county import Busy, Console, Devices, make_busy
-from benchmarks.locator import say
 from benchmarks.redraw import durable_database, served
 
 __all__ = ["main"]
@@ -102,9 +101,7 @@ def main() -> int:
     options = parser.parse_args()
     side, part, count = (6, 0.02, 60) if options.small else (45, 1.0, 500)
     with durable_database() as database, tempfile.TemporaryDirectory() as folder:
-        say("making the county")
         busy = make_busy(database, Path(folder), side=side, part=part)
-        say("measuring")
         with served(database, folder) as base:
             row = measure(base, database, busy, count)
     print(json.dumps([row]) if options.json else _told(row))

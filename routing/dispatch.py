@@ -1,9 +1,8 @@
 """Dispatch: recommend responders for an incident by road."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
@@ -135,44 +134,55 @@ def recommend(
     """
     role = role_of(session, class_code)
     responders = roads.now(session).responders(role)
-    now = responders.follow(session, county, role)
+    responders.follow(session, county, role)
     out = barred(session, county, incident)
     rows: dict[int, Any] = {}
     if own_town or why or not brief:
         listed = everybody(session, county, role, place, incident, own_town=own_town, all_roles=why)
         rows = {row.id: row for row in listed}
         out += [key for key, row in rows.items() if row.outside]
-    asked = np.setdiff1d(now.person, np.array(out, np.int64)).tolist()
-    asked = [only] if only in asked else [] if only is not None else asked
-    found, off = _nearest(responders.fleet, place, k, asked)
-    candidates = _candidates(session, county, place, found)
+    asked = None if only is None else [only]
+    found, off = _nearest(responders.fleet, place, k, asked, out)
+    facts = _facts(session, county, place, found)
+    while gone := [key for key in _people(found) if key not in facts]:  # off duty since the reading
+        responders.forget(gone)
+        found, off = _nearest(responders.fleet, place, k, asked, out)
+        facts = _facts(session, county, place, found)
+    candidates = _candidates(found, facts)
     left = () if brief else _explained(rows, responders.fleet, place, role, candidates, off, k, why)
     short = "" if candidates else shortfall_of(session, county, role)
     return Recommendation(role, candidates, left, found.generation, short)
 
 
 def _nearest(
-    fleet: Fleet, place: tuple[float, float], k: int, asked: list[int]
+    fleet: Fleet,
+    place: tuple[float, float],
+    k: int,
+    asked: list[int] | None,
+    without: list[int],
 ) -> tuple[Nearest, bool]:
     """The nearest, and whether the place is off the road network."""
-    nobody = Nearest((), (), 0)
-    if not asked:
-        return nobody, False
     try:
-        return fleet.nearest(place, k, asked), False
+        return fleet.nearest(place, k, asked, without=without), False
     except OffNetworkError:
-        return nobody, True
+        return Nearest((), (), 0), True
 
 
-def _candidates(
+def _people(found: Nearest) -> tuple[int, ...]:
+    """The fleet of a role knows people by their numbers."""
+    return cast("tuple[int, ...]", found.keys)
+
+
+def _facts(
     session: Session, county: str, place: tuple[float, float], found: Nearest
-) -> tuple[Candidate, ...]:
-    people = [int(key) for key in found.keys]  # type: ignore[call-overload]
-    facts = facts_of(session, county, place, people) if people else {}
+) -> dict[int, Any]:
+    return facts_of(session, county, place, _people(found)) if found.keys else {}
+
+
+def _candidates(found: Nearest, facts: dict[int, Any]) -> tuple[Candidate, ...]:
     made: list[Candidate] = []
-    for person, way in zip(people, found.ways, strict=True):
-        if (row := facts.get(person)) is None:  # went off duty this moment
-            continue
+    for person, way in zip(_people(found), found.ways, strict=True):
+        row = facts[person]
         first = not made
         said = ("in_geofence", "deputy", "rest_period")
         codes = tuple(name for name in said if getattr(row, name))

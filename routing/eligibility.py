@@ -62,12 +62,13 @@ _FACTS = text(
     _HERE  # noqa: S608 - constants
     + """
     , post AS (
-        SELECT r.person_id FROM responsibility AS r WHERE r.county = :county
-        AND r.valid @> now() AND r.person_id IS NOT NULL AND (
-            r.grid_id IN (SELECT id FROM ground)
-            OR r.division IN (SELECT community FROM ground)
-            OR r.service_area_id IN (SELECT service_area.id FROM service_area, here
-                                     WHERE ST_Covers(service_area.geom, here.geom)))
+        SELECT person_id FROM responsibility WHERE grid_id IN (SELECT id FROM ground)
+        AND valid @> now()
+        UNION ALL SELECT person_id FROM responsibility
+        WHERE division IN (SELECT community FROM ground) AND valid @> now()
+        UNION ALL SELECT person_id FROM responsibility WHERE valid @> now() AND service_area_id IN (
+            SELECT service_area.id FROM service_area, here
+            WHERE service_area.county = :county AND ST_Covers(service_area.geom, here.geom))
     )
     SELECT person.id, person.name, person.role, person.mode, person.duty_phone,
            ST_X(position.geom) AS lon, ST_Y(position.geom) AS lat,

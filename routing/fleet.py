@@ -148,7 +148,12 @@ class Fleet:
             self.put(key, float(x[i]), float(y[i]), modes[i])
 
     def nearest(
-        self, incident: tuple[float, float], k: int = 3, asked: Collection[Hashable] | None = None
+        self,
+        incident: tuple[float, float],
+        k: int = 3,
+        asked: Collection[Hashable] | None = None,
+        *,
+        without: Collection[Hashable] = (),
     ) -> Nearest:
         """The k responders who are there first, each by their own way of moving.
 
@@ -160,6 +165,8 @@ class Fleet:
             How many; fewer are returned where fewer can come.
         asked : collection of keys, optional
             Who may go; all by default. Unknown keys are passed over.
+        without : collection of keys
+            Who may not, of those.
 
         Raises
         ------
@@ -171,7 +178,7 @@ class Fleet:
         if k < 1:
             raise NetworkError(f"the nearest {k} responders: ask for at least one")
         with self._lock:
-            held, rows, ms, ends = self._ranked(incident, k, asked)
+            held, rows, ms, ends = self._ranked(incident, k, asked, without)
             keys = tuple(self._key[row] for row in rows)
             crew = self._crew
             trips = [
@@ -231,17 +238,21 @@ class Fleet:
         return "no open road leads from the responder to the incident"
 
     def _ranked(
-        self, incident: tuple[float, float], k: int, asked: Collection[Hashable] | None
+        self,
+        incident: tuple[float, float],
+        k: int,
+        asked: Collection[Hashable] | None,
+        without: Collection[Hashable],
     ) -> tuple[Conditions, list[int], list[int], dict[int, tuple[int, float]]]:
         """Rows and milliseconds of the k first; where the incident lies for each mode."""
         held = self._follow()
         k = min(k, len(self._key))
-        chosen = self._chosen(asked)
+        chosen = self._chosen(asked, without)
         ranking = Ranking(np.empty(k, np.int32), np.empty(k, np.int32), np.zeros(1, np.int64))
         ends: dict[int, tuple[int, float]] = {}
         lost: NetworkError | None = None
         for number, mode in enumerate(MODES):
-            count = self._asked_of(number, chosen, asked)
+            count = self._asked_of(number, chosen, asked, without)
             if not count:
                 continue
             try:
@@ -290,17 +301,25 @@ class Fleet:
             crew, net.hierarchy, net.links, times, held.since[mode], mode, *end, chosen, ranking
         )
 
-    def _chosen(self, asked: Collection[Hashable] | None) -> Bool:
-        if asked is None:
-            return np.ones(len(self._crew.road), bool)
-        chosen = np.zeros(len(self._crew.road), bool)
-        chosen[[self._row[key] for key in asked if key in self._row]] = True
+    def _chosen(self, asked: Collection[Hashable] | None, without: Collection[Hashable]) -> Bool:
+        chosen = np.full(len(self._crew.road), asked is None)
+        if asked is not None:
+            chosen[[self._row[key] for key in asked if key in self._row]] = True
+        chosen[[self._row[key] for key in without if key in self._row]] = False
         return chosen
 
-    def _asked_of(self, mode: int, chosen: Bool, asked: Collection[Hashable] | None) -> int:
-        if asked is None or not self._count[mode]:
-            return self._count[mode]
-        return int(np.count_nonzero(self._crew.mode[chosen] == mode))
+    def _asked_of(
+        self,
+        mode: int,
+        chosen: Bool,
+        asked: Collection[Hashable] | None,
+        without: Collection[Hashable],
+    ) -> int:
+        """How many of a mode are asked; rows that nobody has now are none of them."""
+        if asked is not None:
+            return int(np.count_nonzero(self._crew.mode[chosen] == mode))
+        out = [self._row[key] for key in set(without) if key in self._row]
+        return self._count[mode] - int(np.count_nonzero(self._crew.mode[out] == mode))
 
     def _new_row(self, key: Hashable) -> int:
         if self._free:

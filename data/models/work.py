@@ -178,9 +178,14 @@ class Position(Base):
     """A responder's latest position, only while on duty; there is no history."""
 
     __tablename__ = "position"
+    __table_args__ = (Index("ix_position_heard", "county", "heard_at"),)
 
     person_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("person.id", ondelete="CASCADE"), primary_key=True
     )
     at: Mapped[Now]
     geom: Mapped[Place] = geometry_column("POINT")
+    # Kept by a trigger: when the database was told, whenever the device was there.
+    heard_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=text("clock_timestamp()")
+    )
