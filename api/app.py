@@ -64,8 +64,9 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
     errors.install(app)
-    # Programs ask this most. FastAPI's way to the same function takes longer than its answer.
+    # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
+    app.router.routes.insert(0, Route("/api/v1/positions", positions.take, methods=["GET", "POST"]))
     for part in _PARTS:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))

@@ -7,16 +7,18 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.photos import body_of
 from api.session import Db, changing
+from data.database import Database
 from data.sessions import SignedIn
 from routing.errors import DeviceError, ReportError
 from routing.positions import Fix, forget_position, take_fix
 
-__all__ = ["router"]
+__all__ = ["router", "take"]
 
 router = APIRouter(prefix="/api/v1/positions", tags=["positions"])
 _LARGEST = 20_000
@@ -83,10 +85,18 @@ def _flat(body: Any) -> dict[str, Any]:
 
 
 @router.api_route("", methods=["GET", "POST"], response_class=Response)
-def take(db: Db, said: Annotated[dict[str, Any], Depends(_told)]) -> None:
+async def take(request: Request) -> Response:
     """Take a position: ``id`` is the device's token; ``lat``, ``lon`` EPSG:4326; ``timestamp``."""
+    said = await _told(request)
     fix = Fix(_degrees(said, "lon"), _degrees(said, "lat"), _moment(said.get("timestamp")))
-    take_fix(db, fix, token=str(said.get("id") or said.get("deviceid") or ""))
+    token = str(said.get("id") or said.get("deviceid") or "")
+    await run_in_threadpool(_kept, request.app.state.database, fix, token)
+    return Response()
+
+
+def _kept(database: Database, fix: Fix, token: str) -> None:
+    with database.session() as session:
+        take_fix(session, fix, token=token)
 
 
 def _degrees(said: dict[str, Any], name: str) -> float:

@@ -1,11 +1,14 @@
 """The made-up county at work: roads on its streets, everybody on duty, open cases, devices."""
 
 import hashlib
-import threading
+import http.client
+import multiprocessing
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx2
 import numpy as np
@@ -204,34 +207,45 @@ class Console:
 
 
 class Devices:
-    """Devices that tell new positions, some a second, from a thread."""
+    """Devices that tell new positions, some a second, from a process of their own."""
 
     def __init__(self, base: str, busy: Busy, per_s: float) -> None:
-        self._base, self._busy, self._per_s = base, busy, per_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.told = self.refused = 0
+        self._told = multiprocessing.Value("q", 0)
+        self._stop = multiprocessing.Event()
+        what = (base.removeprefix("http://"), busy, per_s, self._told, self._stop)
+        self._process = multiprocessing.Process(target=_tell, args=what, daemon=True)
+
+    @property
+    def told(self) -> int:
+        """How many positions were taken."""
+        return int(self._told.value)
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._thread.start()
+        self._process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """End."""
         self._stop.set()
-        self._thread.join(timeout=30)
+        self._process.join(timeout=30)
 
-    def _run(self) -> None:
-        rng = np.random.default_rng(7)
-        web = httpx2.Client(base_url=self._base, timeout=30)
-        next_s = time.monotonic()
-        while not self._stop.is_set():
-            person = int(rng.integers(1, self._busy.staff + 1))
-            lon, lat = some_places(self._busy, 1, rng)[0].tolist()
-            asked = {"id": _token(person), "lon": lon, "lat": lat, "timestamp": time.time()}
-            status = web.get("/api/v1/positions", params=asked).status_code
-            self.told += status == 200
-            self.refused += status != 200
-            next_s += 1.0 / self._per_s
-            time.sleep(max(next_s - time.monotonic(), 0.0))
+
+def _tell(host: str, busy: Busy, per_s: float, told: Any, stop: Any) -> None:
+    rng = np.random.default_rng(7)
+    web = http.client.HTTPConnection(host, timeout=30)
+    next_s = time.monotonic()
+    while not stop.is_set():
+        person = int(rng.integers(1, busy.staff + 1))
+        lon, lat = some_places(busy, 1, rng)[0].tolist()
+        asked = {"id": _token(person), "lon": lon, "lat": lat, "timestamp": time.time()}
+        try:
+            web.request("GET", f"/api/v1/positions?{urlencode(asked)}")
+            answer = web.getresponse()
+            answer.read()
+            told.value += answer.status == HTTPStatus.OK
+        except (OSError, http.client.HTTPException):  # a server that is being killed
+            web.close()
+            time.sleep(0.2)
+        next_s += 1.0 / per_s
+        time.sleep(max(next_s - time.monotonic(), 0.0))

@@ -16,32 +16,36 @@ from routing.errors import DeviceError, ReportError
 __all__ = ["Fix", "disable_devices", "enrol_device", "forget_position", "take_fix"]
 
 _AHEAD = timedelta(minutes=1)
-# Hours of a roster may run past midnight: they belong to the day on which they began. Who is on
-# no roster is on duty unless on leave.
-_WHO = text("""
-    WITH clock AS (SELECT CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Shanghai' AS t),
-    roster AS (
-        SELECT duty_roster.person_id, bool_or(
+# One statement, since devices ask most of all. Hours of a roster may run past midnight: they belong
+# to the day on which they began. Who is on no roster is on duty unless on leave.
+_KEEP = text("""
+    WITH clock AS (SELECT now() AT TIME ZONE 'Asia/Shanghai' AS t),
+    told AS (
+        SELECT coalesce(CAST(:person AS bigint), (SELECT person_id FROM device
+               WHERE token_hash = :hash AND disabled_at IS NULL)) AS person_id
+    ),
+    who AS (
+        SELECT person.id, person.county, NOT EXISTS (
+            SELECT 1 FROM leave WHERE leave.person_id = person.id AND leave.valid @> now())
+        AND coalesce((SELECT bool_or(
             (weekdays IS NULL OR extract(isodow FROM clock.t
                 - CASE WHEN starts >= ends AND clock.t::time < ends THEN interval '1 day'
                        ELSE interval '0' END)::int = ANY (weekdays))
             AND (starts IS NULL OR CASE WHEN starts < ends
                  THEN clock.t::time >= starts AND clock.t::time < ends
-                 ELSE clock.t::time >= starts OR clock.t::time < ends END)) AS now_on
-        FROM duty_roster, clock WHERE valid @> CAST(:now AS timestamptz)
-        AND duty_roster.person_id = :person GROUP BY duty_roster.person_id)
-    SELECT person.county, coalesce(roster.now_on, true) AND NOT EXISTS (
-        SELECT 1 FROM leave WHERE leave.person_id = person.id
-        AND leave.valid @> CAST(:now AS timestamptz)) AS on_duty
-    FROM person LEFT JOIN roster ON roster.person_id = person.id WHERE person.id = :person
+                 ELSE clock.t::time >= starts OR clock.t::time < ends END))
+            FROM duty_roster, clock
+            WHERE duty_roster.person_id = person.id AND valid @> now()), true) AS on_duty
+        FROM person JOIN told ON told.person_id = person.id
+    ),
+    kept AS (
+        INSERT INTO position (person_id, county, at, geom)
+        SELECT id, county, :at, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) FROM who WHERE on_duty
+        ON CONFLICT (person_id) DO UPDATE SET at = excluded.at, geom = excluded.geom
+        WHERE position.at < excluded.at RETURNING 1
+    )
+    SELECT who.id, who.on_duty, EXISTS (SELECT 1 FROM kept) AS kept FROM who
 """)
-_DEVICE = text("SELECT person_id FROM device WHERE token_hash = :hash AND disabled_at IS NULL")
-_KEEP = text(
-    "INSERT INTO position (person_id, county, at, geom) "
-    "VALUES (:person, :county, :at, ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)) "
-    "ON CONFLICT (person_id) DO UPDATE SET at = excluded.at, geom = excluded.geom "
-    "WHERE position.at < excluded.at RETURNING 1"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +78,16 @@ def take_fix(session: Session, fix: Fix, *, token: str = "", person: int | None 
     """
     now = datetime.now(UTC)
     _check(fix, now)
-    held = person if person is not None else session.scalar(_DEVICE, {"hash": _hash(token)})
-    if held is None:
+    key: dict[str, object] = {"person": person, "hash": _hash(token)}
+    key |= {"at": fix.at, "lon": fix.lon, "lat": fix.lat}
+    found = session.execute(_KEEP, key).one_or_none()
+    if found is None:
         raise DeviceError("this device is not known here, or was disabled")
-    who = session.execute(_WHO, {"person": held, "now": now}).one_or_none()
-    if who is None:
-        raise DeviceError("this device is nobody's")
-    if not who.on_duty:
+    if not found.on_duty:
         raise DeviceError("not on duty: positions are kept on duty only")
-    key = {"person": held, "county": who.county, "at": fix.at, "lon": fix.lon, "lat": fix.lat}
-    if session.scalar(_KEEP, key) is None:
+    if not found.kept:
         raise StateError("a position of this time or a later one was told before")
-    return held
+    return int(found.id)
 
 
 def _check(fix: Fix, now: datetime) -> None:

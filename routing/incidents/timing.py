@@ -44,24 +44,31 @@ _EXTENDED = frozenset({"total", "handle"})
 
 def follow_state(session: Session, rules: HandlingRules, incident: Incident, at: datetime) -> None:
     """Begin, pause and end deadlines as the incident's state asks for."""
-    running = {one.kind: one for one in _running(session, incident) if one.whistle_id is None}
+    running = _running(session, incident)
+    by_kind = {one.kind: one for one in running if one.whistle_id is None}
+    area_class = _area_class(session, incident)
     for kind, runs in _KINDS.items():
-        held = running.get(kind)
+        held = by_kind.get(kind)
         if held is not None and incident.state not in runs.goes_on:
             held.ended_at = at
         elif held is None and incident.state in runs.begins:
-            _begin(session, rules, incident, kind, at)
-    _pause(session, rules, incident, at)
+            running += _begun(rules, incident, kind, area_class, at)
+    running = [one for one in running if one.ended_at is None]
+    _pause(rules, incident, running, at)
     if incident.state in ENDED:
-        for one in _running(session, incident):
+        for one in running:
             one.ended_at = at
+    session.add_all(running)
+    session.flush()
 
 
 def call_to_answer(
     session: Session, rules: HandlingRules, incident: Incident, whistle: Whistle, at: datetime
 ) -> None:
     """Begin the time in which a department that was called must report."""
-    _begin(session, rules, incident, "answer", at, whistle)
+    area_class = _area_class(session, incident)
+    session.add_all(_begun(rules, incident, "answer", area_class, at, whistle))
+    session.flush()
 
 
 def end_answer(session: Session, whistle: Whistle, at: datetime) -> None:
@@ -80,24 +87,27 @@ def extend(session: Session, rules: HandlingRules, incident: Incident, span: Spa
             _set(rules, one, due)
 
 
-def _running(session: Session, incident: Incident) -> Iterable[Deadline]:
+def _running(session: Session, incident: Incident) -> list[Deadline]:
     query = select(Deadline).where(Deadline.incident_id == incident.id, Deadline.ended_at.is_(None))
     return list(session.scalars(query))
 
 
-def _begin(
-    session: Session,
+def _area_class(session: Session, incident: Incident) -> str | None:
+    return session.scalar(select(Grid.kind).where(Grid.id == incident.grid_id))
+
+
+def _begun(
     rules: HandlingRules,
     incident: Incident,
     kind: str,
+    area_class: str | None,
     at: datetime,
     whistle: Whistle | None = None,
-) -> None:
-    grid = None if incident.grid_id is None else session.get(Grid, incident.grid_id)
-    area_class = None if grid is None else grid.kind
+) -> list[Deadline]:
+    """The deadline of a kind, where the rules know one."""
     span = rules.span_of(kind, incident.class_code, incident.severity, area_class)
     if span is None:
-        return
+        return []
     # The whole time counts from the report, however late the rules began to be kept.
     early = kind == "total" and rules.calendar.knows(incident.reported_at)
     since = incident.reported_at if early else at
@@ -112,8 +122,7 @@ def _begin(
         rung=0,
     )
     _set(rules, one, span.end(rules.calendar, since))
-    session.add(one)
-    session.flush()
+    return [one]
 
 
 def _set(rules: HandlingRules, one: Deadline, due: datetime) -> None:
@@ -124,8 +133,10 @@ def _set(rules: HandlingRules, one: Deadline, due: datetime) -> None:
     one.next_at = rungs[one.rung][0] if one.rung < len(LADDER) else None
 
 
-def _pause(session: Session, rules: HandlingRules, incident: Incident, at: datetime) -> None:
-    for one in _running(session, incident):
+def _pause(
+    rules: HandlingRules, incident: Incident, running: Iterable[Deadline], at: datetime
+) -> None:
+    for one in running:
         if incident.state in PAUSED:
             one.paused_at = one.paused_at or at
         elif one.paused_at is not None:
