@@ -1,5 +1,9 @@
 """The worker: procrastinate jobs in the same PostgreSQL."""
 
+import asyncio
+import logging
+import signal
+
 import procrastinate
 from sqlalchemy import text
 
@@ -11,10 +15,40 @@ from grids.assign.job import run_job
 from routing.incidents.delivery import carriers, deliver_one
 from routing.incidents.timers import MOST_AT_ONCE, climb, lapse
 
-__all__ = ["make_worker"]
+__all__ = ["make_worker", "run_worker"]
 
 # A worker that has not told that it lives for so long has been killed.
 _STALLED_S = 60.0
+# How long jobs may go on when the worker ends, and how soon it begins again after a failure.
+_END_S, _AGAIN_S = 10.0, 1.0
+_LOG = logging.getLogger(__name__)
+
+
+async def run_worker(database: Database, settings: Settings) -> None:
+    """Work until the process is told to end; a database that goes away is waited for."""
+    stop = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+    told = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        work = asyncio.create_task(_work(make_worker(database, settings)))
+        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            work.cancel()
+        elif error := work.exception():
+            _LOG.warning("the queue failed and is begun again: %s", error)
+        await asyncio.wait({work})
+        await asyncio.wait({told}, timeout=_AGAIN_S)
+
+
+async def _work(app: procrastinate.App) -> None:
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=4,
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=_END_S,
+        )
 
 
 def make_worker(database: Database, settings: Settings) -> procrastinate.App:
@@ -36,8 +70,9 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
     return app
 
 
+# The sixth field of a schedule is its seconds.
 def _follow_incidents(app: procrastinate.App, database: Database, settings: Settings) -> None:
-    @app.periodic(cron="*/10 * * * * *")
+    @app.periodic(cron="* * * * * */10")
     @app.task(queueing_lock="timers", name="timers")
     def timers(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
         """Take back orders that nobody took, and climb the ladder of reminders."""
@@ -47,7 +82,7 @@ def _follow_incidents(app: procrastinate.App, database: Database, settings: Sett
                 with database.session() as session:
                     done = step(session, settings.county)
 
-    @app.periodic(cron="*/5 * * * * *")
+    @app.periodic(cron="* * * * * */5")
     @app.task(queueing_lock="notices", name="notices")
     def notices(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
         """Carry the notices that wait for a gateway, each in a transaction of its own."""

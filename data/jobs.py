@@ -27,6 +27,8 @@ __all__ = [
 # Files of residents' places are not kept for longer than it takes to fetch them.
 KEEP_HOURS = 24
 TASK = "assign_table"
+# How long the queue waits for a database that has gone away before it says so.
+_WAIT_S = 5.0
 # The queue's tables have a schema of their own.
 _IN_SCHEMA = {"options": "-c search_path=jobs,public"}
 # What a stranger's file may be, and how it begins. GDAL goes by the content, not by the name:
@@ -96,7 +98,9 @@ def find_job(session: Session, county: str, number: int, *, author: str) -> Assi
 
 def job_app(database: Database) -> procrastinate.App:
     """The queue in the same PostgreSQL, without tasks."""
-    connector = procrastinate.PsycopgConnector(conninfo=database.conninfo, kwargs=_IN_SCHEMA)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=database.conninfo, kwargs=_IN_SCHEMA, timeout=_WAIT_S, reconnect_timeout=_WAIT_S
+    )
     return procrastinate.App(connector=connector)
 
 

@@ -1,5 +1,6 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.cli.context import console, ready_database
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
-from api.worker import make_worker
+from api.worker import run_worker
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError
@@ -70,9 +71,7 @@ def worker(*, with_parent: WithParent = False) -> None:
     if with_parent:
         _end_with_parent()
     settings = Settings()
-    make_worker(open_database(settings), settings).run_worker(
-        concurrency=4, delete_jobs="successful"
-    )
+    asyncio.run(run_worker(open_database(settings), settings))
 
 
 def up(*, port: Port = None) -> None:
