@@ -210,3 +210,41 @@ def test_an_area_is_closed_for_a_time_and_speeds_go_back(onegrid, tmp_path) -> N
     assert "either --at or --area" in onegrid("roads", "close", "--reason", "x", code=2)
     area.write_text("{", "utf-8")
     assert "no GeoJSON" in onegrid("roads", "close", "--area", area, "--reason", "x", code=1)
+
+
+def test_cases_come_in_and_are_followed(onegrid, tmp_path: Path) -> None:
+    rows = "ref,class,x,y\n1,E01,122.31,43.575\n2,E99,122.31,43.575\n"
+    (tmp_path / "r.csv").write_text(rows, encoding="utf-8")
+    said = onegrid("incident", "report", "r.csv", "--crs", "EPSG:4326", code=3)
+    assert "1 taken, 1 refused" in said
+    assert "E99" in said
+    (case,) = {one["case"] for one in json.loads(onegrid("incident", "list", "--json"))[:1]}
+    assert "accept by command line" in onegrid("incident", "show", case)
+    assert "accepted" in onegrid("incident", "ledger", "--period", "month")
+    assert "cannot be read" in onegrid("incident", "report", "no.csv", "--crs", "x", code=1)
+
+
+def test_flows_are_edited_and_checked(onegrid, tmp_path: Path) -> None:
+    assert "urban" in onegrid("incident", "flows")
+    flow = json.loads(onegrid("incident", "flow", "urban"))
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(flow | {"code": "own"}), encoding="utf-8")
+    assert "kept: own" in onegrid("incident", "set-flow", "own.json")
+    assert "E01 takes own" in onegrid("incident", "use-flow", "own", "--for", "E01")
+    assert "no flow" in onegrid("incident", "use-flow", "none", code=1)
+    kept = [one for one in flow["transitions"] if one["action"] != "close"]
+    own.write_text(json.dumps(flow | {"transitions": kept}), encoding="utf-8")
+    assert "never leads to an end" in onegrid("incident", "set-flow", "own.json", code=1)
+    assert "is free" in onegrid("incident", "calendar", "2027-02-08", "--free")
+
+
+def test_devices_and_notice_targets(onegrid) -> None:
+    assert "told once" in onegrid("staff", "device", "P001")
+    assert "1 devices disabled" in onegrid("staff", "device", "P001", "--disable")
+    assert "no person" in onegrid("staff", "device", "nobody", code=1)
+    assert "demo-worker is P002" in onegrid("user", "stands-for", "demo-worker", "P002")
+    onegrid("notice", "add", "center", "https://center.example/", "--channel", "webhook")
+    assert "center webhook" in onegrid("notice", "list")
+    assert "dropped" in onegrid("notice", "drop", "center")
+    assert "no notice channel" in onegrid("notice", "drop", "center", code=1)
+    assert "no channel" in onegrid("notice", "add", "c", "x", "--channel", "pigeon", code=1)

@@ -44,15 +44,6 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_done_twice(home: Path) -> N
         storm = Storm(cluster, database, home, county="990100")
         told = storm.run(CLIENTS, SECONDS)
         assert min(storm.kills.values()) > 0, storm.kills
-        print(
-            storm.kills,
-            len(told.reports),
-            "reports",
-            len(told.steps),
-            "steps",
-            told.refused,
-            "refused",
-        )
         assert len(told.steps) > CLIENTS, "work was done"
         assert_nothing_lost(database, storm, told)
     finally:
