@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
 from data.models import CalendarDay, FlowChoice, FlowDefinition, IncidentClass, NoticeChannel
+from data.presets import ALL_COUNTIES
 from routing.lifecycle import Flow
 from routing.lifecycle.errors import FlowError
 
@@ -42,6 +43,7 @@ def store_flow(session: Session, row: Mapping[str, Any]) -> Flow:
     if lacking := sorted(set(made.states) - named):
         raise FlowError(f"flow {made.code}: no stage has the state {lacking[0]!r}")
     values = {
+        "county": ALL_COUNTIES,
         "code": made.code,
         "name": made.name,
         "stages": stages,
