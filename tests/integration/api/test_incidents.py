@@ -65,10 +65,12 @@ def desk(web: TestClient, city: Database) -> Console:
 
 
 def worker_of(web: TestClient, city: Database, person: int) -> Console:
+    login = f"hand-{person}"
     with city.session() as session:
-        account = add_account(session, COUNTY, "hand", "网格员", DEMO_PASSWORD, ("worker",))
-        account.person_id = person
-    return Console(web, city, "hand")
+        if session.scalar(text("SELECT 1 FROM account WHERE login = :l"), {"l": login}) is None:
+            account = add_account(session, COUNTY, login, "网格员", DEMO_PASSWORD, ("worker",))
+            account.person_id = person
+    return Console(web, city, login)
 
 
 def test_from_a_report_to_the_end(web: TestClient, city: Database, desk: Console) -> None:
