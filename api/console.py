@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import func, select
 
 from api.pages import language_of, render, script_facts, texts_of
-from api.session import Db, county_of, desk
+from api.session import Db, county_of, desk, desk_role
 from data.models import IncidentClass, IncidentEvent, Unit
 from data.roles import preset_role_names
 from data.sessions import SignedIn
@@ -28,7 +28,7 @@ def page(
 ) -> str:
     """The console, with an incident open if one is asked for."""
     county = county_of(request)
-    role = "dispatcher" if "dispatcher" in who.roles else "centre"
+    role = desk_role(who)
     classes = list(db.scalars(select(IncidentClass).order_by(IncidentClass.code)))
     units = db.scalars(select(Unit).where(Unit.county == county).order_by(Unit.kind, Unit.id))
     plan = current_generation(db, county)

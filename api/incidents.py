@@ -17,7 +17,7 @@ from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
 from api.feed import Feed, Seat
-from api.session import Db, changing, county_of, desk, engines
+from api.session import Db, changing, county_of, desk, desk_role, engines
 from data.errors import NotFoundError
 from data.incidents import incident_in
 from data.models import Incident, Person
@@ -98,10 +98,6 @@ def doers_of(who: SignedIn) -> list[Doer]:
             person = who.person_id if role == "worker" else None
             made.append(Doer(who.login, role, who.scope(role), who.classes(role), person))
     return made
-
-
-def _desk_role(who: SignedIn) -> str:
-    return "dispatcher" if "dispatcher" in who.roles else "centre"
 
 
 def found_incident(db: Db, who: SignedIn, number: int, *, lock: bool = False) -> Incident:
@@ -202,7 +198,7 @@ async def feed(
 ) -> EventSourceResponse:
     """Steps of the area's incidents as they happen, and those missed since ``Last-Event-ID``."""
     held: Feed = request.app.state.feed
-    role = _desk_role(who)
+    role = desk_role(who)
     seat = Seat(who.scope(role), who.classes(role))
     last = last_event_id if last_event_id is not None else after
     told: AsyncIterator[dict[str, Any]] = held.events(seat, last)
@@ -218,7 +214,7 @@ def similar(
     class_code: Annotated[str, Query(max_length=30)],
 ) -> dict[str, Any]:
     """Reports near a place (EPSG:4326) that may be of the same thing."""
-    role = _desk_role(who)
+    role = desk_role(who)
     rows = similar_reports(db, who.scope(role), (lon, lat), class_code, classes=who.classes(role))
     return {"similar": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
 
@@ -228,7 +224,7 @@ def cells(
     db: Db, who: Reader, resolution: Annotated[int, Query(ge=5, le=10)] = 8
 ) -> dict[str, Any]:
     """Open incidents by H3 cell, as GeoJSON (EPSG:4326)."""
-    role = _desk_role(who)
+    role = desk_role(who)
     return by_cell(db, who.scope(role), resolution, classes=who.classes(role))
 
 
@@ -242,7 +238,7 @@ def clusters(
     least: Annotated[int, Query(ge=2, le=100)] = 4,
 ) -> dict[str, Any]:
     """Open reports of one kind that lie close together in space and time (EPSG:4326)."""
-    role = _desk_role(who)
+    role = desk_role(who)
     return clusters_of(
         db,
         who.scope(role),

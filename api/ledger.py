@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
 from api.pages import language_of, render, texts_of
-from api.session import Db, desk
+from api.session import Db, desk, desk_role
 from data.models import IncidentClass
 from data.sessions import SignedIn
 from maps.change_files import report_pdf
@@ -29,7 +29,7 @@ _ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def _ledger(db: Db, who: SignedIn, kind: str, of: date | None) -> Ledger:
-    role = "dispatcher" if "dispatcher" in who.roles else "centre"
+    role = desk_role(who)
     begin, end = period_of(kind, of or datetime.now(_ZONE).date())
     return ledger_of(db, who.scope(role), begin, end, classes=who.classes(role))
 

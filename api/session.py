@@ -12,7 +12,7 @@ from api.errors import LoginRequiredError, RefusedError
 from data.audit import audit
 from data.sessions import SignedIn, signed_in
 
-__all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "engines"]
+__all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "desk_role", "engines"]
 
 COOKIE = "onegrid_session"
 
@@ -65,6 +65,11 @@ def changing(*roles: str) -> Callable[..., SignedIn]:
         return who
 
     return changing
+
+
+def desk_role(who: SignedIn) -> str:
+    """As what somebody sits at the dispatchers' desk; the wider of two roles."""
+    return "dispatcher" if "dispatcher" in who.roles else "centre"
 
 
 def checked_form(who: SignedIn, csrf: str) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from api.drafts import Watcher, scope_of
-from api.session import Db, county_of, desk
+from api.session import Db, county_of, desk, desk_role
 from data.models import Generation
 from data.sessions import SignedIn
 from grids.drafting import journal
@@ -57,7 +57,7 @@ def draft(
 @router.get("/work/{z}/{x}/{y}.mvt")
 def work(db: Db, who: Desk, z: Zoom, x: int, y: int) -> Response:
     """Incidents, responders and closed roads as they are now: never kept."""
-    role = "dispatcher" if "dispatcher" in who.roles else "centre"
+    role = desk_role(who)
     tile = work_tile(db, who.scope(role), z, x, y, classes=who.classes(role))
     kind = "application/vnd.mapbox-vector-tile"
     return Response(tile, media_type=kind, headers={"Cache-Control": "no-store"})

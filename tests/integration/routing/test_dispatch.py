@@ -94,6 +94,36 @@ def test_an_incident_is_dispatched_once_whoever_is_quicker(city: Database) -> No
         assert session.get(Incident, incident).state == "dispatched"
 
 
+def test_fifty_dispatchers_book_nobody_twice(city: Database) -> None:
+    """Each tries every person for an incident of their own; there are fewer people than cases."""
+    with city.session() as session:
+        cases = session.scalars(
+            text("SELECT id FROM incident WHERE class_code LIKE 'E%' ORDER BY id DESC LIMIT 50")
+        ).all()
+        people = session.scalars(
+            text("SELECT id FROM person WHERE role = 'gridworker' ORDER BY id LIMIT 12")
+        ).all()
+
+    def attempt(number: int) -> int:
+        for turn in range(len(people)):
+            try:
+                with city.session() as session:
+                    send(session, DESK, cases[number], people[(number + turn) % len(people)])
+            except (StateError, TransitionRefusedError):
+                continue
+            return 1
+        return 0
+
+    with ThreadPoolExecutor(50) as pool:
+        won = sum(pool.map(attempt, range(len(cases))))
+    assert won == len(people)
+    with city.session() as session:
+        booked = session.scalars(text("SELECT person_id FROM dispatch WHERE state = 'open'")).all()
+        sent = session.scalar(text("SELECT count(*) FROM incident WHERE state = 'dispatched'"))
+    assert sorted(booked) == sorted(people)
+    assert sent == len(people)
+
+
 def test_a_person_goes_to_one_incident_at_a_time(city: Database) -> None:
     with city.session() as session:
         one, two, *_ = waiting(session)

@@ -131,7 +131,8 @@ def test_a_roster_says_when(
         session.execute(
             text(
                 "INSERT INTO duty_roster (county, source_ref, unit_id, person_id, presence, valid, "
-                "weekdays, starts, ends) SELECT :county, 't' || :person, min(unit.id), :person, 'resident', "
+                "weekdays, starts, ends) SELECT :county, 't' || :person, min(unit.id), :person, "
+                "'resident', "
                 "tstzrange(now() - interval '9 days', NULL), ARRAY[1 + (extract(isodow FROM "
                 "(now() AT TIME ZONE 'Asia/Shanghai') + make_interval(hours => :begins))::int - 1 "
                 "+ :days) % 7]::smallint[], "
