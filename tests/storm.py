@@ -261,7 +261,7 @@ class Client(threading.Thread):
                 return answer
             if self._stop_it.is_set():
                 return None
-            time.sleep(0.1)
+            time.sleep(self._dice.uniform(0.1, 0.5))
         return None
 
     def _ask(self, method: str, path: str, body: dict | None) -> httpx2.Response | None:
@@ -278,7 +278,8 @@ class Client(threading.Thread):
                 self._seat.sign_in(cookie)
                 return None
         except (httpx2.HTTPError, DBAPIError):
-            time.sleep(0.1)
+            # Two hundred that ask again at once would keep a server from coming back.
+            time.sleep(self._dice.uniform(0.2, 1.0))
             return None
         return answer
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
     ("name", "options"),
     [
         ("assign", []),
+        ("dispatching", []),
         ("locator", []),
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
         ("partition_bounds", []),
