@@ -6,9 +6,12 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import segno
-from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import select
+from starlette.datastructures import UploadFile
 
 from api.errors import TooLargeError
 from api.pages import language_of, render
@@ -59,51 +62,62 @@ def _page(request: Request, db: Db, said: Mapping[str, str], wrong: str = "") ->
     return render(request, "public_report.html", classes=classes, said=said, wrong=wrong)
 
 
-def _bounded(request: Request) -> None:
-    """A body of which nobody says how long it is, or that is too long, is not read at all."""
+class PublicReport(BaseModel):
+    """What the form sends; `content` is the photo."""
+
+    class_code: str = Field(max_length=30)
+    key: str = Field(min_length=8, max_length=90)
+    place: str = Field("", max_length=200)
+    description: str = Field("", max_length=4000)
+    phone: str = Field("", max_length=40)
+    consent: str = Field("", max_length=5)
+    content: bytes = b""
+
+
+async def _sent(request: Request) -> PublicReport:
+    """The form, read by ourselves: FastAPI would read it before anybody looks how long it is."""
     said = request.headers.get("content-length", "")
     if not said.isdigit() or int(said) > LARGEST_PHOTO + 100_000:
         raise TooLargeError(f"a report with its photo has at most {LARGEST_PHOTO / 1e6:.0f} MB")
+    async with request.form(max_files=1, max_fields=20) as form:
+        words = {name: value for name, value in form.items() if isinstance(value, str)}
+        photo = form.get("photo")
+        content = await photo.read() if isinstance(photo, UploadFile) else b""
+    try:
+        return PublicReport.model_validate(words | {"content": content})
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
-@router.post("/report", response_model=None, dependencies=[Depends(_bounded)])
+@router.post("/report", response_model=None)
 def take(
-    request: Request,
-    db: Db,
-    class_code: Annotated[str, Form(max_length=30)],
-    key: Annotated[str, Form(min_length=8, max_length=90)],
-    place: Annotated[str, Form(max_length=200)] = "",
-    description: Annotated[str, Form(max_length=4000)] = "",
-    phone: Annotated[str, Form(max_length=40)] = "",
-    consent: Annotated[str, Form(max_length=5)] = "",
-    photo: UploadFile | None = None,
+    request: Request, db: Db, sent: Annotated[PublicReport, Depends(_sent)]
 ) -> HTMLResponse | RedirectResponse:
     """Take it, and show its case code; sent twice it is one case."""
     _throttle.count(request)
     county = county_of(request)
     try:
-        lon, lat = _place_of(db, county, place)
-        content = photo.file.read(LARGEST_PHOTO + 1) if photo is not None else b""
+        lon, lat = _place_of(db, county, sent.place)
         report = Report(
             PUBLIC,
-            class_code,
+            sent.class_code,
             lon,
             lat,
             "EPSG:4326",
-            description=description,
-            phone=phone if consent else "",
-            receipt_key=f"{PUBLIC}:{key}",
+            description=sent.description,
+            phone=sent.phone if sent.consent else "",
+            receipt_key=f"{PUBLIC}:{sent.key}",
         )
         directory = engines(request).directory(db)
         with db.begin_nested():
             made, _ = report_incident(db, county, report, directory, actor=PUBLIC)
-            if content:
-                add_photo(db, made, content, PUBLIC)
+            if sent.content:
+                add_photo(db, made, sent.content, PUBLIC)
     except (ReportError, GeometryError) as error:
         # What was typed is not typed again.
-        said = {"place": place, "description": description, "class_code": class_code}
         wrong = error.field if isinstance(error, ReportError) else "place"
-        return HTMLResponse(_page(request, db, said | {"phone": phone}, wrong), 422)
+        typed = sent.model_dump(include={"place", "description", "class_code", "phone"})
+        return HTMLResponse(_page(request, db, typed, wrong), 422)
     return RedirectResponse(f"/report/{made.source_ref}", 303)
 
 
