@@ -141,7 +141,7 @@ def coarser(cells: NDArray[np.int64], resolution: int) -> NDArray[np.int64]:
 
     Examples
     --------
-    >>> fine = cells_of_points([122.3, 122.3001], [43.6, 43.6], 12)
+    >>> fine = cells_of_points([122.3, 122.301], [43.6, 43.6], 12)
     >>> len(set(fine.tolist())), len(set(coarser(fine, 7).tolist()))
     (2, 1)
     """

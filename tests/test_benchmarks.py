@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[1]
     ("name", "options"),
     [
         ("assign", []),
-        ("dispatching", []),
         ("locator", []),
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
         ("partition_bounds", []),
