@@ -31,17 +31,17 @@ from routing.incidents.overview import MOST_LISTED, incidents_listed, own_tasks,
 from routing.incidents.similar import by_cell, similar_reports
 from routing.options import holes, propose
 
-__all__ = ["doers_of", "found_incident", "router"]
+__all__ = ["ACTING", "doers_of", "found_incident", "router"]
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 # Who acts in a flow; of several roles the nearest to the work speaks first.
-_ACTING = ("worker", "dispatcher", "centre")
+ACTING = ("worker", "dispatcher", "centre")
 _DESK = ("dispatcher", "centre")
 Reader = Annotated[SignedIn, Depends(desk(*_DESK))]
-Handler = Annotated[SignedIn, Depends(desk(*_ACTING))]
+Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
 Listener = Annotated[SignedIn, Depends(desk(*_DESK, noted=False))]
-Reporting = Annotated[SignedIn, Depends(changing(*_ACTING))]
-Acting = Annotated[SignedIn, Depends(changing(*_ACTING))]
+Reporting = Annotated[SignedIn, Depends(changing(*ACTING))]
+Acting = Annotated[SignedIn, Depends(changing(*ACTING))]
 Sender = Annotated[SignedIn, Depends(desk("dispatcher"))]
 Sending = Annotated[SignedIn, Depends(changing("dispatcher"))]
 
@@ -93,7 +93,7 @@ class Chosen(BaseModel):
 def doers_of(who: SignedIn) -> list[Doer]:
     """As whom somebody may act, nearest to the work first."""
     made = []
-    for role in _ACTING:
+    for role in ACTING:
         if role in who.roles and (role != "worker" or who.person_id is not None):
             person = who.person_id if role == "worker" else None
             made.append(Doer(who.login, role, who.scope(role), who.classes(role), person))
@@ -134,7 +134,7 @@ def _doer(db: Db, who: SignedIn, number: int, action: str) -> Doer:
     for one in doers:
         if any(action == option.action for option in options_of(db, rules, one, incident)):
             return one
-    return doers[0] if len(doers) == 1 else doers[-1]
+    return doers[-1]
 
 
 @router.get("")

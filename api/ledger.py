@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -11,6 +10,7 @@ from sqlalchemy import select
 
 from api.pages import language_of, render, texts_of
 from api.session import Db, desk, desk_role
+from data.importing.columns import LOCAL_ZONE
 from data.models import IncidentClass
 from data.sessions import SignedIn
 from maps.change_files import report_pdf
@@ -25,12 +25,11 @@ Reader = Annotated[SignedIn, Depends(desk("dispatcher", "centre"))]
 Kind = Annotated[Literal["week", "month"], Query(alias="period")]
 Of = Annotated[date | None, Query()]
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_ZONE = ZoneInfo("Asia/Shanghai")
 
 
 def _ledger(db: Db, who: SignedIn, kind: str, of: date | None) -> Ledger:
     role = desk_role(who)
-    begin, end = period_of(kind, of or datetime.now(_ZONE).date())
+    begin, end = period_of(kind, of or datetime.now(LOCAL_ZONE).date())
     return ledger_of(db, who.scope(role), begin, end, classes=who.classes(role))
 
 
@@ -48,7 +47,7 @@ def _page(request: Request, db: Db, ledger: Ledger, template: str, **more: Any) 
         ledger=ledger,
         counts=COUNTS,
         rates=tuple(RATES),
-        zone=_ZONE,
+        zone=LOCAL_ZONE,
         last_day=(ledger.end - timedelta(days=1)).date(),
         by_class=[(names.get(key, key), one) for key, one in ledger.by["class"].items()],
         **more,
@@ -58,7 +57,7 @@ def _page(request: Request, db: Db, ledger: Ledger, template: str, **more: Any) 
 @router.get("", response_class=HTMLResponse)
 def page(request: Request, db: Db, who: Reader, kind: Kind = "week", of: Of = None) -> str:
     """The ledger with its definitions."""
-    day = of or datetime.now(_ZONE).date()
+    day = of or datetime.now(LOCAL_ZONE).date()
     ledger = _ledger(db, who, kind, day)
     return _page(request, db, ledger, "ledger.html", kind=kind, of=day)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
+from api.incidents import ACTING
 from api.session import Db, changing, desk
 from data.sessions import SignedIn
 from routing.incidents.inbox import mark_seen, unseen
@@ -12,7 +13,6 @@ from routing.incidents.inbox import mark_seen, unseen
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/notices", tags=["incidents"])
-_ACTING = ("worker", "dispatcher", "centre")
 
 
 def _seat(who: SignedIn) -> dict[str, Any]:
@@ -27,15 +27,13 @@ def _seat(who: SignedIn) -> dict[str, Any]:
 
 
 @router.get("")
-def listed(
-    db: Db, who: Annotated[SignedIn, Depends(desk(*_ACTING, noted=False))]
-) -> dict[str, Any]:
+def listed(db: Db, who: Annotated[SignedIn, Depends(desk(*ACTING, noted=False))]) -> dict[str, Any]:
     """Notices that nobody has seen yet."""
     rows = unseen(db, **_seat(who))
     return {"notices": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
 
 
 @router.post("/{number}/seen", status_code=204, response_class=Response)
-def seen(db: Db, who: Annotated[SignedIn, Depends(changing(*_ACTING))], number: int) -> None:
+def seen(db: Db, who: Annotated[SignedIn, Depends(changing(*ACTING))], number: int) -> None:
     """Say that a notice was seen: it is shown no more."""
     mark_seen(db, number=number, **_seat(who))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from api.errors import TooLargeError
-from api.incidents import found_incident
+from api.incidents import ACTING, found_incident
 from api.session import Db, changing, desk
 from data.sessions import SignedIn
 from routing.incidents.photos import LARGEST_PHOTO, add_photo, photo_of
@@ -14,7 +14,6 @@ from routing.incidents.photos import LARGEST_PHOTO, add_photo, photo_of
 __all__ = ["body_of", "router"]
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
-_ACTING = ("worker", "dispatcher", "centre")
 
 
 async def _picture(request: Request) -> bytes:
@@ -24,7 +23,7 @@ async def _picture(request: Request) -> bytes:
 @router.post("/{number}/photos", status_code=201)
 def add(
     db: Db,
-    who: Annotated[SignedIn, Depends(changing(*_ACTING))],
+    who: Annotated[SignedIn, Depends(changing(*ACTING))],
     number: int,
     content: Annotated[bytes, Depends(_picture)],
 ) -> dict[str, int]:
@@ -35,7 +34,7 @@ def add(
 
 @router.get("/{number}/photos/{photo}")
 def read(
-    db: Db, who: Annotated[SignedIn, Depends(desk(*_ACTING))], number: int, photo: int
+    db: Db, who: Annotated[SignedIn, Depends(desk(*ACTING))], number: int, photo: int
 ) -> Response:
     """A photo, JPEG."""
     content = photo_of(db, found_incident(db, who, number).id, photo)

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Mapping
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import segno
 from fastapi import APIRouter, Depends, Query, Request
@@ -17,7 +16,7 @@ from api.errors import TooLargeError
 from api.pages import language_of, render
 from api.session import Db, county_of, engines
 from api.throttle import Throttle
-from data.incidents import find_incident
+from data.importing.columns import LOCAL_ZONE
 from data.models import IncidentClass
 from gis.errors import GeometryError
 from grids.card import find_addresses, place_in_grid
@@ -30,7 +29,6 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 PUBLIC = "public"
-_ZONE = ZoneInfo("Asia/Shanghai")
 _throttle = Throttle(most=20, within_s=600)
 MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
 MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
@@ -148,6 +146,6 @@ def follow(request: Request, db: Db, case: str) -> str:
     """How far a case is: its stages and times."""
     county = county_of(request)
     told = course_of_case(db, county, case, load_rules(db, county))
-    held = db.get_one(IncidentClass, find_incident(db, county, case).class_code)
+    held = db.get_one(IncidentClass, told["class_code"])
     name = held.name if language_of(request) == "zh" else held.name_en
-    return render(request, "public_case.html", case=told, class_name=name, zone=_ZONE)
+    return render(request, "public_case.html", case=told, class_name=name, zone=LOCAL_ZONE)

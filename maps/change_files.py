@@ -1,16 +1,13 @@
 """A change report as a workbook and as a printed file."""
 
-import io
 from collections.abc import Iterable
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.styles import Font
-from openpyxl.worksheet.worksheet import Worksheet
 from weasyprint import HTML
 from weasyprint.urls import URLFetcher
 
 from grids.drafting.change_report import ChangeReport, GridLine
+from maps.sheets import add_sheet, empty_workbook, saved
 from maps.texts import Texts
 
 __all__ = ["report_pdf", "report_workbook"]
@@ -25,31 +22,13 @@ def report_pdf(page: str) -> bytes:
 
 def report_workbook(report: ChangeReport, words: Texts) -> bytes:
     """Write the report's tables as an XLSX file; words begin no formula."""
-    book = Workbook()
-    first = book.active
-    if isinstance(first, Worksheet):
-        book.remove(first)
-    _sheet(book, words("Totals"), _totals(report, words))
-    _sheet(book, words("Grids"), _grids(report, words))
-    _sheet(book, words("Lineage"), _lineage(report, words))
-    _sheet(book, words("Open incidents"), _incidents(report, words))
-    _sheet(book, words("Warnings"), _warnings(report, words))
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def _sheet(book: Workbook, title: str, rows: Iterable[list[Any]]) -> None:
-    sheet = book.create_sheet(title)
-    for row in rows:
-        sheet.append(row)
-    for row in sheet.iter_rows():
-        for cell in row:
-            if isinstance(cell.value, str):
-                cell.data_type = "s"
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-    sheet.freeze_panes = "A2"
+    book = empty_workbook()
+    add_sheet(book, words("Totals"), _totals(report, words))
+    add_sheet(book, words("Grids"), _grids(report, words))
+    add_sheet(book, words("Lineage"), _lineage(report, words))
+    add_sheet(book, words("Open incidents"), _incidents(report, words))
+    add_sheet(book, words("Warnings"), _warnings(report, words))
+    return saved(book)
 
 
 def _totals(report: ChangeReport, words: Texts) -> Iterable[list[Any]]:

@@ -1,11 +1,8 @@
 """A ledger as a workbook: one sheet for each way of counting, and the definitions."""
 
-import io
-
 from openpyxl import Workbook
-from openpyxl.styles import Font
-from openpyxl.worksheet.worksheet import Worksheet
 
+from maps.sheets import add_sheet, empty_workbook, saved
 from maps.texts import Texts
 from routing.incidents.ledger import Ledger
 from routing.lifecycle.indicators import RATES, Tally
@@ -23,10 +20,7 @@ def ledger_workbook(ledger: Ledger, names: dict[str, str], words: Texts) -> byte
     names : dict of str to str
         What classes are called.
     """
-    book = Workbook()
-    first = book.active
-    if isinstance(first, Worksheet):
-        book.remove(first)
+    book = empty_workbook()
     heads = [words(f"count {name}") for name in COUNTS] + [words(f"rate {name}") for name in RATES]
     _sheet(book, words("Totals"), ["", *heads], [_line(words("All"), ledger.whole)])
     for kind, tallies in ledger.by.items():
@@ -36,9 +30,7 @@ def ledger_workbook(ledger: Ledger, names: dict[str, str], words: Texts) -> byte
         [words(f"rate {name}"), words(f"definition {name}")] for name in RATES
     ]
     _sheet(book, words("Definitions"), [words("Indicator"), words("Definition")], said)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+    return saved(book)
 
 
 def _line(name: str, one: Tally) -> list[object]:
@@ -47,15 +39,7 @@ def _line(name: str, one: Tally) -> list[object]:
 
 
 def _sheet(book: Workbook, title: str, heads: list[str], rows: list[list[object]]) -> None:
-    sheet = book.create_sheet(title)
-    for row in (heads, *rows):
-        sheet.append(row)
-    for line in sheet.iter_rows():
+    for line in add_sheet(book, title, (heads, *rows), stays="B2").iter_rows():
         for cell in line:
-            if isinstance(cell.value, str):
-                cell.data_type = "s"
-            elif isinstance(cell.value, float):
+            if isinstance(cell.value, float):
                 cell.number_format = "0.00%"
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-    sheet.freeze_panes = "B2"

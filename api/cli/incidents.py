@@ -5,13 +5,13 @@ from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy import select
 
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from data.errors import SourceError
+from data.importing.columns import LOCAL_ZONE
 from data.incidents import find_incident
 from data.models import FlowDefinition, NoticeChannel
 from data.scope import Scope
@@ -36,7 +36,6 @@ __all__ = ["incident_app", "notice_app"]
 
 incident_app = typer.Typer(no_args_is_help=True, help="Cases, and the rules of handling them.")
 notice_app = typer.Typer(no_args_is_help=True, help="Where notices go besides the pages.")
-_ZONE = ZoneInfo("Asia/Shanghai")
 Case = Annotated[str, typer.Argument(help="Case code.")]
 
 
@@ -110,7 +109,7 @@ def ledger(
     """Count a week or a month."""
     settings = Settings()
     try:
-        day = datetime.now(_ZONE).date() if of is None else date.fromisoformat(of)
+        day = datetime.now(LOCAL_ZONE).date() if of is None else date.fromisoformat(of)
     except ValueError as error:
         raise typer.BadParameter(f"{of!r} is no day", param_hint="--of") from error
     begin, end = period_of(period, day)

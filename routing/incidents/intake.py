@@ -3,7 +3,6 @@
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy import select
@@ -11,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from data.errors import StateError
+from data.importing.columns import LOCAL_ZONE
 from data.importing.sources import INCIDENT_RESOLUTION
 from data.models import Incident, IncidentClass, Reporter
 from gis.cells import cells_of_points
@@ -189,5 +189,5 @@ def _insert(session: Session, values: dict[str, object], said: datetime) -> tupl
 
 def _case_code(county: str, said: datetime) -> str:
     """One case one code 一案一码: county, day, and what nobody guesses."""
-    day = said.astimezone(ZoneInfo("Asia/Shanghai"))
+    day = said.astimezone(LOCAL_ZONE)
     return f"{county}-{day:%y%m%d}-" + "".join(secrets.choice(_ALPHABET) for _ in range(7))

@@ -4,19 +4,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from data.importing.columns import LOCAL_ZONE
 from data.scope import Scope
 from routing.errors import ReportError
 from routing.lifecycle.indicators import Cases, Tally, tally, tally_by
 
 __all__ = ["Ledger", "ledger_of", "period_of"]
 
-_ZONE = ZoneInfo("Asia/Shanghai")
 # Whatever began, was due or ended in the period, or was judged in it.
 _CASES = text(
     "WITH mine AS (SELECT incident.*, grid.code AS grid_code, grid.name AS grid_name, "
@@ -96,7 +95,7 @@ def period_of(kind: str, of: date) -> tuple[datetime, datetime]:
             after = (first + timedelta(days=32)).replace(day=1)
         else:
             raise ReportError("period", f"a ledger is of a week or a month, not {kind!r}")
-        begin, end = (datetime.combine(day, time(), _ZONE) for day in (first, after))
+        begin, end = (datetime.combine(day, time(), LOCAL_ZONE) for day in (first, after))
     except OverflowError as error:
         raise ReportError("period", f"{of} is beyond the calendar") from error
     return begin, end

@@ -61,6 +61,8 @@ def climb(
     """
     now = at or datetime.now(UTC)
     found = session.scalars(_DUE, {"county": county, "now": now, "limit": limit}).all()
+    if not found:
+        return 0
     rules = load_rules(session, county)
     for number in found:
         one = session.get_one(Deadline, number)
