@@ -35,11 +35,12 @@ from api import (
     work,
     workbench,
 )
+from api.admission import Admission
 from api.engines import Engines
 from api.feed import Feed
 from api.headers import Headers
 from api.watching import Watching
-from data.database import Database
+from data.database import POOL_SIZE, Database
 from data.settings import Settings
 from grids.drafting import Workbench
 from maps.tiles import TileCache
@@ -58,6 +59,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         lifespan=_listening,
     )
     app.state.settings, app.state.database = settings, database
+    app.state.admission = Admission(POOL_SIZE)
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)

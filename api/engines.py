@@ -10,6 +10,7 @@ from collections import OrderedDict
 from datetime import UTC, datetime
 
 import psycopg
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from data.database import Database
@@ -19,6 +20,7 @@ from data.presets import ALL_COUNTIES
 from data.settings import Settings
 from grids.directory import DirectoryVersion, directory_version, load_directory
 from grids.who import Directory
+from routing.errors import NetworkError
 from routing.live import LiveRoads
 
 __all__ = ["Engines"]
@@ -97,6 +99,7 @@ class Engines:
         self._stop.clear()
         self._listener = threading.Thread(target=self._listen, daemon=True, name="directory")
         self._listener.start()
+        threading.Thread(target=self._warm, daemon=True, name="roads").start()
 
     def stop(self) -> None:
         """End listening."""
@@ -104,6 +107,15 @@ class Engines:
         if self._listener is not None:
             self._listener.join(timeout=5)
         self._listening = False
+
+    def _warm(self) -> None:
+        """Load the roads before somebody waits for them."""
+        try:
+            with self._database.session() as session:
+                self.roads(self._county).now(session)
+        except (NetworkError, OperationalError) as error:
+            # The request that needs them says it, to whom it concerns.
+            _LOG.info("the roads are not loaded yet: %s", error)
 
     def _load(
         self,

@@ -1,15 +1,18 @@
 """Errors to HTTP: one table of statuses, problem+json for programs, a page for people."""
 
 import json
+import logging
 from typing import Any
 
 import shapely
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from api.admission import BusyError
 from api.pages import render, texts_of
 from api.throttle import TooManyError
 from data.errors import (
@@ -28,6 +31,7 @@ from routing.lifecycle.errors import CalendarError, FlowError, TransitionRefused
 __all__ = ["UNFIT", "LoginRequiredError", "RefusedError", "TooLargeError", "install", "status_of"]
 
 
+_LOG = logging.getLogger("onegrid")
 # A number beyond what is counted, a character that is none (U+0000).
 UNFIT = "a value is none that can be kept here"
 
@@ -62,6 +66,7 @@ _STATUS: dict[type[OneGridError], int] = {
     CalendarError: 422,
     FlowError: 409,
     TransitionRefusedError: 409,
+    BusyError: 503,
     DatabaseError: 503,
     ClusterError: 503,
 }
@@ -73,6 +78,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unfit)
+    for gone in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.add_exception_handler(gone, _unanswered)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -111,6 +118,11 @@ def _unfit(request: Request, _error: Exception) -> Response:
     return _answer(request, 422, UNFIT)
 
 
+def _unanswered(request: Request, error: Exception) -> Response:
+    _LOG.warning("the database does not answer: %s", str(error).splitlines()[0])
+    return _answer(request, 503, "the database does not answer: try again in a moment")
+
+
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return _answer(request, status, str(getattr(error, "detail", "")))
@@ -128,17 +140,22 @@ def _is_api(request: Request) -> bool:
 def _answer(
     request: Request, status: int, detail: str, more: dict[str, Any] | None = None
 ) -> Response:
+    headers = {"Retry-After": "1"} if status == _UNAVAILABLE else None
     if _is_api(request):
         body = {"type": "about:blank", "status": status, "title": _TITLES.get(status, "Error")}
         return JSONResponse(
-            body | {"detail": detail} | (more or {}), status, media_type="application/problem+json"
+            body | {"detail": detail} | (more or {}),
+            status,
+            headers=headers,
+            media_type="application/problem+json",
         )
     words = texts_of(request)
     explanation = words(_EXPLANATIONS.get(status, "This did not work."))
     page = render(request, "error.html", status=status, explanation=explanation, detail=detail)
-    return HTMLResponse(page, status)
+    return HTMLResponse(page, status, headers)
 
 
+_UNAVAILABLE = 503
 # Each a key of the catalogues: what a person can do about it, in their own language.
 _EXPLANATIONS = {
     403: "You may not do this, or the page is too old: load it again.",

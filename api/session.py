@@ -1,10 +1,11 @@
 """What a request needs: the database session, the signed-in account, the county's engines."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import contextmanager_in_threadpool
 from sqlalchemy.orm import Session
 
 from api.engines import Engines
@@ -17,8 +18,12 @@ __all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "des
 COOKIE = "onegrid_session"
 
 
-def _db(request: Request) -> Iterator[Session]:
-    with request.app.state.database.session() as session:
+async def _db(request: Request) -> AsyncIterator[Session]:
+    state = request.app.state
+    async with (
+        state.admission.turn(),
+        contextmanager_in_threadpool(state.database.session()) as session,
+    ):
         yield session
 
 

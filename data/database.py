@@ -14,9 +14,13 @@ from data.cluster import EXTENSIONS, Cluster
 from data.errors import DatabaseError
 from data.settings import Settings
 
-__all__ = ["Database", "open_database"]
+__all__ = ["POOL_SIZE", "Database", "open_database"]
 
 _POSTGIS_MINIMUM = (3, 1)
+# Connections that a pool keeps, and how many more it may open: more than these only wait for
+# each other in the database.
+POOL_SIZE = 12
+_POOL_SPARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,11 @@ class Database:
             address = address.set(drivername="postgresql+psycopg")
         if not pooled:
             return cls(create_engine(address, poolclass=NullPool))
-        return cls(create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=15))
+        return cls(
+            create_engine(
+                address, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=_POOL_SPARE
+            )
+        )
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -5,12 +5,13 @@ hours, a *mass* one 群发 within days, a *recurring* one 多发 over a longer t
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
-from scipy.spatial import KDTree
-from sklearn.cluster import DBSCAN
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["KINDS", "Cluster", "find_clusters", "kind_of"]
 
@@ -67,6 +68,10 @@ def find_clusters(
     tree and are cut in time, and scikit-learn grows the clusters. Memory is linear in the pairs
     that are near in space.
     """
+    # A third of a server's start, for a question that is asked now and then.
+    from scipy.spatial import KDTree  # noqa: PLC0415
+    from sklearn.cluster import DBSCAN  # noqa: PLC0415
+
     place = np.column_stack([np.asarray(x_m, float), np.asarray(y_m, float)])
     when, kind = np.asarray(time_s, float), np.asarray(group)
     if len(when) < least:
@@ -85,8 +90,10 @@ def find_clusters(
 
 def _graph(
     left: NDArray[np.int64], right: NDArray[np.int64], count: int
-) -> csr_array[np.float64, tuple[int, int]]:
+) -> "csr_array[np.float64, tuple[int, int]]":
     """Near pairs at distance 0.1, each with itself at 0; what is not stored is far."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - as above
+
     itself = np.arange(count)
     rows = np.concatenate([left, right, itself])
     columns = np.concatenate([right, left, itself])

@@ -4,6 +4,7 @@ Conditions never change. A closure or new speeds make new ones beside the old, a
 takes one reference and keeps it for the whole request.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +43,12 @@ class Conditions:
     @classmethod
     def usual(cls, network: RoadNetwork, generation: int = 1) -> "Conditions":
         """All roads open, at their usual speeds."""
-        car, moped, foot = (
-            _whole(network, mode, ms.copy()) for mode, ms in enumerate(network.time_ms)
-        )
+        modes = range(len(MODES))
+        # The kernel lets go of the interpreter: each mode on a core of its own.
+        with ThreadPoolExecutor(len(MODES)) as pool:
+            car, moped, foot = pool.map(
+                lambda mode: _whole(network, mode, network.time_ms[mode].copy()), modes
+            )
         return cls(generation, (car, moped, foot), (generation,) * len(MODES))
 
     def changed(

@@ -4,7 +4,6 @@ A *road* is a piece of street between two nodes, with a line and a name. It is d
 arc 2r and back by arc 2r + 1; the time of a direction that a mode may not take is infinite.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import shapely
+import xxhash
 from numpy.typing import NDArray
 
 from routing.cells import Cells, roads_of_points
@@ -28,7 +28,7 @@ Float = NDArray[np.float64]
 
 # By car, by moped or e-bike, on foot.
 MODES = ("car", "moped", "foot")
-_VERSION = 4
+_VERSION = 5
 
 
 class Links(NamedTuple):
@@ -275,7 +275,8 @@ def _arrays(network: RoadNetwork) -> list[tuple[str, NDArray[Any]]]:
 
 
 def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    # Against damage, not against malice: a county's gigabytes are read at every start.
+    digest = xxhash.xxh3_128()
     for key in sorted(arrays):
         digest.update(key.encode())
         digest.update(np.ascontiguousarray(arrays[key]).view(np.uint8).data)

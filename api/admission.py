@@ -1,0 +1,52 @@
+"""Who may use the database now: so many requests at once, the others wait without a thread.
+
+A request that holds a connection still needs a thread for its next step. Were threads spent on
+waiting for connections, every thread could wait for one while those who hold them wait for a
+thread, and the server would stand still.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gis.errors import OneGridError
+
+__all__ = ["Admission", "BusyError"]
+
+
+class BusyError(OneGridError):
+    """More is asked than is answered in time."""
+
+
+class Admission:
+    """Turns at the database, first come first served.
+
+    Parameters
+    ----------
+    most : int
+        Turns at once; no more than the pool has connections.
+    wait_s : float
+        Who has waited so long is sent away, to come again.
+    """
+
+    def __init__(self, most: int, wait_s: float = 10.0) -> None:
+        self._turns, self._wait_s = asyncio.Semaphore(most), wait_s
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and have it.
+
+        Raises
+        ------
+        BusyError
+            If none came in time.
+        """
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise BusyError("too much is asked at once: try again in a moment") from None
+        try:
+            yield
+        finally:
+            self._turns.release()

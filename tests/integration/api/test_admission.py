@@ -1,0 +1,56 @@
+"""Many at once: no request waits for a connection on a thread that another one needs."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
+
+from api import create_app
+from api.admission import Admission, BusyError
+from api.session import Db
+from data.database import Database
+from data.settings import Settings
+
+
+def test_far_more_requests_than_connections_and_threads_are_all_answered(
+    city: Database, city_settings: Settings
+) -> None:
+    pooled = Database.at(city.conninfo)
+    with (
+        TestClient(create_app(city_settings, pooled), raise_server_exceptions=False) as web,
+        ThreadPoolExecutor(150) as crowd,
+    ):
+        asked = [crowd.submit(web.get, "/card?q=1") for _ in range(300)]
+        assert {one.result().status_code for one in asked} == {200}
+    pooled.engine.dispose()
+
+
+def test_who_waits_too_long_is_told_to_come_again() -> None:
+    async def crowd() -> None:
+        gate = Admission(most=1, wait_s=0.01)
+        async with gate.turn():
+            with pytest.raises(BusyError, match="try again"):
+                async with gate.turn():
+                    pass
+        async with gate.turn():  # the turn of the first is free again
+            pass
+
+    asyncio.run(crowd())
+
+
+def test_a_database_that_is_gone_is_503_with_a_time_to_come_back(
+    city: Database, city_settings: Settings
+) -> None:
+    app = create_app(city_settings, city)
+
+    @app.get("/api/v1/gone")
+    def gone(_db: Db) -> None:
+        raise OperationalError("SELECT 1", {}, ConnectionError("server closed the connection"))
+
+    with TestClient(app, raise_server_exceptions=False) as web:
+        answer = web.get("/api/v1/gone")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "does not answer" in answer.json()["detail"]
