@@ -15,6 +15,7 @@ from api import (
     assigning,
     closures,
     console,
+    dispatching,
     drafts,
     errors,
     history,
@@ -39,6 +40,7 @@ from api.admission import Admission
 from api.engines import Engines
 from api.feed import Feed
 from api.headers import Headers
+from api.limits import BodyLimit
 from api.watching import Watching
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
@@ -74,6 +76,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Headers)
     return app
 
@@ -91,6 +94,8 @@ _PARTS = (
     history,
     drafts,
     photos,
+    # Before the transitions, whose names any last part of a path fits.
+    dispatching,
     incidents,
     notices,
     positions,

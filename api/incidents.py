@@ -1,35 +1,27 @@
 """Incidents for the console, the worker's page and programs: report, read, carry on, follow."""
 
 from collections.abc import AsyncIterator
-from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-import shapely
 from fastapi import APIRouter, Body, Depends, Header, Query, Request
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse, Response
-from geoalchemy2.shape import to_shape
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
-from sqlalchemy import select
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
 from api.feed import Feed, Seat
-from api.session import Db, changing, county_of, desk, desk_role, engines
+from api.session import Db, changing, desk, desk_role, engines
 from data.errors import NotFoundError
 from data.incidents import incident_in
-from data.models import Incident, Person
+from data.models import Incident
 from data.sessions import SignedIn
-from routing.dispatch import Recommendation, recommend, role_of
-from routing.incidents import Doer, Report, load_rules, options_of, report_incident, send, transit
+from routing.incidents import Doer, Report, load_rules, options_of, report_incident, transit
 from routing.incidents.clustering import clusters_of
 from routing.incidents.course import was_done
-from routing.incidents.handover import hand_over, handovers
 from routing.incidents.overview import MOST_LISTED, incidents_listed, own_tasks, told_of
 from routing.incidents.similar import by_cell, similar_reports
-from routing.options import holes, propose
 
 __all__ = ["ACTING", "doers_of", "found_incident", "router"]
 
@@ -40,10 +32,7 @@ _DESK = ("dispatcher", "centre")
 Reader = Annotated[SignedIn, Depends(desk(*_DESK))]
 Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
 Listener = Annotated[SignedIn, Depends(desk(*_DESK, noted=False))]
-Reporting = Annotated[SignedIn, Depends(changing(*ACTING))]
 Acting = Annotated[SignedIn, Depends(changing(*ACTING))]
-Sender = Annotated[SignedIn, Depends(desk("dispatcher"))]
-Sending = Annotated[SignedIn, Depends(changing("dispatcher"))]
 
 
 class NewReport(BaseModel):
@@ -81,13 +70,6 @@ class Given(BaseModel):
     satisfaction: str | None = Field(None, max_length=20)
     class_code: str | None = Field(None, max_length=30)
     severity: str | None = Field(None, max_length=10)
-
-
-class Chosen(BaseModel):
-    """Who is to go."""
-
-    person: int
-    version: int | None = None
 
 
 def doers_of(who: SignedIn) -> list[Doer]:
@@ -169,7 +151,7 @@ def listed(
 
 
 @router.post("", status_code=201)
-def report(request: Request, db: Db, who: Reporting, asked: NewReport) -> JSONResponse:
+def report(request: Request, db: Db, who: Acting, asked: NewReport) -> JSONResponse:
     """Take a report; the same receipt key again gives the same incident with 200."""
     directory = engines(request).directory(db)
     made, fresh = report_incident(
@@ -250,147 +232,12 @@ def clusters(
     )
 
 
-@router.get("/handovers")
-def listed_handovers(db: Db, who: Sender) -> dict[str, Any]:
-    """Open incidents whose grid has ended, each with the grid that would take it."""
-    rows = handovers(db, who.scope("dispatcher"), classes=who.classes("dispatcher"))
-    return {"handovers": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
-
-
-@router.get("/proposals")
-def proposals(
-    request: Request,
-    db: Db,
-    who: Sender,
-    incident: Annotated[list[int], Query(min_length=1, max_length=200)],
-) -> dict[str, Any]:
-    """Who should go where, of many incidents at once; nothing is sent."""
-    asked = [found_incident(db, who, number) for number in dict.fromkeys(incident)]
-    county = county_of(request)
-    made = propose(db, engines(request).roads(county), county, asked)
-    people = select(Person).where(Person.id.in_([one.person_id for one in made]))
-    names = {person.id: person.name for person in db.scalars(people)}
-    return {"proposals": [asdict(one) | {"name": names[one.person_id]} for one in made]}
-
-
 @router.get("/{number}")
 def read(db: Db, who: Handler, number: int) -> JSONResponse:
     """An incident with its course, deadlines, whistles, people, and what may be done now."""
     incident = found_incident(db, who, number)
     told = told_of(db, load_rules(db, who.county), incident, doers_of(who))
     return JSONResponse(jsonable_encoder(told), headers={"ETag": f'"{incident.version}"'})
-
-
-@router.get("/{number}/recommendation")
-def recommendation(
-    request: Request, db: Db, who: Reader, number: int, *, why: bool = False
-) -> Response:
-    """Who can be there first, and why not each of the others."""
-    advice = _recommended(request, db, who, number, why=why)
-    shown = {one.name: getattr(advice, one.name) for one in fields(advice)}
-    shown["candidates"] = [
-        {one.name: getattr(person, one.name) for one in fields(person)}
-        | {"route": shapely.get_coordinates(person.route).round(6).tolist()}
-        for person in advice.candidates
-    ]
-    # Written by Pydantic itself: FastAPI's way looks at each point of each way several times.
-    return Response(to_json(shown | {"crs": "EPSG:4326"}), media_type="application/json")
-
-
-def _recommended(
-    request: Request,
-    db: Db,
-    who: SignedIn,
-    number: int,
-    *,
-    why: bool = False,
-    only: int | None = None,
-) -> Recommendation:
-    incident = found_incident(db, who, number)
-    point: Any = to_shape(incident.geom)
-    county = county_of(request)
-    roads, place = engines(request).roads(county), (point.x, point.y)
-    code = incident.class_code
-    return recommend(
-        db, roads, county, place, code, why=why, brief=not why, incident=number, only=only
-    )
-
-
-@router.get("/{number}/holes")
-def listed_holes(
-    request: Request,
-    db: Db,
-    who: Reader,
-    number: int,
-    person: Annotated[list[int], Query(min_length=1, max_length=10)],
-    minutes: Annotated[float, Query(gt=0, le=60)] = 10.0,
-) -> dict[str, Any]:
-    """The households that nobody would reach in time any more, were one of these sent."""
-    incident = found_incident(db, who, number)
-    county = county_of(request)
-    role = role_of(db, incident.class_code)
-    made = holes(db, engines(request).roads(county), county, role, person, minutes=minutes)
-    return {"minutes": minutes, "holes": [asdict(one) for one in made]}
-
-
-@router.get("/{number}/way")
-def way(
-    request: Request,
-    db: Db,
-    who: Handler,
-    number: int,
-    lon: Annotated[float, Query(ge=-180, le=180)],
-    lat: Annotated[float, Query(ge=-90, le=90)],
-    mode: Literal["car", "moped", "foot"] = "moped",
-) -> dict[str, Any]:
-    """The way from a place (EPSG:4326) to the incident: time, length, line, street names."""
-    incident = found_incident(db, who, number)
-    point: Any = to_shape(incident.geom)
-    roads = engines(request).roads(county_of(request)).now(db)
-    found = roads.travel.route((lon, lat), (point.x, point.y), mode)
-    return {
-        "time_s": round(found.time_s, 1),
-        "distance_m": round(found.distance_m, 1),
-        "line": found.lonlat.round(6).tolist(),
-        "streets": found.streets,
-        "crs": "EPSG:4326",
-    }
-
-
-@router.post("/{number}/send")
-def send_person(
-    request: Request, db: Db, who: Sending, number: int, asked: Chosen
-) -> dict[str, Any]:
-    """Send a person; time and distance are computed anew, not believed."""
-    advice = _recommended(request, db, who, number, only=asked.person)
-    if not advice.candidates:
-        raise NotFoundError(f"person {asked.person} cannot go, or cannot go any more")
-    chosen = advice.candidates[0]
-    doer = next(one for one in doers_of(who) if one.role == "dispatcher")
-    made = send(
-        db,
-        doer,
-        number,
-        asked.person,
-        version=asked.version,
-        time_s=chosen.time_s,
-        distance_m=chosen.distance_m,
-    )
-    return {"incident": made.id, "state": made.state, "version": made.version}
-
-
-@router.post("/{number}/hand-over")
-def take_over(request: Request, db: Db, who: Sending, number: int) -> dict[str, Any]:
-    """Give an incident whose grid has ended to the grid that it lies in now."""
-    code = hand_over(
-        db,
-        who.scope("dispatcher"),
-        number,
-        actor=who.login,
-        directory=engines(request).directory(db),
-        classes=who.classes("dispatcher"),
-    )
-    return {"incident": number, "grid": code}
 
 
 @router.post("/{number}/{action}")

@@ -12,9 +12,8 @@ from api.open311 import partner_of
 from api.photos import body_of
 from api.session import Db, changing, county_of, engines
 from data.sessions import SignedIn
-from grids.card import find_addresses
 from routing.errors import ReportError
-from routing.incidents import Report, report_incident
+from routing.incidents import Report, known_address, report_incident
 from routing.incidents.tables import report_table
 
 __all__ = ["router"]
@@ -79,10 +78,8 @@ def take_message(request: Request, db: Db, asked: Message, x_api_key: Key = "") 
     if asked.lon is not None and asked.lat is not None:
         x, y, crs = asked.lon, asked.lat, asked.crs
     else:
-        found = find_addresses(db, county_of(request), asked.address) if asked.address else []
-        if not found or (len(found) > 1 and found[0].text != asked.address):
-            raise ReportError("place", f"{len(found)} known addresses fit {asked.address!r}")
-        x, y, crs = found[0].lon, found[0].lat, "EPSG:4326"
+        x, y = known_address(db, county_of(request), asked.address)
+        crs = "EPSG:4326"
     report = Report(
         "public",
         asked.class_code,

@@ -23,9 +23,8 @@ from api.photos import body_of
 from api.session import Db, county_of, engines
 from data.errors import NotFoundError
 from gis.errors import OneGridError
-from grids.card import find_addresses
 from routing.errors import ReportError
-from routing.incidents import Report, report_incident
+from routing.incidents import Report, known_address, report_incident
 from routing.incidents.published import published, services
 
 __all__ = ["router"]
@@ -221,10 +220,7 @@ def _place(db: Db, county: str, said: Mapping[str, str]) -> tuple[float, float]:
     words = said.get("address_string", "").strip()[:200]
     if not words:
         raise ReportError("place", "lat and long, or an address_string, must be provided")
-    found = find_addresses(db, county, words)
-    if len(found) != 1:
-        raise ReportError("place", f"address_string fits {len(found)} known addresses, not one")
-    return found[0].lon, found[0].lat
+    return known_address(db, county, words)
 
 
 @router.get("/v2/requests.{kind}", dependencies=[Here])

@@ -19,9 +19,9 @@ from api.throttle import Throttle
 from data.importing.columns import LOCAL_ZONE
 from data.models import IncidentClass
 from gis.errors import GeometryError
-from grids.card import find_addresses, place_in_grid
+from grids.card import place_in_grid
 from routing.errors import ReportError
-from routing.incidents import Report, load_rules, report_incident
+from routing.incidents import Report, known_address, load_rules, report_incident
 from routing.incidents.photos import LARGEST_PHOTO, add_photo
 from routing.incidents.published import course_of_case
 
@@ -125,10 +125,7 @@ def _place_of(db: Db, county: str, said: str) -> tuple[float, float]:
     try:
         lon, lat = (float(part) for part in parts)
     except ValueError:
-        found = find_addresses(db, county, said.strip()) if said.strip() else []
-        if len(found) != 1 and not (found and found[0].text == said.strip()):
-            raise ReportError("place", f"{len(found)} places fit {said[:60]!r}") from None
-        return found[0].lon, found[0].lat
+        return known_address(db, county, said)
     return lon, lat
 
 

@@ -8,7 +8,7 @@ and `ledger` tell of it, `delivery` carries notices out. The engine beneath is `
 """
 
 from routing.incidents.course import Doer, options_of, transit
-from routing.incidents.intake import Report, report_incident
+from routing.incidents.intake import Report, known_address, report_incident
 from routing.incidents.rules import HandlingRules, load_rules
 from routing.incidents.sending import send
 
@@ -16,6 +16,7 @@ __all__ = [
     "Doer",
     "HandlingRules",
     "Report",
+    "known_address",
     "load_rules",
     "options_of",
     "report_incident",

@@ -17,6 +17,7 @@ from gis.cells import cells_of_points
 from gis.crs import parse_crs, to_wgs84
 from gis.errors import GeometryError
 from grids.assign import name_people
+from grids.card import find_addresses
 from grids.who import Directory
 from routing.errors import ReportError
 from routing.incidents.course import record
@@ -24,7 +25,7 @@ from routing.incidents.notices import DESK, notify
 from routing.incidents.rules import load_rules
 from routing.incidents.timing import follow_state
 
-__all__ = ["CHANNELS", "LONGEST_WORDS", "Report", "report_incident"]
+__all__ = ["CHANNELS", "LONGEST_WORDS", "Report", "known_address", "report_incident"]
 
 LONGEST_WORDS = 4000
 CHANNELS = ("import", "console", "phone", "worker", "public", "open311", "csv", "video")
@@ -111,6 +112,20 @@ def report_incident(
     if fresh:
         _follow(session, incident, report, directory, actor, now)
     return incident, fresh
+
+
+def known_address(session: Session, county: str, words: str) -> tuple[float, float]:
+    """The place of an address (lon, lat; EPSG:4326).
+
+    Raises
+    ------
+    ReportError
+        If no known address fits, or several do: none is chosen silently.
+    """
+    found = find_addresses(session, county, words)
+    if len(found) != 1:
+        raise ReportError("place", f"{len(found)} known addresses fit {words[:60]!r}, not one")
+    return found[0].lon, found[0].lat
 
 
 def _follow(

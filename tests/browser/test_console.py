@@ -378,6 +378,8 @@ def test_the_ledger_is_a_page_a_workbook_and_a_print(desk: Desk) -> None:
 
 def test_everybody_reports_and_follows(desk: Desk) -> None:
     desk.open(f"/report?lon={CENTRE[0]}&lat={CENTRE[1]}")
+    assert desk.page.input_value("select[name=class_code]") == ""  # nobody reports by accident
+    desk.page.select_option("select[name=class_code]", "P01")
     desk.page.fill("textarea[name=description]", "井盖松动")
     desk.shoot("report")
     assert desk.violations() == []

@@ -136,7 +136,9 @@ function begin() {
 
 // Reports of the same class close by and lately may be of the same thing.
 async function near() {
-  const asked = new URLSearchParams({ lon: place[0], lat: place[1], class_code: by("report-class").value });
+  const code = by("report-class").value;
+  if (!place || !code) return;
+  const asked = new URLSearchParams({ lon: place[0], lat: place[1], class_code: code });
   const told = await read(`/similar?${asked}`).catch(() => ({ similar: [] }));
   by("similar").replaceChildren(...told.similar.map((one) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => open(one.id) }, `${one.case} · ${Math.round(one.distance_m)} m`), ` ${one.description}`)));
   by("similar-title").hidden = !told.similar.length;
@@ -157,6 +159,8 @@ by("report").addEventListener("submit", (event) => {
 function endReport() {
   by("report").reset();
   by("report").hidden = true;
+  by("similar").replaceChildren();
+  by("similar-title").hidden = true;
   place = null;
   map.pin(null);
   map.place(false);
@@ -256,7 +260,7 @@ async function cells() {
 by("filters").addEventListener("input", () => quietly(look));
 by("filters").addEventListener("submit", (event) => event.preventDefault());
 by("new").addEventListener("click", begin);
-by("report-class").addEventListener("change", () => place && near());
+by("report-class").addEventListener("change", near);
 by("report-cancel").addEventListener("click", endReport);
 by("close").addEventListener("click", close);
 by("show-help").addEventListener("click", () => by("help").showModal());

@@ -126,3 +126,16 @@ def test_the_list_filters(desk: Console) -> None:
     assert all(one["class_code"] == "E01" for one in desk.get("?group=E01")["incidents"])
     assert desk.get("?state=closed")["incidents"] == []
     assert desk.get("?light=red&limit=5")["incidents"] == []
+
+
+def test_a_body_is_refused_before_it_is_held_whatever_length_it_says(web: TestClient) -> None:
+    long = b'{"description": "' + b"x" * 3_000_000 + b'"}'
+    parts = (long[at : at + 100_000] for at in range(0, len(long), 100_000))
+    for content, kind in (
+        (long, "application/json"),
+        (parts, "application/json"),
+        (long, "image/jpeg"),
+    ):
+        answer = web.post("/api/v1/reports", content=content, headers={"Content-Type": kind})
+        assert answer.status_code == 413, answer.text
+        assert "at most" in answer.json()["detail"]

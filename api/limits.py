@@ -1,0 +1,48 @@
+"""How long a request's body may be: nothing longer is held in memory."""
+
+import re
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["LARGEST_BODY", "BodyLimit"]
+
+# A drawn polygon of some ten thousand points.
+LARGEST_BODY = 2_000_000
+_LARGER = {
+    re.compile(r"/api/v1/assign"): 16_000_000,  # ten thousand rows with their addresses
+    # Files go to the disk as they come, and have limits of their own.
+    re.compile(
+        r"/report|/planner/drafts/adopt|/api/v1/assign/jobs|/api/v1/incidents/(table|\d+/photos)"
+    ): None,
+}
+
+
+class BodyLimit:
+    """Refuse with 413 as soon as a body is longer, whatever length it said that it has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and count what is read of it."""
+        largest = _largest(scope["path"]) if scope["type"] == "http" else None
+        if largest is None:
+            await self._app(scope, receive, send)
+            return
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > largest:
+                # FastAPI passes this one on where it reads the body; any other it calls a 400.
+                raise HTTPException(413, f"at most {largest:,} bytes are taken")
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def _largest(path: str) -> int | None:
+    return next((most for one, most in _LARGER.items() if one.fullmatch(path)), LARGEST_BODY)
