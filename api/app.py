@@ -62,6 +62,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     )
     app.state.settings, app.state.database = settings, database
     app.state.admission = Admission(POOL_SIZE)
+    # Devices tell much and wait for nobody: a position behind a crowd of consoles is an old one.
+    app.state.device_admission = Admission(2)
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)

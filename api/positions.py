@@ -90,7 +90,7 @@ async def take(request: Request) -> Response:
     said = await _told(request)
     fix = Fix(_degrees(said, "lon"), _degrees(said, "lat"), _moment(said.get("timestamp")))
     token = str(said.get("id") or said.get("deviceid") or "")
-    async with request.app.state.admission.turn():
+    async with request.app.state.device_admission.turn():
         await run_in_threadpool(_kept, request.app.state.database, fix, token)
     return Response()
 

@@ -17,8 +17,8 @@ from data.settings import Settings
 __all__ = ["POOL_SIZE", "Database", "open_database"]
 
 _POSTGIS_MINIMUM = (3, 1)
-# Connections that a pool keeps, and how many more it may open: more than these only wait for
-# each other in the database.
+# Connections that a pool keeps, for requests: more than these only wait for each other in the
+# database. It may open some more for what does not wait behind requests.
 POOL_SIZE = 12
 _POOL_SPARE = 8
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -19,6 +20,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.cli.context import console, ready_database
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
+from api.demo_month import play_month
 from api.worker import run_worker
 from data.cluster import Cluster
 from data.database import open_database
@@ -94,7 +96,10 @@ def up(*, port: Port = None) -> None:
         _say("bringing the schema up to date")
         database = ready_database(settings)
         _say("looking for data; an empty database gets the demonstration city")
-        furnish(database, settings.home)
+        if furnish(database, settings.home):
+            _say("playing a month of work in it")
+            with database.session() as session:
+                play_month(session, seed=1, end=datetime.now(UTC))
         _say("starting the web server and the worker")
         commands = (["serve", "--port", str(chosen)], ["worker"])
         children.extend(_child(arguments) for arguments in commands)
