@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 
 from benchmarks._made_county import COUNTY, MadeCounty, _bent, make_county
+from benchmarks._server import PASSWORD, SignedIn
 from data.accounts import add_account
 from data.database import Database
 from routing.assembly import Roads, assemble
 
-__all__ = ["PASSWORD", "Busy", "Console", "Devices", "make_busy", "some_places"]
+__all__ = ["Busy", "Console", "Devices", "make_busy", "some_places"]
 
-PASSWORD = "benchmark dispatcher 1"  # noqa: S105 - of a throw-away database
 STAFF, OPEN = 19_478, 20_000
 _OTHERS = ("police", "mediator")
 _SPEEDS = (10.0, 7.0, 1.3)
@@ -183,18 +183,8 @@ def _accounts(database: Database) -> None:
             add_account(session, COUNTY, login, login, PASSWORD, ("dispatcher",))
 
 
-class Console:
+class Console(SignedIn):
     """A signed-in dispatcher over HTTP."""
-
-    def __init__(self, base: str, database: Database, login: str) -> None:
-        self.web = httpx2.Client(base_url=base, timeout=60)
-        self.web.post("/login", data={"login": login, "password": PASSWORD})
-        with database.session() as session:
-            query = (
-                "SELECT csrf FROM session JOIN account ON account.id = account_id "
-                "WHERE login = :l ORDER BY session.expires_at DESC LIMIT 1"
-            )
-            self.csrf = session.scalar(text(query), {"l": login}) or ""
 
     def get(self, path: str) -> httpx2.Response:
         """Ask the incidents' API."""

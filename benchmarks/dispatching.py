@@ -21,7 +21,7 @@ import httpx2
 import numpy as np
 
 from benchmarks._busy_county import Busy, Console, Devices, make_busy
-from benchmarks.redraw import durable_database, served
+from benchmarks._server import durable_database, served
 
 __all__ = ["main"]
 

@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from benchmarks._busy_county import Busy, Console, Devices, make_busy
 from benchmarks._cases import shared_data
-from benchmarks.redraw import durable_database, served
+from benchmarks._server import durable_database, served
 
 __all__ = ["main"]
 

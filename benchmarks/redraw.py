@@ -23,20 +23,17 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import urlopen
 
 import httpx2
 import numpy as np
 from sqlalchemy import text
 
 from benchmarks._made_county import COUNTY, MadeCounty, make_county
+from benchmarks._server import PASSWORD, SignedIn, await_answer, durable_database, served
 from benchmarks.locator import say
 from benchmarks.who import free_port
-from data import migrate
 from data.accounts import add_account
-from data.cluster import Cluster
 from data.database import Database
 from data.models import Edit, Generation
 from gis.coverage import dissolve
@@ -49,71 +46,10 @@ from tests.redraw import random_operation
 Row = dict[str, Any]
 # Bars of the issue.
 _EDIT_P50_MS, _EDIT_P99_MS, _FRESH_S, _PUBLISH_S, _TILES = 60.0, 250.0, 1.0, 20.0, 0.5
-_PASSWORD = "benchmark planner 1"  # noqa: S105 - of a throw-away database
 
 
-@contextmanager
-def durable_database() -> Iterator[Database]:
-    """A migrated database that writes as in production."""
-    with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        cluster = Cluster(home, durable=True)
-        cluster.ensure_running()
-        try:
-            database = Database.at(cluster.url, pooled=False)
-            database.prepare()
-            migrate.upgrade(database.engine)
-            yield database
-        finally:
-            cluster.destroy()
-
-
-@contextmanager
-def served(database: Database, folder: str) -> Iterator[str]:
-    """Our server over the database; its address."""
-    port = free_port()
-    url = database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
-    environment = {"ONEGRID_DATABASE_URL": url, "ONEGRID_COUNTY": COUNTY, "ONEGRID_HOME": folder}
-    command = [
-        sys.executable,
-        "-c",
-        "from api.cli import main; main()",
-        "serve",
-        "--port",
-        str(port),
-    ]
-    process = subprocess.Popen(command, env=os.environ | environment)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        _await(f"{base}/healthz")
-        yield base
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _await(address: str) -> None:
-    for _ in range(900):
-        try:
-            with urlopen(address, timeout=60):  # noqa: S310 - our own servers
-                return
-        except URLError:
-            time.sleep(0.1)
-
-
-class Planner:
+class Planner(SignedIn):
     """A signed-in planner over HTTP."""
-
-    def __init__(self, base: str, database: Database, login: str) -> None:
-        self.web = httpx2.Client(base_url=base, timeout=60)
-        self.web.post("/login", data={"login": login, "password": _PASSWORD})
-        with database.session() as session:
-            query = (
-                "SELECT csrf FROM session JOIN account ON account.id = account_id "
-                "WHERE login = :l ORDER BY session.expires_at DESC LIMIT 1"
-            )
-            self.csrf = session.scalar(text(query), {"l": login})
 
     def post(self, path: str, body: Row, version: int = 0) -> httpx2.Response:
         """Post to the drafts' API, as seen at a version."""
@@ -299,7 +235,7 @@ def tipg(database: Database) -> Iterator[str]:
     process = subprocess.Popen(command, env=os.environ | environment)
     base = f"http://127.0.0.1:{port}"
     try:
-        _await(f"{base}/healthz")
+        await_answer(f"{base}/healthz")
         yield base
     finally:
         process.terminate()
@@ -477,7 +413,7 @@ def main() -> int:
         with database.session() as session:
             report["county"] = make_county(session, county)
             for login in ("one", "two"):
-                add_account(session, COUNTY, login, login, _PASSWORD, ("planner",))
+                add_account(session, COUNTY, login, login, PASSWORD, ("planner",))
         with database.engine.connect() as connection:
             connection.exec_driver_sql("COMMIT; ANALYZE")
         say(report["county"])

@@ -1,0 +1,90 @@
+"""A durable database, our server over it, and somebody who is signed in."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import httpx2
+from sqlalchemy import text
+
+from benchmarks._made_county import COUNTY
+from benchmarks.who import free_port
+from data import migrate
+from data.cluster import Cluster
+from data.database import Database
+
+__all__ = ["PASSWORD", "SignedIn", "await_answer", "durable_database", "served"]
+
+PASSWORD = "benchmark account 1"  # noqa: S105 - of a throw-away database
+
+
+@contextmanager
+def durable_database() -> Iterator[Database]:
+    """A migrated database that writes as in production."""
+    with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        cluster = Cluster(home, durable=True)
+        cluster.ensure_running()
+        try:
+            database = Database.at(cluster.url, pooled=False)
+            database.prepare()
+            migrate.upgrade(database.engine)
+            yield database
+        finally:
+            cluster.destroy()
+
+
+@contextmanager
+def served(database: Database, folder: str) -> Iterator[str]:
+    """Our server over the database; its address."""
+    port = free_port()
+    url = database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    environment = {"ONEGRID_DATABASE_URL": url, "ONEGRID_COUNTY": COUNTY, "ONEGRID_HOME": folder}
+    command = [
+        sys.executable,
+        "-c",
+        "from api.cli import main; main()",
+        "serve",
+        "--port",
+        str(port),
+    ]
+    process = subprocess.Popen(command, env=os.environ | environment)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        await_answer(f"{base}/healthz")
+        yield base
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def await_answer(address: str) -> None:
+    """Wait until a server answers; a minute and a half at most."""
+    for _ in range(900):
+        try:
+            with urlopen(address, timeout=60):  # noqa: S310 - our own servers
+                return
+        except URLError:
+            time.sleep(0.1)
+
+
+class SignedIn:
+    """A signed-in account over HTTP; `csrf` is its session's token."""
+
+    def __init__(self, base: str, database: Database, login: str) -> None:
+        self.web = httpx2.Client(base_url=base, timeout=60)
+        self.web.post("/login", data={"login": login, "password": PASSWORD})
+        with database.session() as session:
+            query = (
+                "SELECT csrf FROM session JOIN account ON account.id = account_id "
+                "WHERE login = :l ORDER BY session.expires_at DESC LIMIT 1"
+            )
+            self.csrf = session.scalar(text(query), {"l": login}) or ""
