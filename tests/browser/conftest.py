@@ -20,6 +20,8 @@ from data.settings import DEMO_COUNTY
 from tests.conftest import ROOT, Furnished, create_database, free_port
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
+# A software renderer draws every frame of a fade.
+STILL = {"reduced_motion": "reduce"}
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -147,7 +149,7 @@ def server(cluster: Cluster, furnished: Furnished) -> Iterator[Served]:
 def watched(browser: Browser, served: Served, **options) -> Desk:
     """A page in a browser of its own, which notes whatever goes wrong on it."""
     viewport = options.pop("viewport", {"width": 1400, "height": 900})
-    context = browser.new_context(viewport=viewport, locale="zh-CN", **options)
+    context = browser.new_context(viewport=viewport, locale="zh-CN", **(STILL | options))
     made = Desk(context.new_page(), served.base, served.database)
     made.page.on("request", lambda request: made.watch(request.url))
     made.page.on("pageerror", lambda error: made.troubles.append(f"script error: {error}"))
@@ -159,11 +161,17 @@ def watched(browser: Browser, served: Served, **options) -> Desk:
     return made
 
 
+@pytest.fixture(scope="module")
+def viewport() -> dict[str, int]:
+    """How large a desk's window is."""
+    return {"width": 1400, "height": 900}
+
+
 @pytest.fixture
-def desk(browser: Browser, server: Served) -> Iterator[Desk]:
+def desk(browser: Browser, server: Served, viewport: dict[str, int]) -> Iterator[Desk]:
     with server.database.session() as session:  # no worker runs that would keep them fresh
         place_demo_staff(session, DEMO_COUNTY, seed=1)
-    made = watched(browser, server)
+    made = watched(browser, server, viewport=viewport)
     yield made
     made.page.context.close()
     assert made.troubles == []

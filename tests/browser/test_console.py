@@ -29,9 +29,17 @@ def second_login(server: Served) -> str:
     return "demo-second"
 
 
+@pytest.fixture(scope="module")
+def viewport() -> dict[str, int]:
+    """Two live maps are drawn without a graphics card here: smaller than a desk's are."""
+    return {"width": 1200, "height": 760}
+
+
 @pytest.fixture
-def second(browser: Browser, server: Served, second_login: str) -> Iterator[Desk]:
-    made = watched(browser, server)
+def second(
+    browser: Browser, server: Served, second_login: str, viewport: dict[str, int]
+) -> Iterator[Desk]:
+    made = watched(browser, server, viewport=viewport)
     made.sign_in(second_login)
     yield made
     made.page.context.close()

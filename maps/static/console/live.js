@@ -1,6 +1,6 @@
 // The live map: incidents by state and light, responders with the age of their position, ways.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { styleOf } from "../workbench/style.js";
+import { fadeDuration, styleOf } from "../workbench/style.js";
 import { facts, t } from "../workbench/words.js";
 
 const REFRESH_MS = 5000;
@@ -57,7 +57,7 @@ export class LiveMap {
     this.handlers = handlers;
     this.placing = false;
     this.map = new maplibregl.Map({
-      container, style: liveStyle(), bounds: facts.bounds, fitBoundsOptions: { padding: 20 },
+      container, fadeDuration, style: liveStyle(), bounds: facts.bounds, fitBoundsOptions: { padding: 20 },
       minZoom: 7, maxZoom: 20, dragRotate: false, pitchWithRotate: false, attributionControl: false,
       localIdeographFontFamily: '"Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", sans-serif',
       locale: { "NavigationControl.ZoomIn": t("Zoom in"), "NavigationControl.ZoomOut": t("Zoom out"), "Map.Title": t("Map") },

@@ -269,26 +269,47 @@ for (const [id, names] of [["layer-grids", ["grid-line", "grid-fill", "community
   by(id).addEventListener("change", async () => { map.show(names, by(id).checked); await cells(); });
 }
 
+// What has happened is looked at a little later, several steps at once; where that fails, again.
 let soon = null;
-function stepped(one) {
-  by("ticker").textContent = `${one.case} ${t(`action ${one.kind}`)}`;
+let stale = false;
+function refresh(after_ms = 150) {
   clearTimeout(soon);
-  soon = setTimeout(() => quietly(async () => {
-    await look();
-    map.refresh();
-    await cells();
-    await notices();
-  }), 150);
-  if (one.incident === shown?.id) quietly(() => open(one.incident, false));
+  soon = setTimeout(async () => {
+    try {
+      if (stale && shown) await open(shown.id, false);
+      stale = false;
+      await look();
+      map.refresh();
+      await cells();
+      await notices();
+      by("connection").hidden = feed.readyState === EventSource.OPEN;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      by("connection").hidden = false;
+      refresh(2000);
+    }
+  }, after_ms);
 }
 
-follow({
+function stepped(one) {
+  by("ticker").textContent = `${one.case} ${t(`action ${one.kind}`)}`;
+  // At once: whoever acts on an incident acts on it as it stands.
+  if (one.incident === shown?.id) quietly(async () => {
+    stale = true;
+    await open(one.incident, false);
+    stale = false;
+  });
+  refresh();
+}
+
+const feed = follow({
   stepped,
-  resync: () => quietly(look),
+  resync: () => refresh(),
   lost: () => { by("connection").hidden = false; },
   open: () => { by("connection").hidden = true; },
 });
-setInterval(() => quietly(look), 30000); // lights turn by themselves
+addEventListener("online", () => refresh());
+setInterval(refresh, 30000); // lights turn by themselves
 map.map.once("load", async () => {
   await look();
   await Promise.all([lookAtHandovers(), closures(), notices()]);

@@ -1,7 +1,7 @@
 // The history of a plan: a slider over its generations, and a grid's lineage.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
 import { lineageGraph } from "./lineage.js";
-import { palettes, planTiles, styleOf } from "./style.js";
+import { fadeDuration, palettes, planTiles, styleOf } from "./style.js";
 import { element, facts, number, t, time } from "./words.js";
 
 const by = (id) => document.getElementById(id);
@@ -12,6 +12,7 @@ for (const name of ["under", "within", "over", "dedicated"]) {
 
 const map = new maplibregl.Map({
   container: "map",
+  fadeDuration,
   style: styleOf("standard"),
   bounds: facts.bounds,
   fitBoundsOptions: { padding: 30 },

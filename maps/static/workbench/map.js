@@ -1,6 +1,6 @@
 // The map: tiles, what is chosen on it, lines and lassos drawn on it, by mouse, touch or keys.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { draftTiles, palettes, styleOf } from "./style.js";
+import { draftTiles, fadeDuration, palettes, styleOf } from "./style.js";
 import { facts, t } from "./words.js";
 
 export class PlanMap {
@@ -12,6 +12,7 @@ export class PlanMap {
     this.mode = "grids";
     this.map = new maplibregl.Map({
       container,
+      fadeDuration,
       style: styleOf(palette),
       bounds: facts.bounds,
       fitBoundsOptions: { padding: 30 },

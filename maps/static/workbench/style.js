@@ -2,6 +2,9 @@
 // tell apart (Crameri's vik and Okabe and Ito's colours) and one of high contrast.
 import { facts } from "./words.js";
 
+// Names fade in, but for whoever wants things to stand still.
+export const fadeDuration = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 300;
+
 export const palettes = {
   standard: {
     ground: "#f6f4ef", water: "#b5d8eb", building: "#ddd5c7", street: "#b9b2a5", main: "#e8a33d",
