@@ -22,17 +22,17 @@ from grids.rules import Rules
 
 __all__ = ["load_plan"]
 
-# The plan that drafts start from is the latest, even where it holds from a later day only.
-_BLOCKS = text(
-    "SELECT block.id, block.households, coalesce(block.zone_id, -1) AS zone, "
-    "ST_AsBinary(block.geom) AS geom, grid.code FROM block "
-    "LEFT JOIN (grid_block JOIN grid ON grid.id = grid_block.grid_id AND upper_inf(grid.valid)) "
-    "ON grid_block.block_id = block.id "
-    "WHERE block.community = :community AND block.retired_at IS NULL ORDER BY block.id"
-)
-_GRIDS = text(
-    "SELECT code, name, kind, zone_id FROM grid "
-    "WHERE community = :community AND upper_inf(valid) ORDER BY code"
+# The plan that drafts start from is the latest, even where it holds from a later day only. Blocks
+# and grids are read by one statement: between two a plan may be published.
+_PLAN = text(
+    "WITH held AS (SELECT id, code, name, kind, zone_id FROM grid "
+    "WHERE community = :community AND upper_inf(valid)), "
+    "lying AS (SELECT block.id, block.households, coalesce(block.zone_id, -1) AS zone, "
+    "ST_AsBinary(block.geom) AS geom, grid_block.grid_id FROM block "
+    "LEFT JOIN (grid_block JOIN held ON held.id = grid_block.grid_id) ON block_id = block.id "
+    "WHERE block.community = :community AND block.retired_at IS NULL) "
+    "SELECT lying.*, code, name, kind, held.zone_id AS grid_zone "
+    "FROM lying FULL JOIN held ON held.id = lying.grid_id ORDER BY lying.id"
 )
 _COMMUNITY = text(
     "SELECT name, coalesce(ur_code, '111') AS ur_code FROM division "
@@ -84,7 +84,8 @@ def load_plan(session: Session, county: str, community: str, rules: Rules) -> Co
     facts = session.execute(_COMMUNITY, key).one_or_none()
     if facts is None:
         raise NotFoundError(f"county {county} has no community {community!r}")
-    rows = session.execute(_BLOCKS, key).all()
+    plan = session.execute(_PLAN, key).all()
+    rows = [row for row in plan if row.id is not None]
     if not rows:
         raise NotFoundError(f"community {community} has no blocks: draw the county first")
     shapes = shapes_from_wkb([row.geom for row in rows])
@@ -109,11 +110,10 @@ def load_plan(session: Session, county: str, community: str, rules: Rules) -> Co
         np.array([row.zone for row in rows], np.int64),
         _estates(session, key, [row.id for row in rows]),
     )
+    of_code = {row.code: row for row in plan if row.code is not None}
     grids = [
-        PlannedGrid(
-            row.code, row.code, own_name(row.name, facts.name, row.code), row.kind, row.zone_id
-        )
-        for row in session.execute(_GRIDS, key)
+        PlannedGrid(code, code, own_name(row.name, facts.name, code), row.kind, row.grid_zone)
+        for code, row in sorted(of_code.items())
     ]
     owners = [row.code for row in rows]
     if None in owners:
