@@ -134,12 +134,12 @@ def osm_cities(names: tuple[str, ...]) -> list[Case]:
 
 
 @contextmanager
-def spare_database() -> Iterator[Database]:
-    """A migrated database in a throw-away cluster."""
+def spare_database(*, durable: bool = False) -> Iterator[Database]:
+    """A migrated database in a throw-away cluster; `durable` writes as in production."""
     with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)
-        cluster = Cluster(home, durable=False)
+        cluster = Cluster(home, durable=durable)
         cluster.ensure_running()
         try:
             database = Database.at(cluster.url, pooled=False)

@@ -1,13 +1,11 @@
-"""A durable database, our server over it, and somebody who is signed in."""
+"""Servers as processes of their own, and somebody who is signed in to ours."""
 
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -16,30 +14,11 @@ from sqlalchemy import text
 
 from benchmarks._made_county import COUNTY
 from benchmarks.who import free_port
-from data import migrate
-from data.cluster import Cluster
 from data.database import Database
 
-__all__ = ["PASSWORD", "SignedIn", "await_answer", "durable_database", "served"]
+__all__ = ["PASSWORD", "SignedIn", "running", "served"]
 
 PASSWORD = "benchmark account 1"  # noqa: S105 - of a throw-away database
-
-
-@contextmanager
-def durable_database() -> Iterator[Database]:
-    """A migrated database that writes as in production."""
-    with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        cluster = Cluster(home, durable=True)
-        cluster.ensure_running()
-        try:
-            database = Database.at(cluster.url, pooled=False)
-            database.prepare()
-            migrate.upgrade(database.engine)
-            yield database
-        finally:
-            cluster.destroy()
 
 
 @contextmanager
@@ -56,18 +35,24 @@ def served(database: Database, folder: str) -> Iterator[str]:
         "--port",
         str(port),
     ]
+    with running(command, environment, port) as base:
+        yield base
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], port: int) -> Iterator[str]:
+    """A web server's process, from its first answer at ``/healthz``; its address."""
     process = subprocess.Popen(command, env=os.environ | environment)
     base = f"http://127.0.0.1:{port}"
     try:
-        await_answer(f"{base}/healthz")
+        _await(f"{base}/healthz")
         yield base
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
-def await_answer(address: str) -> None:
-    """Wait until a server answers; a minute and a half at most."""
+def _await(address: str) -> None:
     for _ in range(900):
         try:
             with urlopen(address, timeout=60):  # noqa: S310 - our own servers

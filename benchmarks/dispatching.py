@@ -21,7 +21,8 @@ import httpx2
 import numpy as np
 
 from benchmarks._busy_county import Busy, Console, Devices, make_busy
-from benchmarks._server import durable_database, served
+from benchmarks._cases import spare_database
+from benchmarks._server import served
 
 __all__ = ["main"]
 
@@ -100,7 +101,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="324 grids, a fiftieth of the staff")
     options = parser.parse_args()
     side, part, count = (6, 0.02, 60) if options.small else (45, 1.0, 500)
-    with durable_database() as database, tempfile.TemporaryDirectory() as folder:
+    with spare_database(durable=True) as database, tempfile.TemporaryDirectory() as folder:
         busy = make_busy(database, Path(folder), side=side, part=part)
         with served(database, folder) as base:
             row = measure(base, database, busy, count)

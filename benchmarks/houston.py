@@ -22,8 +22,8 @@ import numpy as np
 from sqlalchemy import text
 
 from benchmarks._busy_county import Busy, Console, Devices, make_busy
-from benchmarks._cases import shared_data
-from benchmarks._server import durable_database, served
+from benchmarks._cases import shared_data, spare_database
+from benchmarks._server import served
 
 __all__ = ["main"]
 
@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--small", action="store_true", help="324 grids, 1,000 rows")
     options = parser.parse_args()
     side, part, most = (6, 0.02, 1000) if options.small else (45, 1.0, 10**9)
-    with durable_database() as database, tempfile.TemporaryDirectory() as folder:
+    with spare_database(durable=True) as database, tempfile.TemporaryDirectory() as folder:
         busy = make_busy(database, Path(folder), side=side, part=part)
         rows = houston(busy, most)
         with served(database, folder) as base:

@@ -9,7 +9,6 @@ asked for by wrk, of ours without its cache and of tipg from the same table in t
 
 import argparse
 import json
-import os
 import random
 import re
 import shutil
@@ -29,8 +28,9 @@ import httpx2
 import numpy as np
 from sqlalchemy import text
 
+from benchmarks._cases import spare_database
 from benchmarks._made_county import COUNTY, MadeCounty, make_county
-from benchmarks._server import PASSWORD, SignedIn, await_answer, durable_database, served
+from benchmarks._server import PASSWORD, SignedIn, running, served
 from benchmarks.locator import say
 from benchmarks.who import free_port
 from data.accounts import add_account
@@ -232,14 +232,8 @@ def tipg(database: Database) -> Iterator[str]:
         "--log-level",
         "error",
     ]
-    process = subprocess.Popen(command, env=os.environ | environment)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        await_answer(f"{base}/healthz")
+    with running(command, environment, port) as base:
         yield base
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 def tiles(base: str, database: Database, county: MadeCounty, seconds: int) -> Row:
@@ -409,7 +403,7 @@ def main() -> int:
     small = options.small
     county = MadeCounty(6 if small else 45)
     report: dict[str, Any] = {}
-    with durable_database() as database, tempfile.TemporaryDirectory() as folder:
+    with spare_database(durable=True) as database, tempfile.TemporaryDirectory() as folder:
         with database.session() as session:
             report["county"] = make_county(session, county)
             for login in ("one", "two"):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize(
     ("name", "options"),
     [
+        ("address", []),
         ("assign", []),
         ("locator", []),
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
