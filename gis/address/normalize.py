@@ -19,10 +19,8 @@ _NUMERAL = "".join([*_DIGITS, *_TENS])
 # Before these a numeral counts; 三元路, 五里村 and 十字街 are names.
 _COUNTED = "号楼|号院|号|幢|栋|座|单元|楼|层|室|户|弄|组|米|公里"
 _COUNT = re.compile(f"(?<![{_NUMERAL}])([{_NUMERAL}]{{1,7}})(?={_COUNTED})")
-# What official texts of Taiwan write where those of the mainland write the other.
-_SIMPLE = str.maketrans(
-    "號樓棟單縣區鄉鎮層臺園莊橋東門場號羅龍號", "号楼栋单县区乡镇层台园庄桥东门场号罗龙号"
-)
+# Characters that name parts, in the script of Taiwan and in that of the mainland.
+_SIMPLE = str.maketrans("號樓棟單縣區鄉鎮層臺園莊橋東門場", "号楼栋单县区乡镇层台园庄桥东门场")
 _BLANK = re.compile(r"[\s,,、。.;;::!!??\"'“”‘’()()\[\]【】<>《》|/\\_~`^*=+@$%&]+")
 
 

@@ -6,6 +6,7 @@ Source: Lafferty, McCallum and Pereira 2001, by python-crfsuite.
 """
 
 import re
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from gis.address.components import Component
 
 __all__ = ["MODEL", "features", "tag"]
 
+# A tagger keeps the text that it is at between two calls.
+_TAGGING = threading.Lock()
 MODEL = Path(__file__).parent / "model.crfsuite"
 # Characters that end a component's name.
 _ENDS = frozenset("省市区县镇乡街路村号幢栋楼单室弄巷道大厦园城社组庄桥公司场里苑层院港州岛旗盟")
@@ -86,7 +89,9 @@ def tag(text: str) -> tuple[Component, ...]:
     """
     made: list[Component] = []
     begun = 0
-    labels = _tagger().tag(features(text)) if text else []
+    seen = features(text)
+    with _TAGGING:
+        labels = _tagger().tag(seen) if text else []
     for at, label in enumerate([*labels, "O"]):
         last = labels[at - 1] if at else "O"
         if last != "O" and label != f"I-{last[2:]}":
