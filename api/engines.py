@@ -47,7 +47,7 @@ class Engines:
         self._roads: dict[str, LiveRoads] = {}
         self._loading = threading.Lock()
         self._stop = threading.Event()
-        self._listener: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self._listening = False
 
     def ready(self) -> Directory | None:
@@ -95,21 +95,21 @@ class Engines:
         return self._roads.setdefault(county, made)
 
     def start(self) -> None:
-        """Begin to listen for changes."""
+        """Begin to listen for changes, and load the roads before somebody waits for them."""
         self._stop.clear()
-        self._listener = threading.Thread(target=self._listen, daemon=True, name="directory")
-        self._listener.start()
-        threading.Thread(target=self._warm, daemon=True, name="roads").start()
+        for work, name in ((self._listen, "directory"), (self._warm, "roads")):
+            self._threads.append(threading.Thread(target=work, daemon=True, name=name))
+            self._threads[-1].start()
 
     def stop(self) -> None:
         """End listening."""
         self._stop.set()
-        if self._listener is not None:
-            self._listener.join(timeout=5)
+        while self._threads:
+            self._threads.pop().join(timeout=5)
         self._listening = False
 
     def _warm(self) -> None:
-        """Load the roads before somebody waits for them."""
+        """Load the roads; whoever needs them before waits."""
         try:
             with self._database.session() as session:
                 self.roads(self._county).now(session)
