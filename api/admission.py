@@ -3,6 +3,9 @@
 A request that holds a connection still needs a thread for its next step. Were threads spent on
 waiting for connections, every thread could wait for one while those who hold them wait for a
 thread, and the server would stand still.
+
+A turn is not for waiting on the client: a dependency that reads a body stands before the session
+among an endpoint's parameters, since FastAPI solves them in their order.
 """
 
 import asyncio

@@ -119,10 +119,10 @@ async def _table(request: Request) -> bytes:
 @router.post("/incidents/table")
 def take_table(
     request: Request,
+    content: Annotated[bytes, Depends(_table)],
     db: Db,
     who: Annotated[SignedIn, Depends(changing("dispatcher", "centre"))],
     crs: Annotated[str, Query(max_length=40)],
-    content: Annotated[bytes, Depends(_table)],
 ) -> dict[str, Any]:
     """Take a CSV table of reports: what became of each row."""
     directory = engines(request).directory(db)

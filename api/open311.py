@@ -161,7 +161,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 @router.post("/v2/requests.{kind}", status_code=201, dependencies=[Here])
 def take(
-    request: Request, db: Db, kind: Format, said: Annotated[dict[str, str], Depends(_form)]
+    request: Request, said: Annotated[dict[str, str], Depends(_form)], db: Db, kind: Format
 ) -> Response:
     """Report; the form's names are the standard's."""
     partner = partner_of(request, said.get("api_key", ""))

@@ -22,10 +22,10 @@ async def _picture(request: Request) -> bytes:
 
 @router.post("/{number}/photos", status_code=201)
 def add(
+    content: Annotated[bytes, Depends(_picture)],
     db: Db,
     who: Annotated[SignedIn, Depends(changing(*ACTING))],
     number: int,
-    content: Annotated[bytes, Depends(_picture)],
 ) -> dict[str, int]:
     """Add a photo: the body is the picture itself."""
     incident = found_incident(db, who, number, lock=True)

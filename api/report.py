@@ -89,7 +89,7 @@ async def _sent(request: Request) -> PublicReport:
 
 @router.post("/report", response_model=None)
 def take(
-    request: Request, db: Db, sent: Annotated[PublicReport, Depends(_sent)]
+    request: Request, sent: Annotated[PublicReport, Depends(_sent)], db: Db
 ) -> HTMLResponse | RedirectResponse:
     """Take it, and show its case code; sent twice it is one case."""
     _throttle.count(request)

@@ -55,3 +55,44 @@ def test_a_database_that_is_gone_is_503_with_a_time_to_come_back(
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
     assert "does not answer" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/report",
+        "/open311/v2/requests.json",
+        "/api/v1/incidents/1/photos",
+        "/api/v1/incidents/table?crs=EPSG:4326",
+    ],
+)
+def test_nobody_has_a_turn_while_a_body_is_still_on_its_way(
+    city: Database, city_settings: Settings, path: str
+) -> None:
+    app = create_app(city_settings, city)
+    app.state.admission = gate = Admission(most=1)
+    had: list[bool] = []
+
+    async def slowly() -> dict:
+        had.append(gate._turns.locked())
+        return {"type": "http.request", "body": b"key=x", "more_body": False}
+
+    async def answered(_: dict) -> None:
+        pass
+
+    plain, _, query = path.partition("?")
+    kind = (b"content-type", b"application/x-www-form-urlencoded")
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": plain,
+        "raw_path": plain.encode(),
+        "query_string": query.encode(),
+        "headers": [kind, (b"content-length", b"5")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "scheme": "http",
+    }
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(asyncio.run, app(scope, slowly, answered)).result()
+    assert had[:1] == [False]
