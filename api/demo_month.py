@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from api.demo import DEMO_LOGIN, DEMO_WORKER
 from data.scope import Scope
 from data.settings import DEMO_COUNTY
 from grids.directory import load_directory
@@ -20,7 +21,7 @@ __all__ = ["play_month"]
 # Most lie some time back; the last hours have some that are still under way.
 _CASES, _OF_TODAY, _DAYS = 60, 14, 28.0
 _WHOLE = Scope.whole(DEMO_COUNTY)
-_DESK = Doer("demo", "dispatcher", _WHOLE)
+_DESK = Doer(DEMO_LOGIN, "dispatcher", _WHOLE)
 _CHANNELS = ("console", "phone", "public", "video", "worker")
 # Class, and what is said of it; each is on the list of what gridworkers do.
 _SAID = (
@@ -86,11 +87,11 @@ def _play(
     channel = _CHANNELS[int(rng.integers(len(_CHANNELS)))]
     lon, lat = place
     report = Report(channel, code, lon, lat, "EPSG:4326", description=said, reported_at=begin)
-    made, _ = report_incident(session, DEMO_COUNTY, report, directory, actor="demo", at=begin)
+    made, _ = report_incident(session, DEMO_COUNTY, report, directory, actor=DEMO_LOGIN, at=begin)
     person = session.scalar(_GRIDWORKERS, {"incident": made.id})
     if person is None:  # all who answer for the place are on their way: it waits
         return
-    worker = Doer("demo-worker", "worker", _WHOLE, person_id=person)
+    worker = Doer(DEMO_WORKER, "worker", _WHOLE, person_id=person)
     at = begin
     for step in _steps(rng, person, unit):
         at += timedelta(minutes=step.after_min)

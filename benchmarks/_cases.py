@@ -134,8 +134,8 @@ def osm_cities(names: tuple[str, ...]) -> list[Case]:
 
 
 @contextmanager
-def spare_database(*, durable: bool = False) -> Iterator[Database]:
-    """A migrated database in a throw-away cluster; `durable` writes as in production."""
+def spare_cluster(*, durable: bool = False) -> Iterator[tuple[Cluster, Database]]:
+    """A throw-away cluster with a migrated database; `durable` writes as in production."""
     with tempfile.TemporaryDirectory(prefix="onegrid-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)
@@ -145,9 +145,16 @@ def spare_database(*, durable: bool = False) -> Iterator[Database]:
             database = Database.at(cluster.url, pooled=False)
             database.prepare()
             migrate.upgrade(database.engine)
-            yield database
+            yield cluster, database
         finally:
             cluster.destroy()
+
+
+@contextmanager
+def spare_database(*, durable: bool = False) -> Iterator[Database]:
+    """The database of a `spare_cluster`."""
+    with spare_cluster(durable=durable) as (_, database):
+        yield database
 
 
 def _city(database: Database, name: str) -> Case:

@@ -9,28 +9,20 @@ done twice, every notice is carried and shown once, and nobody is sent to two ca
 import argparse
 import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from benchmarks._busy_county import COUNTY, Devices, make_busy
-from data import migrate
-from data.cluster import Cluster
-from data.database import Database
+from benchmarks._cases import spare_cluster
 from tests.storm import Storm, assert_nothing_lost
 
 __all__ = ["main"]
 
 
-def run(home: Path, *, small: bool) -> dict[str, Any]:
+def run(*, small: bool) -> dict[str, Any]:
     """Make the county, let the storm pass, and look at what is left."""
     side, part, clients, seconds = (6, 0.02, 12, 40.0) if small else (45, 1.0, 200, 300.0)
-    cluster = Cluster(home, durable=True)
-    cluster.ensure_running()
-    try:
-        database = Database.at(cluster.url, pooled=False)
-        database.prepare()
-        migrate.upgrade(database.engine)
+    with spare_cluster(durable=True) as (cluster, database):
+        home = cluster.home
         busy = make_busy(database, home, side=side, part=part)
         storm = Storm(cluster, database, home, county=COUNTY)
         with Devices(f"http://127.0.0.1:{storm.port}", busy, per_s=100.0) as devices:
@@ -53,8 +45,6 @@ def run(home: Path, *, small: bool) -> dict[str, Any]:
             assert_nothing_lost(database, storm, told)
         except AssertionError as error:
             row["lost"] = str(error)[:500]
-    finally:
-        cluster.destroy()
     return row
 
 
@@ -64,10 +54,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--small", action="store_true", help="324 grids, 12 clients, 40 seconds")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="onegrid-storm-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        row = run(home, small=options.small)
+    row = run(small=options.small)
     print(json.dumps([row]) if options.json else "\n".join(f"{k:16} {v}" for k, v in row.items()))
     return int(bool(row["lost"]) or not row["steps"] or min(row["kills"].values()) == 0)
 

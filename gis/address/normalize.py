@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-__all__ = ["LONGEST", "normalize", "number_of"]
+__all__ = ["LONGEST", "is_chinese", "normalize", "number_of"]
 
 # Longer than any address; what is longer is cut before anything looks at it.
 LONGEST = 200
@@ -44,7 +44,7 @@ def normalize(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text[: 4 * LONGEST])
     seen = "".join(one for one in plain if unicodedata.category(one)[0] != "C" or one in "\t\n")
-    bare = _BLANK.sub("", seen.translate(_SIMPLE)) if _is_chinese(seen) else _spaced(seen)
+    bare = _BLANK.sub("", seen.translate(_SIMPLE)) if is_chinese(seen) else _spaced(seen)
     return _COUNT.sub(lambda found: str(number_of(found[1])), bare)[:LONGEST]
 
 
@@ -68,7 +68,8 @@ def number_of(numeral: str) -> int:
     return whole + (digit or 0)
 
 
-def _is_chinese(text: str) -> bool:
+def is_chinese(text: str) -> bool:
+    """Whether any character of a text is Chinese."""
     return any("\u4e00" <= one <= "\u9fff" for one in text)
 
 

@@ -3,7 +3,7 @@
 import re
 
 from gis.address.components import Address, Component
-from gis.address.normalize import normalize
+from gis.address.normalize import is_chinese, normalize
 from gis.address.tagging import tag
 
 __all__ = ["parse"]
@@ -37,7 +37,7 @@ def parse(text: str) -> Address:
     [('door', '12'), ('road', 'triq il-kbira'), ('community', 'mosta')]
     """
     plain = normalize(text)
-    if not any("\u4e00" <= one <= "\u9fff" for one in plain):
+    if not is_chinese(plain):
         return Address(plain, _plain_components(text))
     dashed = _DASHED.search(plain)
     if dashed:
