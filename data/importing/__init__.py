@@ -1,5 +1,6 @@
 """Importing files: one transaction each, every refused row returned with its reason."""
 
+from data.importing.addresses import import_addresses, import_aliases
 from data.importing.people import import_leave, import_people, import_rosters, import_units
 from data.importing.report import ImportReport, Refusal
 from data.importing.responsibilities import (
@@ -8,7 +9,6 @@ from data.importing.responsibilities import (
     import_rules,
 )
 from data.importing.sources import (
-    import_addresses,
     import_areas,
     import_divisions,
     import_households,
@@ -20,6 +20,7 @@ __all__ = [
     "ImportReport",
     "Refusal",
     "import_addresses",
+    "import_aliases",
     "import_areas",
     "import_divisions",
     "import_households",

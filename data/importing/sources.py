@@ -1,9 +1,8 @@
-"""Importers of areas, divisions, household units, addresses and incidents."""
+"""Importers of areas, divisions, household units and incidents."""
 
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text as sql_text
 from sqlalchemy.orm import Session
 
 from data.communities import allocate_codes, communities_from_units
@@ -26,7 +25,6 @@ from data.store import upsert
 from gis.cells import cells_of_points
 
 __all__ = [
-    "import_addresses",
     "import_areas",
     "import_divisions",
     "import_households",
@@ -169,54 +167,6 @@ def import_households(
         report.notes.append(f"{made} communities made from the groups of the units")
     report.notes.append(spread_households(session, county).summary())
     return report
-
-
-def import_addresses(
-    session: Session,
-    path: Path,
-    *,
-    county: str,
-    crs: str | None = None,
-    columns: Columns = None,
-) -> ImportReport:
-    """Import standard addresses with their points, joined to the buildings they stand in."""
-    table = read_any(path, columns)
-    system = stated_crs(table.crs, crs)
-    bounds = county_bounds(session, county)
-    report = ImportReport(path.name)
-
-    def check(row: Row, cols: dict[str, str], geometry: Any, line: int) -> Row:
-        place = located(row, cols, geometry, system, bounds)
-        address = text(row, cols.get("address"), "address")
-        ref = text(row, cols.get("id")) or f"{path.stem}:{line}"
-        estate = text(row, cols.get("estate"))[:200] or None
-        return {
-            "county": county,
-            "source_ref": ref,
-            "text": address,
-            "estate": estate,
-            **place.columns(),
-        }
-
-    rows = check_rows(report, table, ("id", "address", "estate", "lon", "lat"), check)
-    report.changed = upsert(session, "address", rows)
-    join_addresses(session, county)
-    return report
-
-
-def join_addresses(session: Session, county: str) -> None:
-    """Join addresses to the building that covers their point (the smallest id on a tie)."""
-    session.execute(
-        sql_text(
-            "UPDATE address SET building_id = found.id FROM ("
-            "  SELECT address.id AS address, min(building.id) AS id FROM address"
-            "  JOIN building ON building.county = address.county"
-            "    AND ST_Covers(building.geom, address.geom)"
-            "  WHERE address.county = :county GROUP BY address.id) AS found "
-            "WHERE address.id = found.address AND address.building_id IS DISTINCT FROM found.id"
-        ),
-        {"county": county},
-    )
 
 
 def import_incidents(

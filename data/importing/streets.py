@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from data.communities import allocate_codes
 from data.households import spread_households
+from data.importing.addresses import complete_addresses, osm_address
 from data.importing.columns import CellError
 from data.importing.report import ImportReport
 from data.importing.rows import Row, polygon_of
-from data.importing.sources import join_addresses
 from data.readers.osm import OsmExtract, OsmFeature, read_osm
 from data.store import upsert
 from gis.crs import WGS84
@@ -64,7 +64,7 @@ def import_osm(
     else:
         report.notes.append("no closed community boundary in the file")
     report.changed = changed
-    join_addresses(session, county)
+    report.notes += complete_addresses(session, county)
     report.notes.append(spread_households(session, county).summary())
     return report
 
@@ -96,7 +96,7 @@ class _Lines:
         for feature in extract.areas:
             self._store(tables, feature, _area_row)
         for feature in extract.points:
-            self._store(tables, feature, _address_row)
+            self._store(tables, feature, osm_address)
         return tables
 
     def communities(self, extract: OsmExtract, levels: tuple[str, ...]) -> list[Row]:
@@ -221,21 +221,4 @@ def _community_row(feature: OsmFeature) -> Row:
         "name": feature.tags.get("name") or feature.ref,
         "ur_code": feature.tags.get("ur_code"),
         "geom": polygon_of(feature.geometry, WGS84),
-    }
-
-
-def _address_row(feature: OsmFeature) -> tuple[str, Row] | None:
-    tags = feature.tags
-    street, door = tags.get("addr:street", tags.get("addr:place", "")), tags["addr:housenumber"]
-    chinese = any("\u4e00" <= letter <= "\u9fff" for letter in street)
-    text = tags.get("addr:full") or (f"{street}{door}" if chinese else f"{door} {street}").strip()
-    return "address", {
-        "source_ref": feature.ref,
-        "text": text[:400],
-        "road": street or None,
-        "door": door[:40],
-        "raw_x": feature.geometry.x,
-        "raw_y": feature.geometry.y,
-        "raw_crs": "EPSG:4326",
-        "geom": feature.geometry,
     }

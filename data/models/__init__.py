@@ -1,7 +1,17 @@
 """The tables, one module per group of DESIGN.md's "What is held"."""
 
 from data.models.base import Base
-from data.models.ground import Address, Block, Building, HouseholdUnit, Railway, Street, Water
+from data.models.ground import (
+    Address,
+    AddressVersion,
+    Block,
+    Building,
+    HouseholdUnit,
+    PlaceAlias,
+    Railway,
+    Street,
+    Water,
+)
 from data.models.handling import Attachment, Deadline, FollowUp, Reporter, Whistle
 from data.models.notices import Device, NoticeChannel, Outbox
 from data.models.people import DutyRoster, Leave, Person, ServiceArea, Unit
@@ -49,6 +59,7 @@ from data.models.work import AssignJob, Assignment, Dispatch, Incident, Incident
 __all__ = [
     "Account",
     "Address",
+    "AddressVersion",
     "AssignJob",
     "Assignment",
     "Attachment",
@@ -94,6 +105,7 @@ __all__ = [
     "NoticeChannel",
     "Outbox",
     "Person",
+    "PlaceAlias",
     "Position",
     "Profile",
     "Railway",

@@ -1,6 +1,7 @@
 """Ground: streets, water, railways, buildings, addresses, household units, blocks."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -10,12 +11,24 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Place, SourceRef, geometry_column
 
-__all__ = ["Address", "Block", "Building", "HouseholdUnit", "Railway", "Street", "Water"]
+__all__ = [
+    "Address",
+    "AddressVersion",
+    "Block",
+    "Building",
+    "HouseholdUnit",
+    "PlaceAlias",
+    "Railway",
+    "Street",
+    "Water",
+]
 
 
 class Street(Base):
@@ -102,7 +115,10 @@ class HouseholdUnit(Base):
 
 
 class Address(Base):
-    """A standard address and its point; the coordinates as given are kept beside."""
+    """A standard address and its point; the coordinates as given are kept beside.
+
+    `components` is the address as it is looked up; null until it has been taken apart.
+    """
 
     __tablename__ = "address"
     __table_args__ = (
@@ -114,6 +130,7 @@ class Address(Base):
             postgresql_ops={"text": "gist_trgm_ops"},
         ),
         Index("ix_address_building", "building_id"),
+        Index("ix_address_unread", "county", postgresql_where=text("components IS NULL")),
     )
 
     id: Mapped[BigId]
@@ -126,10 +143,33 @@ class Address(Base):
     building_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("building.id", ondelete="SET NULL")
     )
+    components: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     raw_x: Mapped[float]
     raw_y: Mapped[float]
     raw_crs: Mapped[str] = mapped_column(String(40))
     geom: Mapped[Place] = geometry_column("POINT")
+
+
+class PlaceAlias(Base):
+    """Another name 俗称 that people have for a road, an estate or a village."""
+
+    __tablename__ = "place_alias"
+    __table_args__ = (UniqueConstraint("county", "source_ref"),)
+
+    id: Mapped[BigId]
+    source_ref: Mapped[SourceRef]
+    alias: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200))
+    source: Mapped[str] = mapped_column(String(400), server_default="")
+
+
+class AddressVersion(Base):
+    """How often the addresses of a county have changed; a trigger counts and tells."""
+
+    __tablename__ = "address_version"
+
+    county: Mapped[str] = mapped_column(String(6), primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
 
 
 class Block(Base):

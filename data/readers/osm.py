@@ -88,10 +88,16 @@ def _walk(path: Path) -> Iterator[Any]:
 
 
 def _keep_area(extract: OsmExtract, item: Any, tags: dict[str, str], factory: Any) -> None:
+    has_number = "addr:housenumber" in tags
+    if not has_number and not any(key in tags for key in _AREA_KEYS):
+        return
+    ref = f"{'w' if item.from_way() else 'r'}{item.orig_id()}"
+    area = _geometry(factory.create_multipolygon, item)
     if any(key in tags for key in _AREA_KEYS):
-        ref = f"{'w' if item.from_way() else 'r'}{item.orig_id()}"
-        area = _geometry(factory.create_multipolygon, item)
         extract.areas.append(OsmFeature(ref, tags, area))
+    if has_number and area is not None:
+        # A house's own number; what has no valid shape is refused as an area already.
+        extract.points.append(OsmFeature(ref, tags, shapely.point_on_surface(area)))
 
 
 def _geometry(create: Any, item: Any) -> Any:
