@@ -12,7 +12,10 @@ from starlette.routing import Route
 
 import maps
 from api import (
+    addresses,
     assigning,
+    card,
+    card_files,
     closures,
     console,
     dispatching,
@@ -23,7 +26,10 @@ from api import (
     intake,
     ledger,
     login,
+    lost,
+    mapit,
     notices,
+    ogc,
     open311,
     photos,
     planner,
@@ -39,6 +45,7 @@ from api import (
 from api.admission import Admission
 from api.engines import Engines
 from api.feed import Feed
+from api.guard import Guard
 from api.headers import Headers
 from api.limits import BodyLimit
 from api.watching import Watching
@@ -69,9 +76,13 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.watching = Watching(settings.county, database)
     app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
+    app.state.guard = Guard(settings, database)
     errors.install(app)
     # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
+    app.router.routes.insert(0, Route("/card", card.look_up, methods=["POST"]))
+    app.router.routes.insert(0, Route("/report/begin", report.begin, methods=["POST"]))
+    app.router.routes.insert(0, Route("/card/file", card_files.card_file, methods=["POST"]))
     app.router.routes.insert(0, Route("/api/v1/positions", positions.take, methods=["GET", "POST"]))
     for part in _PARTS:
         app.include_router(part.router)
@@ -85,6 +96,9 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
 
 _PARTS = (
     who,
+    addresses,
+    card,
+    card_files,
     public,
     assigning,
     console,
@@ -106,6 +120,9 @@ _PARTS = (
     report,
     intake,
     tiles,
+    mapit,
+    lost,
+    ogc,
     login,
 )
 
@@ -113,12 +130,14 @@ _PARTS = (
 @asynccontextmanager
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
+    app.state.guard.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.guard.stop()
     app.state.engines.stop()
 
 

@@ -13,11 +13,13 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from api.books import Books
 from data.database import Database
 from data.errors import StateError
 from data.memory import held_for_long
 from data.presets import ALL_COUNTIES
 from data.settings import Settings
+from grids.address_book import AddressBook
 from grids.directory import DirectoryVersion, directory_version, load_directory
 from grids.who import Directory
 from routing.errors import NetworkError
@@ -49,6 +51,7 @@ class Engines:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._listening = False
+        self._books = Books(settings.county, database, lambda s: self.directory(s).places)
 
     def ready(self) -> Directory | None:
         """The directory of now without asking the database; None where it must be asked.
@@ -89,6 +92,22 @@ class Engines:
             self._held = version, made
         return made
 
+    def book(self, session: Session) -> AddressBook:
+        """The county's address book, with the grids of now.
+
+        Raises
+        ------
+        StateError
+            If no plan is published.
+        """
+        return self._books.book(session, self.directory(session).places)
+
+    def ready_book(self) -> tuple[Directory, AddressBook] | None:
+        """Directory and address book of now without asking the database, as `ready`."""
+        directory = self.ready()
+        book = self._books.ready(directory.places) if directory else None
+        return None if directory is None or book is None else (directory, book)
+
     def roads(self, county: str) -> LiveRoads:
         """The county's roads; they follow the database and the network's file by themselves."""
         made = LiveRoads(self._networks / f"{county}.arrow", county)
@@ -97,6 +116,7 @@ class Engines:
     def start(self) -> None:
         """Begin to listen for changes, and load the roads before somebody waits for them."""
         self._stop.clear()
+        self._books.start()
         for work, name in ((self._listen, "directory"), (self._warm, "roads")):
             self._threads.append(threading.Thread(target=work, daemon=True, name=name))
             self._threads[-1].start()
@@ -107,6 +127,7 @@ class Engines:
         while self._threads:
             self._threads.pop().join(timeout=5)
         self._listening = False
+        self._books.stop()
 
     def _warm(self) -> None:
         """Load the roads; whoever needs them before waits."""
@@ -170,3 +191,4 @@ class Engines:
             self.refreshed()
         except StateError:  # nothing is published yet: requests say so themselves
             self._held = None
+        self._books.changed()

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import math
+from http import HTTPStatus
 from typing import Any
 
 import shapely
@@ -13,8 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from api.admission import BusyError
+from api.guard import TooManyError
 from api.pages import render, texts_of
-from api.throttle import TooManyError
 from data.errors import (
     ClusterError,
     DatabaseError,
@@ -28,7 +30,16 @@ from grids.redraw import EditRefusedError
 from routing.errors import DeviceError, NetworkError, ReportError
 from routing.lifecycle.errors import CalendarError, FlowError, TransitionRefusedError
 
-__all__ = ["UNFIT", "LoginRequiredError", "RefusedError", "TooLargeError", "install", "status_of"]
+__all__ = [
+    "UNFIT",
+    "LoginRequiredError",
+    "OddQueryError",
+    "RefusedError",
+    "TooLargeError",
+    "UnknownCrsError",
+    "install",
+    "status_of",
+]
 
 
 _LOG = logging.getLogger("onegrid")
@@ -48,7 +59,17 @@ class TooLargeError(OneGridError):
     """A file for which the server's disk has no room."""
 
 
+class UnknownCrsError(OneGridError):
+    """A coordinate system that an address of this server does not take."""
+
+
+class OddQueryError(OneGridError):
+    """A parameter that a standard's endpoint does not know, or cannot read."""
+
+
 _STATUS: dict[type[OneGridError], int] = {
+    OddQueryError: 400,
+    UnknownCrsError: 400,
     LoginRequiredError: 401,
     RefusedError: 403,
     DeviceError: 403,
@@ -86,7 +107,8 @@ def install(app: FastAPI) -> None:
 def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, LoginRequiredError) and not _is_api(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
-    return _answer(request, status_of(error), str(error), _more(error))
+    wait_s = error.wait_s if isinstance(error, TooManyError) else 1.0
+    return _answer(request, status_of(error), str(error), _more(error), wait_s)
 
 
 def status_of(error: Exception) -> int:
@@ -134,15 +156,20 @@ def _unexpected(request: Request, _error: Exception) -> Response:
 
 
 def _is_api(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith(_PROGRAMS)
 
 
 def _answer(
-    request: Request, status: int, detail: str, more: dict[str, Any] | None = None
+    request: Request,
+    status: int,
+    detail: str,
+    more: dict[str, Any] | None = None,
+    wait_s: float = 1.0,
 ) -> Response:
-    headers = {"Retry-After": "1"} if status == _UNAVAILABLE else None
+    again = status in {_UNAVAILABLE, _TOO_MANY}
+    headers = {"Retry-After": f"{math.ceil(wait_s)}"} if again else None
     if _is_api(request):
-        body = {"type": "about:blank", "status": status, "title": _TITLES.get(status, "Error")}
+        body = {"type": "about:blank", "status": status, "title": HTTPStatus(status).phrase}
         return JSONResponse(
             body | {"detail": detail} | (more or {}),
             status,
@@ -155,7 +182,9 @@ def _answer(
     return HTMLResponse(page, status, headers)
 
 
-_UNAVAILABLE = 503
+_TOO_MANY, _UNAVAILABLE = 429, 503
+# Where programs ask: they are answered as RFC 9457 says, people with a page.
+_PROGRAMS = ("/api/", "/point/", "/lost")
 # Each a key of the catalogues: what a person can do about it, in their own language.
 _EXPLANATIONS = {
     403: "You may not do this, or the page is too old: load it again.",
@@ -166,19 +195,4 @@ _EXPLANATIONS = {
     429: "That was much in little time: wait a little.",
     500: "The program failed. It has been recorded; try again later.",
     503: "The database does not answer; try again later.",
-}
-
-
-_TITLES = {
-    400: "Bad Request",
-    401: "Login required",
-    403: "Not allowed",
-    404: "Not found",
-    409: "Conflict",
-    412: "Changed meanwhile",
-    413: "Too large",
-    422: "Not usable",
-    429: "Too many",
-    500: "Internal error",
-    503: "Unavailable",
 }

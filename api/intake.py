@@ -13,7 +13,7 @@ from api.photos import body_of
 from api.session import Db, changing, county_of, engines
 from data.sessions import SignedIn
 from routing.errors import ReportError
-from routing.incidents import Report, known_address, report_incident
+from routing.incidents import KnownPlace, Report, known_address, report_incident
 from routing.incidents.tables import report_table
 
 __all__ = ["router"]
@@ -76,17 +76,18 @@ def take_message(request: Request, db: Db, asked: Message, x_api_key: Key = "") 
     """Take a report in words; 200 where its id was taken before."""
     partner = partner_of(request, x_api_key)
     if asked.lon is not None and asked.lat is not None:
-        x, y, crs = asked.lon, asked.lat, asked.crs
+        place, crs = KnownPlace(asked.lon, asked.lat, ""), asked.crs
     else:
-        x, y = known_address(db, county_of(request), asked.address)
+        place = known_address(engines(request).book(db), asked.address)
         crs = "EPSG:4326"
     report = Report(
         "public",
         asked.class_code,
-        x,
-        y,
+        place.lon,
+        place.lat,
         crs,
         description=asked.text,
+        address=place.address,
         phone=asked.phone,
         receipt_key=f"{partner}:{asked.id}"[:100],
     )

@@ -24,7 +24,7 @@ from api.session import Db, county_of, engines
 from data.errors import NotFoundError
 from gis.errors import OneGridError
 from routing.errors import ReportError
-from routing.incidents import Report, known_address, report_incident
+from routing.incidents import KnownPlace, Report, known_address, report_incident
 from routing.incidents.published import published, services
 
 __all__ = ["router"]
@@ -170,7 +170,7 @@ def take(
         raise ReportError("service_code", "service_code was not provided")
     if code not in {one.code for one in services(db)}:
         raise NotFoundError(f"service_code {code[:30]!r} was not found")
-    lon, lat = _place(db, county_of(request), said)
+    place = _place(request, db, said)
     name = " ".join(said[one] for one in ("first_name", "last_name") if said.get(one))
     made, _ = report_incident(
         db,
@@ -178,10 +178,11 @@ def take(
         Report(
             "open311",
             code,
-            lon,
-            lat,
+            place.lon,
+            place.lat,
             "EPSG:4326",
             description=said.get("description", ""),
+            address=place.address,
             name=name[:100],
             phone=said.get("phone", "")[:40],
             receipt_key=request.headers.get("idempotency-key", "")[:100] or None,
@@ -211,16 +212,16 @@ def partner_of(request: Request, key: str) -> str:
     raise RefusedError("api_key is missing or unknown")
 
 
-def _place(db: Db, county: str, said: Mapping[str, str]) -> tuple[float, float]:
+def _place(request: Request, db: Db, said: Mapping[str, str]) -> KnownPlace:
     if said.get("lat") and said.get("long"):
         try:
-            return float(said["long"]), float(said["lat"])
+            return KnownPlace(float(said["long"]), float(said["lat"]), "")
         except ValueError:
             raise ReportError("place", "lat and long must be numbers of degrees") from None
     words = said.get("address_string", "").strip()[:200]
     if not words:
         raise ReportError("place", "lat and long, or an address_string, must be provided")
-    return known_address(db, county, words)
+    return known_address(engines(request).book(db), words)
 
 
 @router.get("/v2/requests.{kind}", dependencies=[Here])

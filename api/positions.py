@@ -84,7 +84,8 @@ def _flat(body: Any) -> dict[str, Any]:
     }
 
 
-@router.api_route("", methods=["GET", "POST"], response_class=Response)
+@router.get("", response_class=Response, operation_id="take_position_by_query")
+@router.post("", response_class=Response, operation_id="take_position")
 async def take(request: Request) -> Response:
     """Take a position: ``id`` is the device's token; ``lat``, ``lon`` EPSG:4326; ``timestamp``."""
     said = await _told(request)

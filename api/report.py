@@ -1,35 +1,37 @@
 """For everybody: report something by a QR code or on the phone, and follow it by its case code."""
 
 import io
+import secrets
 from collections.abc import Mapping
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
+from api.card import BAGS, card_of_handle, form_of
 from api.errors import TooLargeError
 from api.pages import language_of, render
 from api.session import Db, county_of, engines
-from api.throttle import Throttle
 from data.importing.columns import LOCAL_ZONE
 from data.models import IncidentClass
 from gis.errors import GeometryError
 from grids.card import place_in_grid
 from routing.errors import ReportError
-from routing.incidents import Report, known_address, load_rules, report_incident
+from routing.incidents import KnownPlace, Report, known_address, load_rules, report_incident
 from routing.incidents.photos import LARGEST_PHOTO, add_photo
-from routing.incidents.published import course_of_case
+from routing.incidents.published import course_of_case, rate_case
 
-__all__ = ["router"]
+__all__ = ["begin", "router"]
 
 router = APIRouter(include_in_schema=False)
 PUBLIC = "public"
-_throttle = Throttle(most=20, within_s=600)
 MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
 MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
 
@@ -50,14 +52,32 @@ def page(
     return _page(request, db, said)
 
 
-def _page(request: Request, db: Db, said: Mapping[str, str], wrong: str = "") -> str:
+async def begin(request: Request) -> Response:
+    """The form for one of the five bags, from a card: it knows the place already."""
+    asked = await form_of(request)
+    async with request.app.state.admission.turn():
+        return await run_in_threadpool(_begun, request, asked)
+
+
+def _begun(request: Request, asked: dict[str, str]) -> Response:
+    with request.app.state.database.session() as session:
+        directory = engines(request).directory(session)
+        card, address = card_of_handle(request, directory, asked.get("handle", ""))
+        said = {"place": address or f"{card.lon:.6f}, {card.lat:.6f}"}
+        said["class_code"] = BAGS.get(asked.get("bag", ""), "")
+        return HTMLResponse(_page(request, session, said))
+
+
+def _page(request: Request, db: Session, said: Mapping[str, str], wrong: str = "") -> str:
     chinese = language_of(request) == "zh"
     query = select(IncidentClass).order_by(IncidentClass.code)
     classes: dict[str, dict[str, str]] = {}
     for one in db.scalars(query):
         group = classes.setdefault(one.group, {})
         group[one.code] = one.name if chinese else one.name_en
-    return render(request, "public_report.html", classes=classes, said=said, wrong=wrong)
+    # The same form sent twice is one case.
+    key = said.get("key") or secrets.token_urlsafe(16)
+    return render(request, "public_report.html", classes=classes, said=said, wrong=wrong, key=key)
 
 
 class PublicReport(BaseModel):
@@ -92,17 +112,18 @@ def take(
     request: Request, sent: Annotated[PublicReport, Depends(_sent)], db: Db
 ) -> HTMLResponse | RedirectResponse:
     """Take it, and show its case code; sent twice it is one case."""
-    _throttle.count(request)
+    request.app.state.guard.report(request)
     county = county_of(request)
     try:
-        lon, lat = _place_of(db, county, sent.place)
+        place = _place_of(request, db, sent.place)
         report = Report(
             PUBLIC,
             sent.class_code,
-            lon,
-            lat,
+            place.lon,
+            place.lat,
             "EPSG:4326",
             description=sent.description,
+            address=place.address,
             phone=sent.phone if sent.consent else "",
             receipt_key=f"{PUBLIC}:{sent.key}",
         )
@@ -114,19 +135,19 @@ def take(
     except (ReportError, GeometryError) as error:
         # What was typed is not typed again.
         wrong = error.field if isinstance(error, ReportError) else "place"
-        typed = sent.model_dump(include={"place", "description", "class_code", "phone"})
+        typed = sent.model_dump(include={"place", "description", "class_code", "phone", "key"})
         return HTMLResponse(_page(request, db, typed, wrong), 422)
     return RedirectResponse(f"/report/{made.source_ref}", 303)
 
 
-def _place_of(db: Db, county: str, said: str) -> tuple[float, float]:
+def _place_of(request: Request, db: Db, said: str) -> KnownPlace:
     """``lon, lat`` in EPSG:4326, or an address that is known."""
     parts = said.replace("，", ",").split(",")
     try:
         lon, lat = (float(part) for part in parts)
     except ValueError:
-        return known_address(db, county, said)
-    return lon, lat
+        return known_address(engines(request).book(db), said)
+    return KnownPlace(lon, lat, "")
 
 
 @router.get("/report/qr.svg")
@@ -138,8 +159,22 @@ def qr(request: Request, grid: Annotated[str, Query(pattern=r"^(\d{15})?$")] = "
     return Response(drawn.getvalue(), media_type="image/svg+xml")
 
 
+@router.post("/report/{case}/satisfaction")
+def satisfied(
+    request: Request,
+    db: Db,
+    case: Annotated[str, Path(max_length=60)],
+    satisfaction: Annotated[str, Form(max_length=20)],
+    words: Annotated[str, Form(max_length=1000)] = "",
+) -> RedirectResponse:
+    """Say how content one is with what was done, once the case has ended."""
+    request.app.state.guard.report(request)
+    rate_case(db, county_of(request), case, satisfaction, words)
+    return RedirectResponse(f"/report/{case}", 303)
+
+
 @router.get("/report/{case}", response_class=HTMLResponse)
-def follow(request: Request, db: Db, case: str) -> str:
+def follow(request: Request, db: Db, case: Annotated[str, Path(max_length=60)]) -> str:
     """How far a case is: its stages and times."""
     county = county_of(request)
     told = course_of_case(db, county, case, load_rules(db, county))

@@ -11,7 +11,9 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
-from api.session import engines
+from api.guard import TooManyError
+from api.session import COOKIE, engines
+from data.sessions import signed_in
 from grids.responsibility import Holder
 from grids.who import Directory, WhoAnswer
 
@@ -109,7 +111,11 @@ def _parameters() -> list[dict[str, Any]]:
 @router.get(
     "/api/v1/who",
     response_model=None,
-    responses={200: {"model": WhoModel}, 422: {"description": "Not usable"}},
+    responses={
+        200: {"model": WhoModel},
+        422: {"description": "Not usable"},
+        429: {"description": "Too many without a key or a session"},
+    },
     openapi_extra={"parameters": _parameters()},
 )
 async def who(request: Request) -> Response:
@@ -119,12 +125,38 @@ async def who(request: Request) -> Response:
         query = WhoQuery.model_validate(dict(asked))
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
+    await _admit(request)
     directory = engines(request).ready() if query.at is None else None
     if directory is None or query.radius_m:
         answer = await run_in_threadpool(_asked, request, directory, query)
     else:
         answer = _answer(directory, query)
     return Response(to_json(_plain(answer)), media_type="application/json")
+
+
+async def _admit(request: Request) -> None:
+    """Strangers get as many answers as cards: asked at every place they are all of them."""
+    guard = request.app.state.guard
+    if guard.is_partner(request):
+        return
+    try:
+        if guard.is_ready(request):
+            guard.require_card(request)
+        else:
+            await run_in_threadpool(guard.require_card, request)
+    except TooManyError:
+        async with request.app.state.admission.turn():
+            known = await run_in_threadpool(_is_signed_in, request)
+        if not known:
+            raise
+
+
+def _is_signed_in(request: Request) -> bool:
+    token = request.cookies.get(COOKIE)
+    if token is None:
+        return False
+    with request.app.state.database.session() as session:
+        return signed_in(session, token) is not None
 
 
 def _asked(request: Request, directory: Directory | None, query: WhoQuery) -> WhoAnswer:

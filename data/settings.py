@@ -1,7 +1,9 @@
 """Settings: frozen, one prefix (``ONEGRID_``), built once at the entry point and passed in."""
 
+import ipaddress
 from pathlib import Path
 
+import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -33,6 +35,16 @@ class Settings(BaseSettings):
         without both no notice goes by mail.
     intake_keys : str
         ``name:key`` of each system that may send reports, separated by commas.
+    cards_free, cards_most, cards_range : str
+        How many cards a stranger gets at once, in all, and everybody of a range of addresses
+        together: ``20 per 10 minutes``. Beyond the first each card takes a wait.
+    suggestions_most, reports_most : str
+        How often a stranger's typing is looked up, and how much one may report.
+    trusted_networks : str
+        Networks whose clients are not counted, separated by commas: counters, own programs.
+    public_url : str
+        Address under which residents reach the server, for the codes on door signs; by default
+        that of the request.
     """
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
@@ -48,6 +60,26 @@ class Settings(BaseSettings):
     smtp: str = ""
     mail_from: str = ""
     intake_keys: str = ""
+    cards_free: str = "20 per 10 minutes"
+    cards_most: str = "100 per day"
+    cards_range: str = "1000 per day"
+    suggestions_most: str = "300 per 10 minutes"
+    reports_most: str = "20 per 10 minutes"
+    trusted_networks: str = ""
+    public_url: str = ""
+
+    @field_validator("cards_free", "cards_most", "cards_range", "suggestions_most", "reports_most")
+    @classmethod
+    def _a_limit(cls, value: str) -> str:
+        limits.parse(value)
+        return value
+
+    @field_validator("trusted_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for one in filter(None, value.split(",")):
+            ipaddress.ip_network(one.strip())
+        return value
 
     @field_validator("home")
     @classmethod

@@ -1,43 +1,69 @@
-"""The contact card 网格服务联系卡: what a resident is told of a grid's people."""
+"""The contact card 网格服务联系卡: what a resident is told of a grid's people, today."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from grids.places import GridFacts
+from gis.address import Lookup
+from grids.address_book import AddressBook
+from grids.card_layout import CardLayout
+from grids.places import GridFacts, division_keys
 from grids.responsibility import Holder
+from grids.responsibility.records import UnitFacts
 from grids.who import Directory
 
-__all__ = ["AddressMatch", "Card", "card_at", "find_addresses", "place_in_grid"]
-
-# Jiangyan's card: which roles it shows, in this order.
-CARD_ROLES = ("centre_director", "gridworker", "police", "mediator", "doctor", "electrician")
-
-_MATCHES = text(
-    "SELECT text, ST_X(geom) AS lon, ST_Y(geom) AS lat, similarity(text, :query) AS score "
-    "FROM address WHERE county = :county AND (text ILIKE :pattern ESCAPE '!' "
-    "OR text % :query) ORDER BY (text = :query) DESC, text <-> :query, text LIMIT :limit"
-)
+__all__ = [
+    "AddressAnswer",
+    "Card",
+    "CardPerson",
+    "card_at",
+    "card_of_address",
+    "photo_of",
+    "place_in_grid",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class AddressMatch:
-    """An address that fits what was typed, with its point (degrees, EPSG:4326)."""
+class CardPerson:
+    """One of those whom a card names.
 
-    text: str
-    lon: float
-    lat: float
-    score: float
+    Attributes
+    ----------
+    private_phone : str or None
+        Only with the person's recorded consent, on cards that show it.
+    photo_of : int or None
+        Number of the person whose photo may be shown; likewise.
+    """
+
+    role: str
+    name: str
+    duty_phone: str | None
+    private_phone: str | None = None
+    photo_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A grid and one person for each role that the card shows."""
+    """A grid and one person for each role that the card shows.
+
+    Attributes
+    ----------
+    others : tuple of str
+        Codes of other grids that the place may lie in: on their edge, or in their building.
+    centre : UnitFacts or None
+        The nearest centre: of the community, the town, the county.
+    lon, lat : float
+        The place, degrees, EPSG:4326.
+    """
 
     grid: GridFacts
-    on_boundary: tuple[str, ...]
-    people: tuple[Holder, ...]
+    others: tuple[str, ...]
+    people: tuple[CardPerson, ...]
+    centre: UnitFacts | None
+    layout: CardLayout
+    lon: float
+    lat: float
 
 
 def card_at(
@@ -50,15 +76,76 @@ def card_at(
     answer = directory.answer(lon, lat, address=address)
     if answer.grid is None:
         return None
-    shown = [answer.first(role) for role in CARD_ROLES]
-    people = tuple(person for person in shown if person is not None)
-    return Card(answer.grid, answer.on_boundary, people)
+    layout = directory.layout
+    shown = [answer.first(role) for role in layout.roles]
+    people = tuple(_person(directory, layout, one) for one in shown if one is not None)
+    centre = _centre(directory, answer.grid.community)
+    return Card(answer.grid, answer.on_boundary, people, centre, layout, lon, lat)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressAnswer:
+    """What a typed address leads to: a card, or what decides.
+
+    Attributes
+    ----------
+    lookup : Lookup
+    card : Card or None
+        Where the address is certain and lies in a grid.
+    address : str
+        The known address that it was taken for; empty where it is not certain.
+    grids : tuple of GridFacts
+        Grids that may be meant, by code.
+    is_outside : bool
+        Whether the address is known and lies in no grid.
+    """
+
+    lookup: Lookup
+    card: Card | None = None
+    address: str = ""
+    grids: tuple[GridFacts, ...] = ()
+    is_outside: bool = False
+
+
+def card_of_address(directory: Directory, book: AddressBook, typed: str) -> AddressAnswer:
+    """The card of a typed address where it is certain, else the question that decides.
+
+    Parameters
+    ----------
+    book : AddressBook
+        Of the directory's places.
+    """
+    lookup = book.look_up(typed)
+    facts = directory.places.facts
+    grids = tuple(sorted((facts[one] for one in lookup.areas if one >= 0), key=lambda g: g.code))
+    if not lookup.is_certain:
+        return AddressAnswer(lookup, grids=grids)
+    row = int(lookup.rows[0])
+    address = book.table.text(row)
+    if not grids:
+        return AddressAnswer(lookup, address=address, is_outside=True)
+    card = card_at(directory, *book.place(row), address=address)
+    return AddressAnswer(lookup, card, address, grids)
+
+
+def _person(directory: Directory, layout: CardLayout, one: Holder) -> CardPerson:
+    facts = None if one.person_id is None else directory.staff.people.get(one.person_id)
+    private = facts.private_phone if facts and layout.shows_private_phone else None
+    photo = facts.id if facts and layout.shows_photo and facts.has_photo else None
+    return CardPerson(one.role, one.name, one.duty_phone, private, photo)
+
+
+def _centre(directory: Directory, community: str) -> UnitFacts | None:
+    centres, units = directory.staff.centres, directory.staff.units
+    found = (centres.get(code) for _, code in division_keys(community))
+    return next((units[one] for one in found if one is not None), None)
 
 
 _INSIDE = text(
     "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_PointOnSurface(geom) AS p FROM grid "
     "WHERE county = :county AND code = :code AND valid @> now()) AS inner_point"
 )
+_PHOTO = text("SELECT photo FROM person WHERE id = :person AND photo_consent_at <= now()")
 
 
 def place_in_grid(session: Session, county: str, code: str) -> tuple[float, float] | None:
@@ -67,18 +154,7 @@ def place_in_grid(session: Session, county: str, code: str) -> tuple[float, floa
     return None if found is None else (found[0], found[1])
 
 
-def find_addresses(session: Session, county: str, query: str, limit: int = 8) -> list[AddressMatch]:
-    """Addresses like what was typed, best first; an exact one alone is an answer.
-
-    Several are candidates for the person to choose from: nothing is chosen silently.
-    """
-    typed = query.strip()[:200]
-    if not typed:
-        return []
-    quoted = typed.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    found = session.execute(
-        _MATCHES, {"county": county, "query": typed, "pattern": f"%{quoted}%", "limit": limit}
-    ).all()
-    matches = [AddressMatch(row.text, row.lon, row.lat, row.score) for row in found]
-    exact = [match for match in matches if match.text == typed]
-    return exact[:1] or matches
+def photo_of(session: Session, person: int) -> bytes | None:
+    """The photo of a person who has agreed that it is shown (JPEG)."""
+    held = session.scalar(_PHOTO, {"person": person})
+    return None if held is None else bytes(held)

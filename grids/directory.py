@@ -1,7 +1,7 @@
 """Loading the directory of a county from the database, as a whole or what has changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import StateError
 from data.store import shapes_from_wkb
+from grids.card_layout import load_layout
 from grids.layer import Layer, LayerRow
 from grids.places import GridFacts, Places
 from grids.staff_loading import load_staff
@@ -96,7 +97,7 @@ def load_directory(
     moment = at or datetime.now(UTC)
     if held is None:
         places = _load_places(session, county, moment, folder, None)
-        return Directory(places, load_staff(session, county, places.begins))
+        return _staffed(session, county, places)
     was, directory = held
     now = directory_version(session, county, moment)
     same = (now.ground, now.generation) == (was.ground, was.generation)
@@ -104,8 +105,13 @@ def load_directory(
     if not same:
         places = _load_places(session, county, moment, folder, places)
     if now.staff == was.staff and places.begins >= directory.places.begins:
-        return Directory(places, directory.staff)
-    return Directory(places, load_staff(session, county, places.begins))
+        return replace(directory, places=places)
+    return _staffed(session, county, places)
+
+
+def _staffed(session: Session, county: str, places: Places) -> Directory:
+    staff = load_staff(session, county, places.begins)
+    return Directory(places, staff, load_layout(session, county))
 
 
 def _generation(session: Session, county: str, moment: datetime) -> Any:

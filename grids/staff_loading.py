@@ -23,7 +23,10 @@ from grids.responsibility.staff import Staff
 __all__ = ["load_staff"]
 
 _PEOPLE = text(
-    "SELECT id, name, duty_phone, mode, unit_id FROM person WHERE county = :county ORDER BY id"
+    "SELECT id, name, duty_phone, mode, unit_id, "
+    "CASE WHEN private_phone_consent_at <= now() THEN private_phone END AS private_phone, "
+    "photo IS NOT NULL AND photo_consent_at <= now() AS has_photo "
+    "FROM person WHERE county = :county ORDER BY id"
 )
 _UNITS = text(
     "SELECT id, name, kind, duty_phone, division FROM unit WHERE county = :county ORDER BY id"
@@ -58,7 +61,9 @@ def load_staff(session: Session, county: str, since: datetime) -> Staff:
     key = {"county": county, "since": since}
     staff = Staff()
     for r in session.execute(_PEOPLE, key):
-        staff.people[r.id] = PersonFacts(r.id, r.name, r.duty_phone, r.mode, r.unit_id)
+        staff.people[r.id] = PersonFacts(
+            r.id, r.name, r.duty_phone, r.mode, r.unit_id, r.private_phone, r.has_photo
+        )
     staff.add_units(
         UnitFacts(r.id, r.name, r.kind, r.duty_phone, _short(r.division) if r.division else None)
         for r in session.execute(_UNITS, key)

@@ -4,10 +4,11 @@ A directory is loaded once for a generation of the plan and answers in process, 
 database. It is never changed: another takes its place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from data.errors import StateError
+from grids.card_layout import CardLayout
 from grids.places import Candidate, GridFacts, Places, Where
 from grids.responsibility import Holder, Inquiry, LeftOut, Staff, StaffAnswer, Step, answer
 
@@ -81,10 +82,14 @@ class WhoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Everything that "who" needs of a county while one generation of its plan holds."""
+    """Everything that "who" needs of a county while one generation of its plan holds.
+
+    `layout` is what its contact cards show.
+    """
 
     places: Places
     staff: Staff
+    layout: CardLayout = field(default_factory=CardLayout)
 
     def answer(
         self,

@@ -83,6 +83,7 @@ class Storm:
             "ONEGRID_HOME": str(self.home),
             "ONEGRID_DATABASE_URL": url.replace("+psycopg", ""),
             "ONEGRID_COUNTY": self.county,
+            "ONEGRID_TRUSTED_NETWORKS": "127.0.0.0/8",
         }
         options = ["serve", "--port", str(self.port)] if what == "web" else ["worker"]
         command = [sys.executable, "-c", "from api.cli import main; main()", *options]

@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[1]
     [
         ("address", []),
         ("assign", []),
+        ("card", []),
         ("locator", []),
+        ("lookup", []),
         ("partition", ["--method", "OneGrid", "--method", "METIS k-way"]),
         ("partition_bounds", []),
         ("partition_county", []),

@@ -9,7 +9,19 @@ import sys
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from api.cli import answers, cluster, imports, incidents, plans, roads, serving, staff, users, work
+from api.cli import (
+    answers,
+    cards,
+    cluster,
+    imports,
+    incidents,
+    plans,
+    roads,
+    serving,
+    staff,
+    users,
+    work,
+)
 from api.cli.context import app
 from data.errors import ClusterError, DatabaseError
 from gis.errors import OneGridError
@@ -22,6 +34,7 @@ app.add_typer(plans.app, name="plan")
 app.add_typer(incidents.incident_app, name="incident")
 app.add_typer(incidents.notice_app, name="notice")
 app.add_typer(staff.app, name="staff")
+app.add_typer(cards.app, name="card")
 app.add_typer(users.user_app, name="user")
 app.add_typer(users.audit_app, name="audit")
 answers.register(app)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from data import migrate
 from data.database import Database, open_database
+from data.importing.addresses import complete_all_addresses
 from data.presets import seed_presets
 from data.settings import Settings
 
@@ -45,6 +46,7 @@ def ready_database(settings: Settings, *, pooled: bool = False) -> Database:
         migrate.upgrade(database.engine)
         with database.session() as session:
             seed_presets(session)
+            complete_all_addresses(session)
     return database
 
 

@@ -176,6 +176,7 @@ def _plain(name: str) -> Any:
 
 for _name, _help in {
     "divisions": "Division codes 统计用区划代码 with 城乡分类.",
+    "aliases": "Other names 俗称 of roads, estates and villages.",
     "people": "Staff: name, role, duty phone, way of moving, area, unit.",
     "units": "Centres, police stations and departments with their duty telephones.",
     "leave": "Who is away from when to when, and who stands in.",

@@ -62,6 +62,8 @@ def draw_incidents(
 ) -> list[Row]:
     """A month of incidents up to `end`, every class at least once, most near dwellings."""
     rng = np.random.default_rng([seed, 2])
+    # What comes by the bags is told by residents, not by patrols.
+    classes = [one for one in classes if one["group"] != "bag"]
     homes = [building for building in city.buildings if building.weight > 0]
     weight = np.array([home.households for home in homes], float)
     chosen = rng.choice(len(homes), count, p=weight / weight.sum())

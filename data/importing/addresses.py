@@ -17,7 +17,13 @@ from data.store import upsert
 from gis.address import SLOTS, entry_of
 from gis.address.normalize import is_chinese
 
-__all__ = ["complete_addresses", "import_addresses", "import_aliases", "osm_address"]
+__all__ = [
+    "complete_addresses",
+    "complete_all_addresses",
+    "import_addresses",
+    "import_aliases",
+    "osm_address",
+]
 
 Columns = dict[str, str] | None
 # A house number without a street belongs to the nearest one that has a name.
@@ -124,6 +130,12 @@ def complete_addresses(session: Session, county: str) -> list[str]:
     return [f"{named} house numbers without a street got the nearest one's name"] if named else []
 
 
+def complete_all_addresses(session: Session) -> None:
+    """Complete the addresses of every county: after an upgrade none is looked up as before."""
+    for county in session.scalars(_COUNTIES).all():
+        complete_addresses(session, county)
+
+
 def _components(
     full: str, road: str | None, door: str | None, estate: str | None, street: str | None
 ) -> Row:
@@ -146,6 +158,7 @@ _JOIN_BUILDINGS = sql_text(
     "  WHERE address.county = :county GROUP BY address.id) AS found "
     "WHERE address.id = found.address AND address.building_id IS DISTINCT FROM found.id"
 )
+_COUNTIES = sql_text("SELECT DISTINCT county FROM address WHERE components IS NULL ORDER BY 1")
 _UNREAD = sql_text(
     "SELECT lone.id, lone.text, lone.road, lone.door, lone.estate, nearest.name AS street "
     "FROM address AS lone LEFT JOIN LATERAL ("

@@ -1,6 +1,7 @@
 """The tables, one module per group of DESIGN.md's "What is held"."""
 
 from data.models.base import Base
+from data.models.card import Asked, CardLayout, DoorSign, ServerKey
 from data.models.ground import (
     Address,
     AddressVersion,
@@ -60,6 +61,7 @@ __all__ = [
     "Account",
     "Address",
     "AddressVersion",
+    "Asked",
     "AssignJob",
     "Assignment",
     "Attachment",
@@ -69,6 +71,7 @@ __all__ = [
     "Building",
     "Calendar",
     "CalendarDay",
+    "CardLayout",
     "Checkpoint",
     "Closure",
     "Deadline",
@@ -77,6 +80,7 @@ __all__ = [
     "DirectoryVersion",
     "Dispatch",
     "Division",
+    "DoorSign",
     "DraftBlock",
     "DraftCommunity",
     "DraftFormer",
@@ -118,6 +122,7 @@ __all__ = [
     "RoadVersion",
     "Role",
     "RoleGrant",
+    "ServerKey",
     "ServiceArea",
     "Street",
     "Team",

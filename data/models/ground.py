@@ -123,12 +123,6 @@ class Address(Base):
     __tablename__ = "address"
     __table_args__ = (
         UniqueConstraint("county", "source_ref"),
-        Index(
-            "ix_address_text_trgm",
-            "text",
-            postgresql_using="gist",
-            postgresql_ops={"text": "gist_trgm_ops"},
-        ),
         Index("ix_address_building", "building_id"),
         Index("ix_address_unread", "county", postgresql_where=text("components IS NULL")),
     )

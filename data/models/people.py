@@ -40,7 +40,7 @@ class Unit(Base):
 
 
 class Person(Base):
-    """A person with a duty phone; a private number is held only with recorded consent."""
+    """A person with a duty phone; private number and photo are held only with recorded consent."""
 
     __tablename__ = "person"
     __table_args__ = (
@@ -49,6 +49,7 @@ class Person(Base):
             "private_phone IS NULL OR private_phone_consent_at IS NOT NULL",
             name="private_phone_consent",
         ),
+        CheckConstraint("photo IS NULL OR photo_consent_at IS NOT NULL", name="photo_consent"),
         CheckConstraint("mode IN ('car', 'moped', 'foot')", name="mode"),
     )
 
@@ -60,6 +61,8 @@ class Person(Base):
     duty_phone: Mapped[str | None] = mapped_column(String(40))
     private_phone: Mapped[str | None] = mapped_column(String(40))
     private_phone_consent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    photo: Mapped[bytes | None] = mapped_column(deferred=True)
+    photo_consent_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     unit_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("unit.id"))
     # Where the person serves as the staff list names it: a community, town, or service area.
     area_ref: Mapped[str | None] = mapped_column(String(200))

@@ -20,6 +20,7 @@ _TABLES = (
     "flow",
     "deadline_rule",
     "duty_list",
+    "card_layout",
 )
 
 

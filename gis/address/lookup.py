@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gis.address.forms import key_of
 from gis.address.normalize import is_chinese
 from gis.address.numbers import SLOTS, Numbers
 from gis.address.reading import Reading, Said, alike, read
@@ -78,6 +79,10 @@ class Lookup:
         What may be answered, in order.
     readings : tuple of (str, str)
         What was typed, and the known name that it was taken for.
+    is_beside : bool
+        Whether a place beside the address was typed: 对面, 东600米.
+    has_more : bool
+        Whether there are more options than are listed.
     """
 
     level: str
@@ -88,6 +93,8 @@ class Lookup:
     asked: str = ""
     options: tuple[Option, ...] = ()
     readings: tuple[tuple[str, str], ...] = ()
+    is_beside: bool = False
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +151,7 @@ def _known_so(table: AddressTable, areas: Areas, rows: Rows) -> Lookup:
     inside = areas.of(rows)
     if len(inside) == 1:
         return Lookup(level, 1.0, rows, inside, is_certain=True)
-    asked, options = _question(table, areas, rows)
-    return Lookup(level, 1.0, rows, inside, is_certain=False, asked=asked, options=options)
+    return _with_question(table, areas, Lookup(level, 1.0, rows, inside, is_certain=False))
 
 
 def _within(table: AddressTable, row: int) -> Iterable[Rows]:
@@ -156,8 +162,9 @@ def _within(table: AddressTable, row: int) -> Iterable[Rows]:
     near = table.with_name(name)
     if table.roads[row] >= 0:
         near = near[table.roads[near] == table.roads[row]]
-    if table.communities[row] >= 0:
-        near = near[table.communities[near] == table.communities[row]]
+    for locality in table.localities[table.spoken[row]]:
+        inside = np.array(table.known[key_of(locality)].localities, np.int32)
+        near = near[np.isin(table.communities[near], inside)]
     for slot in SLOTS:
         if held := table.slots[slot][row]:
             near = near[table.slots[slot][near] == held]
@@ -286,9 +293,8 @@ def _judged(table: AddressTable, areas: Areas, reading: Reading, found: _Match) 
     close = level in _ANSWERS or _is_known_end(table, rows, numbers)
     if close and not doubt and len(inside) == 1:
         return Lookup(level, score, rows, inside, is_certain=True, readings=readings)
-    asked, options = _question(table, areas, rows)
     held = Lookup(level, score, rows, inside, is_certain=False, readings=readings)
-    return replace(held, asked=asked, options=options)
+    return _with_question(table, areas, replace(held, is_beside=reading.beside))
 
 
 def _level(table: AddressTable, found: _Match, numbers: Numbers) -> str:
@@ -344,9 +350,9 @@ def _is_known_end(table: AddressTable, rows: Rows, numbers: Numbers) -> bool:
     ) or len(rows) == 1
 
 
-def _question(table: AddressTable, areas: Areas, rows: Rows) -> tuple[str, tuple[Option, ...]]:
-    """The first part in which the rows differ that tells their areas apart."""
-    inside = areas.of(rows)
+def _with_question(table: AddressTable, areas: Areas, found: Lookup) -> Lookup:
+    """Ask for the first part in which the rows differ that tells their areas apart."""
+    rows, inside = found.rows, found.areas
     for part in _ASKED:
         values = _values(table, rows, part)
         different = np.unique(values)
@@ -356,9 +362,11 @@ def _question(table: AddressTable, areas: Areas, rows: Rows) -> tuple[str, tuple
             continue
         options = [_option(table, rows[values == one], part) for one in different]
         options.sort(key=lambda one: (len(one.value), one.value))
-        return part, tuple(options[:_MOST_OPTIONS])
+        held = tuple(options[:_MOST_OPTIONS])
+        return replace(found, asked=part, options=held, has_more=len(options) > len(held))
     text = table.text(int(rows[0]))
-    return ("area" if len(inside) > 1 else "confirm"), (Option(text, text),)
+    asked = "area" if len(inside) > 1 else "confirm"
+    return replace(found, asked=asked, options=(Option(text, text),))
 
 
 def _values(table: AddressTable, rows: Rows, part: str) -> NDArray[np.int64]:

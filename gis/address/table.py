@@ -54,6 +54,8 @@ class AddressTable:
         For each of `SLOTS` a number's index in `numbers`; 0 for none.
     communities : ndarray of int32, shape (n,)
         Index in `community_names`; -1 for none.
+    spoken : ndarray of int32, shape (n,)
+        Index in `localities`: which localities the address itself names.
     known : dict of str to Name
         Every form of every name and locality; `forms` lists them, `sounds` finds them by
         `sound_of`, `ordered` by what people begin to type.
@@ -68,6 +70,8 @@ class AddressTable:
     numbers: list[str]
     communities: Rows
     community_names: list[str]
+    spoken: Rows
+    localities: list[tuple[str, ...]]
     known: dict[str, Name]
     forms: list[str]
     sounds: dict[str, tuple[str, ...]]
@@ -104,20 +108,21 @@ class AddressTable:
         """
         count = len(texts)
         lists: dict[str, list[str]] = {slot: [] for slot in ("road", "estate", *SLOTS)}
-        spoken: list[tuple[str, ...]] = []
-        for one in entries:
+        combination: dict[tuple[str, ...], int] = {}
+        spoken = np.empty(count, np.int32)
+        for row, one in enumerate(entries):
             lists["road"].append(one.road)
             lists["estate"].append(one.estate)
             for slot in SLOTS:
                 lists[slot].append(one.numbers.get(slot))
-            spoken.append(one.localities)
+            spoken[row] = combination.setdefault(one.localities, len(combination))
         names, labels, roads, estates = _coded_names(lists["road"], lists["estate"])
         numbers, slots = _coded_numbers(lists)
         where = np.full(count, -1, np.int32) if communities is None else communities
         begins, rows = _postings(roads, estates, len(names))
         hashes = np.fromiter(map(_hash, texts), np.uint64, count)
         by_hash = np.argsort(hashes, kind="stable").astype(np.int32)
-        inside = _localities(spoken, where, community_names)
+        inside = _localities(list(combination), spoken, where, community_names)
         known = _forms(names, inside, [(_key(form), _key(name)) for form, name in aliases])
         return cls(
             texts=pa.array(texts, pa.string()),
@@ -129,6 +134,8 @@ class AddressTable:
             numbers=numbers,
             communities=where,
             community_names=list(community_names),
+            spoken=spoken,
+            localities=list(combination),
             known=known,
             forms=list(known),
             sounds=_sounds(known),
@@ -211,12 +218,13 @@ def _postings(roads: Rows, estates: Rows, names: int) -> tuple[NDArray[np.int64]
 
 
 def _localities(
-    spoken: list[tuple[str, ...]], communities: Rows, names: Sequence[str]
+    combinations: list[tuple[str, ...]], spoken: Rows, communities: Rows, names: Sequence[str]
 ) -> dict[str, set[int]]:
     """In which communities the addresses lie that name a locality; a community is in itself."""
     found: dict[str, set[int]] = {}
-    for localities, community in zip(spoken, communities.tolist(), strict=True):
-        for one in localities:
+    pairs = np.unique(np.stack([spoken, communities]), axis=1)
+    for combination, community in pairs.T.tolist():
+        for one in combinations[combination]:
             found.setdefault(key_of(one), set()).add(community)
     for index, name in enumerate(names):
         found.setdefault(_key(name), set()).add(index)

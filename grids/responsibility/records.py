@@ -94,13 +94,23 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """A person: how to reach and how they move."""
+    """A person: how to reach and how they move.
+
+    Attributes
+    ----------
+    private_phone : str or None
+        Only where the person has agreed that it is shown.
+    has_photo : bool
+        Likewise.
+    """
 
     id: int
     name: str
     duty_phone: str | None
     mode: str
     unit: int | None = None
+    private_phone: str | None = None
+    has_photo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

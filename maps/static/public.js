@@ -1,5 +1,4 @@
-// The public report: a key that makes a report sent twice one case, and the phone's own place.
-document.getElementById("key").value = crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`;
+// The public report: the phone's own place, and nothing sent twice. Works without it.
 document.getElementById("here").addEventListener("click", () => {
   navigator.geolocation?.getCurrentPosition(({ coords }) => {
     document.getElementById("where").value = `${coords.longitude.toFixed(6)}, ${coords.latitude.toFixed(6)}`;

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import select
@@ -16,8 +17,8 @@ from data.models import Incident, IncidentClass, Reporter
 from gis.cells import cells_of_points
 from gis.crs import parse_crs, to_wgs84
 from gis.errors import GeometryError
+from grids.address_book import AddressBook
 from grids.assign import name_people
-from grids.card import find_addresses
 from grids.who import Directory
 from routing.errors import ReportError
 from routing.incidents.course import record
@@ -25,7 +26,7 @@ from routing.incidents.notices import DESK, notify
 from routing.incidents.rules import load_rules
 from routing.incidents.timing import follow_state
 
-__all__ = ["CHANNELS", "LONGEST_WORDS", "Report", "known_address", "report_incident"]
+__all__ = ["CHANNELS", "LONGEST_WORDS", "KnownPlace", "Report", "known_address", "report_incident"]
 
 LONGEST_WORDS = 4000
 CHANNELS = ("import", "console", "phone", "worker", "public", "open311", "csv", "video")
@@ -34,6 +35,14 @@ _AHEAD = timedelta(minutes=5)
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another
 _CODE_TRIES = 5
 _SEVERITIES = frozenset({"general", "difficult", "major"})
+
+
+class KnownPlace(NamedTuple):
+    """The place of a known address (degrees, EPSG:4326), and the address as it is known."""
+
+    lon: float
+    lat: float
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ class Report:
         ``EPSG:n``, ``GCJ-02`` or ``BD-09``; never guessed.
     receipt_key : str or None
         The same for a report that is sent again: it is one incident.
+    address : str
+        The known address that the place was taken from: its grid may be known by itself.
     name, phone : str
         Of who reports, with their consent, to call them back.
     """
@@ -63,6 +74,7 @@ class Report:
     severity: str = "general"
     reported_at: datetime | None = None
     receipt_key: str | None = None
+    address: str = ""
     name: str = ""
     phone: str = ""
 
@@ -89,7 +101,9 @@ def report_incident(
     lon, lat = _place(report)
     said = _moment(report, now)
     _check_words(session, report)
-    answer = directory.answer(lon, lat, class_code=report.class_code)
+    answer = directory.answer(
+        lon, lat, class_code=report.class_code, address=report.address or None
+    )
     grid = answer.grid
     values = {
         "county": county,
@@ -114,18 +128,20 @@ def report_incident(
     return incident, fresh
 
 
-def known_address(session: Session, county: str, words: str) -> tuple[float, float]:
-    """The place of an address (lon, lat; EPSG:4326).
+def known_address(book: AddressBook, words: str) -> KnownPlace:
+    """The place that an address names.
 
     Raises
     ------
     ReportError
-        If no known address fits, or several do: none is chosen silently.
+        If no known address fits, or it is not certain which: none is chosen silently.
     """
-    found = find_addresses(session, county, words)
-    if len(found) != 1:
-        raise ReportError("place", f"{len(found)} known addresses fit {words[:60]!r}, not one")
-    return found[0].lon, found[0].lat
+    found = book.look_up(words)
+    if not found.is_certain:
+        count = len(found.rows)
+        raise ReportError("place", f"{count} known addresses may be meant by it, not one")
+    row = int(found.rows[0])
+    return KnownPlace(*book.place(row), book.table.text(row))
 
 
 def _follow(

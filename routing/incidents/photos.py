@@ -23,8 +23,8 @@ _LONGEST_SIDE = 2048
 _KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
-def redrawn(content: bytes) -> bytes:
-    """Draw a photo anew as JPEG: upright, at most 2,048 pixels a side, no EXIF, no place, no name.
+def redrawn(content: bytes, *, longest_side: int = _LONGEST_SIDE) -> bytes:
+    """Draw a photo anew as JPEG: upright, of at most so many pixels a side, no EXIF, no place.
 
     Raises
     ------
@@ -41,13 +41,13 @@ def redrawn(content: bytes) -> bytes:
             if picture.width * picture.height > _MOST_PIXELS:
                 raise ReportError("photo", f"a photo has at most {_MOST_PIXELS:,} pixels")
             _require_whole(picture.format or "", content)
-            picture.draft("RGB", (_LONGEST_SIDE, _LONGEST_SIDE))
+            picture.draft("RGB", (longest_side, longest_side))
             upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (UnidentifiedImageError, Image.DecompressionBombWarning) as error:
         raise ReportError("photo", "this is no photo in JPEG, PNG, WebP, GIF or BMP") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ReportError("photo", f"the photo cannot be read: {error}") from error
-    upright.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+    upright.thumbnail((longest_side, longest_side))
     # A new image takes no metadata along.
     clean = Image.new("RGB", upright.size)
     clean.paste(upright)

@@ -8,18 +8,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
-from data.errors import NotFoundError
-from data.models import Incident
+from data.errors import NotFoundError, StateError
+from data.models import FollowUp, Incident
+from routing.errors import ReportError
 from routing.incidents.overview import shown_stages
 from routing.incidents.rules import HandlingRules
 
-__all__ = ["PUBLIC_GROUPS", "course_of_case", "published", "services"]
+__all__ = ["PUBLIC_GROUPS", "SATISFACTION", "course_of_case", "published", "rate_case", "services"]
 
 PUBLIC_GROUPS = ("event", "part")
 MOST_LISTED = 1000
+SATISFACTION = ("satisfied", "content", "dissatisfied")
+_BY_REPORTER = "reporter"
 _LIST = text(
     "SELECT incident.source_ref AS case, class_code, class.name AS class_name, state, reported_at, "
     "incident.changed_at, ST_X(incident.geom) AS lon, ST_Y(incident.geom) AS lat, "
@@ -107,4 +110,39 @@ def course_of_case(
         "state": incident.state,
         "reported_at": incident.reported_at,
         "steps": steps,
+        "satisfaction": _rated(session, number),
     }
+
+
+def rate_case(session: Session, county: str, case: str, said: str, words: str) -> None:
+    """Keep what the reporter says of a case that has ended; once.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing was reported under the code.
+    ReportError
+        If it is none of `SATISFACTION`.
+    StateError
+        If the case goes on, or it has been said already.
+    """
+    number = session.scalar(_CASE, {"county": county, "case": case})
+    if number is None:
+        raise NotFoundError(f"no case {case[:60]!r}")
+    if said not in SATISFACTION:
+        raise ReportError("satisfaction", f"satisfaction {said[:20]!r} is unknown")
+    incident = session.get_one(Incident, number, with_for_update=True)
+    if incident.state != "closed":
+        raise StateError(f"case {case} goes on: it is asked about at its end")
+    if _rated(session, number):
+        raise StateError(f"it was said already of case {case}")
+    session.add(
+        FollowUp(
+            incident_id=number, county=county, satisfaction=said, words=words, actor=_BY_REPORTER
+        )
+    )
+
+
+def _rated(session: Session, incident: int) -> str | None:
+    query = select(FollowUp.satisfaction).filter_by(incident_id=incident, actor=_BY_REPORTER)
+    return session.scalar(query)

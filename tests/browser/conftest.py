@@ -1,14 +1,9 @@
 """A served demonstration city, and Chromium that may talk to nothing else."""
 
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
@@ -17,7 +12,8 @@ from data.cluster import Cluster
 from data.database import Database
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
-from tests.conftest import ROOT, Furnished, create_database, free_port
+from tests.conftest import ROOT, Furnished, create_database
+from tests.served import Served
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
 # A software renderer draws every frame of a fade.
@@ -93,48 +89,6 @@ def browser() -> Iterator[Browser]:
         made = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield made
         made.close()
-
-
-@dataclass
-class Served:
-    """A web server of its own process that can be killed and started again."""
-
-    database: Database
-    home: Path
-    county: str
-    port: int = field(default_factory=free_port)
-    program: subprocess.Popen | None = None
-
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        environment = os.environ | {
-            "ONEGRID_HOME": str(self.home),
-            "ONEGRID_DATABASE_URL": self.database.engine.url.render_as_string(),
-            "ONEGRID_COUNTY": self.county,
-        }
-        code = "from api.cli import main; main()"
-        command = [sys.executable, "-c", code, "serve", "--port", str(self.port)]
-        self.program = subprocess.Popen(command, cwd=ROOT, env=environment)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                urlopen(f"{self.base}/healthz", timeout=2).close()  # noqa: S310 - our own server
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-
-    def kill(self) -> None:
-        self.program.kill()
-        self.program.wait(timeout=20)
-
-    def stop(self) -> None:
-        self.program.terminate()
-        self.program.wait(timeout=20)
-        self.database.engine.dispose()
 
 
 @pytest.fixture(scope="session")

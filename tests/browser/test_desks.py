@@ -81,33 +81,10 @@ def test_planner_finds_a_grid_of_any_kind_on_the_map(desk: Desk, kind: str) -> N
     desk.shoot(f"planner-found-{kind}")
 
 
-def test_resident_types_an_address_and_gets_the_card(desk: Desk) -> None:
-    desk.open("/card")
-    assert colours(desk.shoot("card"), right=0.6) > 4
-    desk.page.fill("input[name=q]", "人民街")
-    desk.page.click("main button")
-    desk.page.wait_for_selector("#matches")
-    desk.shoot("card-question")
-    desk.page.click("#matches a >> nth=0")
-    desk.page.wait_for_selector("#card")
-    desk.page.wait_for_load_state("networkidle")
-    desk.shoot("card-answer")
-    code = desk.page.inner_text("#code")
-    address = desk.page.input_value("input[name=q]")
-    with desk.database.session() as session:
-        expected = session.execute(
-            text(
-                "SELECT grid.code FROM address JOIN grid ON upper_inf(valid) "
-                "AND ST_Covers(grid.geom, address.geom) WHERE address.text = :a"
-            ),
-            {"a": address},
-        ).scalar_one()
-    assert code == expected
-
-
 def test_a_click_on_the_map_gives_the_card_of_that_place(desk: Desk) -> None:
     desk.open("/card")
     map_of(desk)
+    assert colours(desk.shoot("card"), right=0.6) > 4
     box = desk.page.locator("iframe.map").bounding_box()
     assert box is not None
     desk.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.7)
@@ -122,13 +99,6 @@ def test_planner_sees_where_the_staff_has_gaps(desk: Desk) -> None:
     assert "户数过多" in desk.page.inner_text("#problems")
     assert overlaps(map_of(desk)) == []
     assert colours(desk.shoot("coverage"), right=0.6) > 5
-
-
-def test_a_card_fits_a_phone(desk: Desk) -> None:
-    desk.page.set_viewport_size({"width": 390, "height": 844})
-    desk.open("/card?lon=122.31&lat=43.575")
-    desk.shoot("card-phone")
-    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 @pytest.mark.parametrize("path", ["/card", "/login", "/docs", "/planner", "/dispatch", "/none"])

@@ -48,6 +48,8 @@ def upgrade() -> None:
     """Add the columns, the table of other names, and what tells of changes."""
     run = op.get_bind().exec_driver_sql
     run("""
+        -- Addresses are looked up in memory (decision 16).
+        DROP INDEX ix_address_text_trgm;
         ALTER TABLE address ADD COLUMN components jsonb;
         CREATE INDEX ix_address_unread ON address (county) WHERE components IS NULL;
         CREATE TABLE place_alias (
@@ -75,4 +77,5 @@ def downgrade() -> None:
         DROP TABLE address_version;
         DROP TABLE place_alias;
         ALTER TABLE address DROP COLUMN components;
+        CREATE INDEX ix_address_text_trgm ON address USING gist (text gist_trgm_ops);
     """)

@@ -13,7 +13,6 @@ from PIL import Image
 from sqlalchemy import text
 
 from api import create_app
-from api.report import _throttle
 from data.cluster import Cluster
 from data.database import Database
 from data.settings import DEMO_COUNTY as COUNTY
@@ -99,7 +98,7 @@ def asked(city: Database, furnished: Furnished) -> Iterator[TestClient]:
 
 @pytest.fixture
 def web(asked: TestClient) -> TestClient:
-    _throttle._asked.clear()
+    asked.app.state.guard.forget()
     asked.cookies.clear()
     return asked
 

@@ -23,6 +23,12 @@ OPEN = {
     "GET /",
     "GET /docs",
     "GET /card",
+    "POST /card",
+    "POST /card/file",
+    "GET /card/map/{code}.svg",
+    "GET /d/{token}",
+    "POST /api/v1/card",
+    "POST /api/v1/addresses/suggest",
     "GET /maps/card",
     "GET /healthz",
     "GET /login",
@@ -35,6 +41,8 @@ OPEN = {
     "POST /report",
     "GET /report/qr.svg",
     "GET /report/{case}",
+    "POST /report/begin",
+    "POST /report/{case}/satisfaction",
     "GET /open311/discovery.{kind}",
     "GET /open311/v2/services.{kind}",
     "GET /open311/v2/services/{code}.{kind}",
@@ -156,6 +164,11 @@ CASES = [
     case("POST /api/v1/drafts/{draft}/steps/withdraw", "planner", area=True, body="{{}}"),
     case("POST /api/v1/drafts/{draft}/steps/return", "reviewer", area=True, body="{{}}"),
     case("POST /api/v1/drafts/{draft}/steps/approve", "reviewer", area=True, body="{{}}"),
+    case(
+        "GET /api/v1/grids/{community}001/door-signs.pdf",
+        "planner dispatcher centre",
+        area=True,
+    ),
     case("GET /tiles/draft/{draft}/12/3439/1494.mvt", "planner reviewer", area=True),
 ]
 # What only somebody of the whole county may do, whose role fits.

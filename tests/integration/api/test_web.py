@@ -149,7 +149,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
     def fail(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("api.public.card_at", fail)
+    monkeypatch.setattr("api.card.card_at", fail)
     answer = web.get("/card", params=PLACE)
     assert answer.status_code == 500
     assert "secret" not in answer.text
@@ -157,7 +157,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
 
 @pytest.mark.parametrize("value", ["<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>"])
 def test_what_is_typed_never_becomes_markup(web: TestClient, value: str) -> None:
-    page = web.get("/card", params={"q": value}).text
+    page = web.post("/card", data={"q": value}).text
     assert value not in page
 
 

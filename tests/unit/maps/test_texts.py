@@ -100,7 +100,9 @@ SAID = {
     "channel": CHANNELS,
     "need": NEEDS,
     "satisfaction": ("satisfied", "content", "dissatisfied", "not_reached"),
-    "group": ("dispute", "event", "part", "security"),
+    "group": ("dispute", "event", "part", "security", "bag"),
+    "bag": ("suggestion", "complaint", "wish", "publicity", "service"),
+    "ask": ("name", "community", "door", "building", "unit", "room", "area", "confirm"),
 }
 STATE_WORDS = (*STATES, "general", "difficult", "major", *UNITS, "min", "car", "moped", "foot")
 # What was done about an issue (grids.redraw.adoption, grids.drafting.adopting).

@@ -1,0 +1,113 @@
+"""The address book of a process: loaded once, and again beside the old one when it changes."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from data.database import Database
+from data.errors import StateError
+from grids.address_book import AddressBook, book_version, load_book, renewed_book
+from grids.places import Places
+
+__all__ = ["Books"]
+
+_LOG = logging.getLogger("onegrid")
+
+
+class Books:
+    """Holds the county's address book.
+
+    Parameters
+    ----------
+    places : callable
+        The places of the present plan, by a session.
+
+    Notes
+    -----
+    Grids of an answer are always those of the plan that is asked with; addresses that were
+    imported a moment ago follow when the new book has been made.
+    """
+
+    def __init__(
+        self, county: str, database: Database, places: Callable[[Session], Places]
+    ) -> None:
+        self._county, self._database, self._places = county, database, places
+        self._held: AddressBook | None = None
+        self._loading = threading.Lock()
+        self._due = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def ready(self, places: Places) -> AddressBook | None:
+        """The book of a plan, without asking the database; None where it must be loaded."""
+        held = self._held
+        return held if held is not None and held.places is places else None
+
+    def book(self, session: Session, places: Places) -> AddressBook:
+        """The book of a plan; where nothing tells of changes, asked for whether it is new."""
+        held = self.ready(places)
+        if held is not None and self._follows():
+            return held
+        with self._loading:
+            held = self._held
+            if held is None or (not self._follows() and held.version != self._version(session)):
+                held = load_book(session, places)
+            elif held.places is not places:
+                held = renewed_book(held, places)
+                # Which footprints straddle the new grids is measured beside.
+                self._due.set()
+            self._held = held
+        return held
+
+    def changed(self) -> None:
+        """Something that a book holds may have changed: look, and load it beside the old one."""
+        self._due.set()
+
+    def start(self) -> None:
+        """Begin to follow what `changed` tells."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._follow, daemon=True, name="addresses")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End following."""
+        self._stop.set()
+        self._due.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+            self._thread = None
+
+    def _follows(self) -> bool:
+        return self._thread is not None and not self._stop.is_set()
+
+    def _version(self, session: Session) -> int:
+        return book_version(session, self._county)
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            self._due.wait()
+            self._due.clear()
+            if self._stop.is_set():
+                return
+            try:
+                self._renew()
+            except StateError:
+                self._held = None  # nothing is published yet: requests say so themselves
+            except OperationalError as error:
+                _LOG.warning("addresses are not renewed: %s", str(error).splitlines()[0])
+
+    def _renew(self) -> None:
+        with self._database.session() as session:
+            held, places = self._held, self._places(session)
+            same = held is not None and held.version == self._version(session)
+            if held is not None and same and held.is_measured and held.places is places:
+                return
+            renews = held is not None and same and held.is_measured
+            made = renewed_book(held, places) if held and renews else load_book(session, places)
+            if not made.is_measured:
+                made = load_book(session, places)
+        with self._loading:
+            self._held = made

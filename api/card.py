@@ -1,0 +1,246 @@
+"""For everybody: the contact card by address, place or door sign.
+
+An address travels in the body of a request, never in its address line, which servers on the way
+keep in their logs.
+"""
+
+import base64
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, Response
+from itsdangerous import BadSignature
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+
+from api.errors import TooLargeError
+from api.pages import render
+from api.session import Db, county_of, engines
+from data.door_signs import address_of_sign
+from data.errors import NotFoundError
+from data.importing.columns import LOCAL_ZONE
+from grids.address_book import AddressBook
+from grids.card import AddressAnswer, Card, card_at, card_of_address, photo_of, place_in_grid
+from grids.who import Directory
+
+__all__ = ["BAGS", "card_of_handle", "form_of", "look_up", "router"]
+
+router = APIRouter(include_in_schema=False)
+# 五色袋: what somebody may tell from the card, and the class of incident that it becomes.
+BAGS = {
+    "suggestion": "B01",
+    "complaint": "B02",
+    "wish": "B03",
+    "publicity": "B04",
+    "service": "B05",
+}
+_LONGEST_FORM = 20_000
+MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
+MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
+
+
+@router.get("/card", response_class=HTMLResponse)
+def card_page(
+    request: Request,
+    db: Db,
+    lon: MaybeLon = None,
+    lat: MaybeLat = None,
+    large: Annotated[str, Query(max_length=1)] = "",
+) -> HTMLResponse:
+    """Where to type an address; the card of a place that was clicked."""
+    asked = {"large": large}
+    if lon is None or lat is None:
+        return _page(request, "start", asked)
+    return _card_of_place(request, db, lon, lat, asked)
+
+
+@router.get("/d/{token}", response_class=HTMLResponse)
+def door_sign(request: Request, db: Db, token: Annotated[str, Path(max_length=24)]) -> HTMLResponse:
+    """The card of the door whose sign was scanned."""
+    found = address_of_sign(db, county_of(request), token)
+    if found is None:
+        raise NotFoundError("no sign of this town says so")
+    return _card_of_place(request, db, found.lon, found.lat, {}, found.text)
+
+
+def _card_of_place(
+    request: Request, db: Session, lon: float, lat: float, asked: dict[str, str], address: str = ""
+) -> HTMLResponse:
+    verdict = request.app.state.guard.card(request, asked.get("ticket", ""))
+    if not verdict.may:
+        return _refused(request, asked, verdict)
+    directory = engines(request).directory(db)
+    card = card_at(directory, lon, lat, address=address or None)
+    if card is None:
+        return _page(request, "outside", asked)
+    return _card(request, asked, card, address, db=db)
+
+
+async def look_up(request: Request) -> Response:
+    """Answer the form: a card, or the question that decides."""
+    asked = await form_of(request)
+    held = engines(request).ready_book()
+    guard = request.app.state.guard
+    plain = held is not None and guard.is_ready(request) and not held[0].layout.shows_photo
+    if plain and held is not None and not asked.get("grid") and not asked.get("handle"):
+        return _looked_up(request, asked, *held)
+    async with request.app.state.admission.turn():
+        return await run_in_threadpool(_in_session, request, asked)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """A short form, as a browser sends it; the first of two fields of one name is dropped."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_FORM:
+            raise TooLargeError("an address has at most 200 characters")
+    try:
+        return dict(parse_qsl(body.decode(), max_num_fields=20))
+    except ValueError as error:
+        raise HTTPException(400, "the form cannot be read") from error
+
+
+def _in_session(request: Request, asked: dict[str, str]) -> Response:
+    with request.app.state.database.session() as session:
+        directory = engines(request).directory(session)
+        if asked.get("handle"):
+            card, address = card_of_handle(request, directory, asked["handle"])
+            return _card(request, asked, card, address, db=session)
+        book = engines(request).book(session)
+        if asked.get("grid"):
+            return _chosen_grid(request, session, asked, directory, book)
+        return _looked_up(request, asked, directory, book, session)
+
+
+def _chosen_grid(
+    request: Request,
+    session: Session,
+    asked: dict[str, str],
+    directory: Directory,
+    book: AddressBook,
+) -> Response:
+    """The grid that was chosen where the address leaves several; no other can be asked for."""
+    typed = asked.get("typed", "")[:200]
+    answer = card_of_address(directory, book, typed)
+    place = place_in_grid(session, county_of(request), asked["grid"][:20])
+    if place is None or asked["grid"] not in {one.code for one in answer.grids}:
+        return _looked_up(request, asked | {"q": typed}, directory, book, session)
+    return _card_of_place(request, session, *place, asked)
+
+
+def _looked_up(
+    request: Request,
+    asked: dict[str, str],
+    directory: Directory,
+    book: AddressBook,
+    db: Session | None = None,
+) -> Response:
+    typed = asked.get("q", "").strip()[:200]
+    if not typed:
+        return _page(request, "start", asked)
+    verdict = request.app.state.guard.card(request, asked.get("ticket", ""))
+    if not verdict.may:
+        return _refused(request, asked, verdict)
+    answer = card_of_address(directory, book, typed)
+    if answer.card is not None:
+        readings = answer.lookup.readings
+        return _card(request, asked, answer.card, answer.address, readings=readings, db=db)
+    if answer.is_outside:
+        return _page(request, "outside", asked)
+    if not len(answer.lookup.rows):
+        return _page(request, "none", asked)
+    return _page(request, "question", asked, **_question(answer))
+
+
+def _question(answer: AddressAnswer) -> dict[str, Any]:
+    lookup = answer.lookup
+    options: list[Any] = list(lookup.options)
+    if lookup.asked == "area":
+        options = [
+            {"text": one.code, "value": f"{one.name} ({one.community_name})"}
+            for one in answer.grids
+        ]
+    return {
+        "question": lookup.asked,
+        "options": options,
+        "readings": lookup.readings,
+        "beside": lookup.is_beside,
+        "more": lookup.has_more,
+    }
+
+
+def _refused(request: Request, asked: dict[str, str], verdict: Any) -> HTMLResponse:
+    hotline = ""
+    held = engines(request).ready()
+    if held is not None:
+        hotline = held.layout.supervision_phone
+    wait_s = int(verdict.wait_s) + 1
+    state = "wait" if verdict.ticket else "full"
+    page = _page(
+        request, state, asked, ticket=verdict.ticket, wait_s=wait_s, hotline=hotline, status=429
+    )
+    page.headers["retry-after"] = str(wait_s)
+    return page
+
+
+def _card(
+    request: Request,
+    asked: dict[str, str],
+    card: Card,
+    address: str,
+    *,
+    readings: tuple[tuple[str, str], ...] = (),
+    db: Session | None = None,
+) -> HTMLResponse:
+    signed = request.app.state.guard.signer("card").dumps([card.lon, card.lat, address])
+    shown = {one.photo_of for one in card.people if one.photo_of is not None} if db else set()
+    photos = {one: _data_url(photo_of(db, one)) for one in shown if db is not None}
+    return _page(
+        request,
+        "card",
+        asked,
+        card=card,
+        address=address,
+        readings=readings,
+        handle=signed,
+        photos=photos,
+        bags=BAGS,
+        as_of=datetime.now(LOCAL_ZONE).date().isoformat(),
+    )
+
+
+def _data_url(photo: bytes | None) -> str:
+    return "" if photo is None else f"data:image/jpeg;base64,{base64.b64encode(photo).decode()}"
+
+
+def _page(
+    request: Request, state: str, asked: dict[str, str], *, status: int = 200, **values: Any
+) -> HTMLResponse:
+    shown = {"q": asked.get("q", "")[:200], "large": asked.get("large", ""), "ticket": ""}
+    shown |= {"handle": ""} | values
+    page = HTMLResponse(render(request, "card.html", state=state, **shown), status)
+    # Names and numbers are of today, and nobody's but the reader's.
+    page.headers["cache-control"] = "no-store" if state != "start" else "no-cache"
+    return page
+
+
+def card_of_handle(request: Request, directory: Directory, handle: str) -> tuple[Card, str]:
+    """The card that was given under a handle, as it is now, and its address.
+
+    Raises
+    ------
+    NotFoundError
+        If the handle is not of this server, or its place has no grid any more.
+    """
+    try:
+        lon, lat, address = request.app.state.guard.signer("card").loads(handle[:2000])
+    except (BadSignature, ValueError) as error:
+        raise NotFoundError("no card was given under this") from error
+    card = card_at(directory, lon, lat, address=address or None)
+    if card is None:
+        raise NotFoundError("the place lies in no grid any more")
+    return card, address

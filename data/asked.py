@@ -1,0 +1,191 @@
+"""Counting how often somebody asks: a storage of `limits` in PostgreSQL that all processes share.
+
+A count is kept in memory and written together with others, so that an answer does not wait for
+a commit; whoever asks often before it is written waits for it. A process can therefore be ahead
+of the others by a few for each key, never by more.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from limits.storage import Storage
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+__all__ = ["AskedStorage"]
+
+_LOG = logging.getLogger("onegrid")
+_FLUSH_S = 0.5
+_MOST_KEYS = 200_000
+# Keys in one order: two processes that write the same ones wait for each other, and no more.
+_ADD = text(
+    "INSERT INTO asked AS held (key, county, count, expires_at) "
+    "SELECT key, :county, count, now() + expiry * interval '1 second' "
+    "FROM unnest(CAST(:keys AS text[]), CAST(:counts AS int[]), CAST(:expiries AS int[])) "
+    "AS new (key, count, expiry) ORDER BY key ON CONFLICT ON CONSTRAINT pk_asked DO UPDATE SET "
+    "count = CASE WHEN held.expires_at <= now() THEN 0 ELSE held.count END + excluded.count, "
+    "expires_at = CASE WHEN held.expires_at <= now() THEN excluded.expires_at "
+    "ELSE held.expires_at END "
+    "RETURNING key, count AS total, extract(epoch FROM expires_at) AS until_s"
+)
+_TIDY = text("DELETE FROM asked WHERE expires_at < now() - interval '1 minute'")
+# What is lost by a crash of the database is half a second of counts.
+_QUICKLY = text("SET LOCAL synchronous_commit = off")
+
+
+@dataclass(slots=True)
+class _Count:
+    """What is known of a key: counted by all, and by this process since it was last told."""
+
+    told: int
+    unsaid: int
+    expiry_s: int
+    expires_at: float
+
+
+class AskedStorage(Storage):
+    """Counts until a time; `limits.strategies.FixedWindowRateLimiter` decides by them.
+
+    Parameters
+    ----------
+    engine : Engine
+    county : str
+    ahead : int
+        How often a key may be counted before the others are told.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, engine: Engine, county: str, ahead: int) -> None:
+        super().__init__(None, wrap_exceptions=False)
+        self._engine, self._county, self._ahead = engine, county, ahead
+        self._counts: dict[str, _Count] = {}
+        self._changing = threading.Lock()
+        self._writing = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """What the database raises."""
+        return SQLAlchemyError
+
+    def waits(self, key: str) -> bool:
+        """Whether the next `incr` of a key asks the database."""
+        held = self._counts.get(key)
+        return held is not None and held.unsaid >= self._ahead
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count, and return how often it was counted until its time."""
+        with self._changing:
+            held = self._current(key, expiry)
+            held.unsaid += amount
+            due = held.unsaid > self._ahead
+        if due:
+            self._write([key])
+        return held.told + held.unsaid
+
+    def get(self, key: str) -> int:
+        """How often a key has been counted, as far as this process knows."""
+        held = self._counts.get(key)
+        if held is None or held.expires_at <= time.time():
+            return 0
+        return held.told + held.unsaid
+
+    def get_expiry(self, key: str) -> float:
+        """Until when a key is counted, in seconds since 1970."""
+        held = self._counts.get(key)
+        return time.time() if held is None else held.expires_at
+
+    def check(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except OperationalError:
+            return False
+        return True
+
+    def reset(self) -> int | None:
+        """Forget everything."""
+        with self._changing, self._engine.begin() as connection:
+            self._counts.clear()
+            gone = connection.execute(
+                text("DELETE FROM asked WHERE county = :county"), {"county": self._county}
+            )
+            return int(gone.rowcount)
+
+    def clear(self, key: str) -> None:
+        """Forget a key."""
+        with self._changing, self._engine.begin() as connection:
+            self._counts.pop(key, None)
+            connection.execute(text("DELETE FROM asked WHERE key = :key"), {"key": key})
+
+    def start(self) -> None:
+        """Begin to write what has been counted twice a second."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._flush, daemon=True, name="asked")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write the rest, and end."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+            self._thread = None
+
+    def _current(self, key: str, expiry: int) -> _Count:
+        now = time.time()
+        held = self._counts.get(key)
+        if held is None or (held.expires_at <= now and not held.unsaid):
+            if len(self._counts) >= _MOST_KEYS:
+                self._counts = {k: one for k, one in self._counts.items() if one.unsaid}
+            held = self._counts[key] = _Count(0, 0, expiry, now + expiry)
+        return held
+
+    def _flush(self) -> None:
+        while True:
+            ends = self._stop.wait(_FLUSH_S)
+            due = [key for key, one in list(self._counts.items()) if one.unsaid]
+            for at in range(0, len(due), 2000):
+                self._write(due[at : at + 2000])
+            if ends:
+                return
+
+    def _write(self, keys: Sequence[str]) -> None:
+        with self._writing:
+            with self._changing:
+                counts = {key: self._counts[key].unsaid for key in keys if key in self._counts}
+                said = {key: count for key, count in counts.items() if count}
+            if not said:
+                return
+            try:
+                rows = self._added(said)
+            except OperationalError as error:
+                # It is counted here all the same, and written with the next.
+                _LOG.warning("counts are not written: %s", str(error).splitlines()[0])
+                return
+            with self._changing:
+                for key, count, expires_at in rows:
+                    held = self._counts.get(key)
+                    if held is not None:
+                        held.told, held.expires_at = int(count), float(expires_at)
+                        held.unsaid -= said[key]
+
+    def _added(self, said: dict[str, int]) -> list[tuple[str, int, float]]:
+        expiries = [self._counts[key].expiry_s for key in said]
+        asked = {
+            "county": self._county,
+            "keys": list(said),
+            "counts": list(said.values()),
+            "expiries": expiries,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(_QUICKLY)
+            rows = [(r.key, r.total, r.until_s) for r in connection.execute(_ADD, asked)]
+            if int(time.time()) % 60 == 0:
+                connection.execute(_TIDY)
+        return rows

@@ -1,0 +1,167 @@
+"""Known addresses and their grids, against PostGIS; buildings that several grids share."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from data.database import Database
+from data.importing import import_addresses, import_aliases, import_memberships, import_osm
+from data.settings import DEMO_COUNTY as COUNTY
+from grids.address_book import AddressBook, book_version, load_book, renewed_book
+from grids.card import card_of_address
+from grids.directory import load_directory
+from grids.plan import draw_draft
+from grids.publishing import publish
+
+# The grid that covers most of an address's building, else the one at its point.
+GRIDS = text(
+    "SELECT coalesce(a.components->>'text', a.text) AS text, coalesce("
+    "(SELECT g.code FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
+    "AND ST_Intersects(g.geom, b.geom) "
+    "ORDER BY ST_Area(ST_Intersection(g.geom, b.geom)) DESC, g.code LIMIT 1), "
+    "(SELECT g.code FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
+    "AND ST_Covers(g.geom, a.geom) ORDER BY g.code LIMIT 1)) AS code "
+    "FROM address AS a LEFT JOIN building AS b ON b.id = a.building_id "
+    "WHERE a.county = :county ORDER BY a.id"
+)
+
+
+def book_of(city: Database, county: str = COUNTY) -> AddressBook:
+    with city.session() as session:
+        return load_book(session, load_directory(session, county).places)
+
+
+def codes(book: AddressBook, typed: str) -> tuple[bool, list[str]]:
+    found = book.look_up(typed)
+    facts = book.places.facts
+    return found.is_certain, sorted(facts[one].code for one in found.areas if one >= 0)
+
+
+def test_every_known_address_of_the_city_leads_to_its_buildings_grid(city: Database) -> None:
+    book = book_of(city)
+    with city.session() as session:
+        known = session.execute(GRIDS, {"county": COUNTY}).all()
+    assert len(known) > 2000
+    assert [one for one in known if codes(book, one.text) != (True, [one.code])] == []
+
+
+@pytest.mark.shared
+def test_every_house_number_of_malta_leads_to_its_grid(database: Database, shared: Path) -> None:
+    county = "990200"
+    with database.session() as session:
+        import_osm(
+            session, shared / "osm" / "malta.osm.pbf", county=county, community_levels=("8",)
+        )
+        publish(session, county, draw_draft(session, county, seed=1))
+    book = book_of(database, county)
+    with database.session() as session:
+        known = session.execute(GRIDS, {"county": county}).all()
+    assert len(known) == 613
+    asked = []
+    for one in known:
+        certain, found = codes(book, one.text)
+        if certain:
+            assert found == ([one.code] if one.code else []), one
+        else:
+            assert one.code in found, one
+            asked.append(one.text)
+    # Without their town they are what another known address is called: nobody can say.
+    assert sorted(asked) == ["60 Triq il-Kbira", "64 Triq Is-Sebuqa", "68 Triq Is-Sebuqa"]
+
+
+def plant(city: Database, folder: Path, units: int) -> tuple[str, list[str]]:
+    """A building across the edge of two grids, with an address for each of its units."""
+    with city.session() as session:
+        edge = session.execute(
+            text(
+                "SELECT ST_X(p) AS lon, ST_Y(p) AS lat, one, other FROM (SELECT "
+                "ST_LineInterpolatePoint(ST_GeometryN(ST_LineMerge(ST_Intersection(a.geom, b.geom)"
+                "), 1), 0.5) AS p, a.code AS one, b.code AS other FROM grid AS a JOIN grid AS b "
+                "ON a.code < b.code AND ST_Touches(a.geom, b.geom) "
+                "WHERE upper_inf(a.valid) AND upper_inf(b.valid) AND ST_Length(ST_Intersection("
+                "a.geom, b.geom)::geography) > 60) AS edges ORDER BY one, other LIMIT 1"
+            )
+        ).one()
+        session.execute(
+            text(
+                "INSERT INTO building (county, source_ref, use, geom) VALUES "
+                "(:county, 'planted', 'apartments', ST_Multi(ST_Buffer(ST_SetSRID(ST_MakePoint("
+                ":lon, :lat), 4326)::geography, 20)::geometry))"
+            ),
+            {"county": COUNTY, "lon": edge.lon, "lat": edge.lat},
+        )
+        names = ["春水市跨界街1号跨界大厦1号楼"]
+        names += [f"{names[0]}{unit}单元" for unit in range(1, units + 1)]
+        rows = [f"X{at},{name},{edge.lon},{edge.lat}" for at, name in enumerate(names)]
+        file = folder / "planted.csv"
+        file.write_text("编号,地址,经度,纬度\n" + "\n".join(rows), encoding="utf-8")
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+    return names[0], sorted([edge.one, edge.other])
+
+
+def test_a_building_across_an_edge_is_a_question(city: Database, tmp_path: Path) -> None:
+    name, both = plant(city, tmp_path, units=2)
+    book = book_of(city)
+    for typed in (name, f"{name}301室", f"{name}1单元", "跨界大厦1幢", "跨街大厦1号楼"):
+        certain, found = codes(book, typed)
+        assert not certain, typed
+        assert set(found) >= set(both), typed
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        answer = card_of_address(directory, load_book(session, directory.places), name)
+    assert answer.card is None
+    assert [one.code for one in answer.grids] == both
+
+
+def test_the_address_table_is_asked_before_the_polygon(city: Database, tmp_path: Path) -> None:
+    name, (one, other) = plant(city, tmp_path, units=2)
+    file = tmp_path / "members.csv"
+    file.write_text(f"地址,网格\n{name}1单元,{one}\n{name}2单元,{other}\n", encoding="utf-8")
+    with city.session() as session:
+        report = import_memberships(session, file, county=COUNTY)
+        assert report.refused == []
+    book = book_of(city)
+    assert codes(book, f"{name}1单元") == (True, [one])
+    assert codes(book, f"{name}2单元301") == (True, [other])
+    found = book.look_up(f"{name}301")
+    assert (found.is_certain, found.asked) == (False, "unit")
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        answer = card_of_address(directory, load_book(session, directory.places), f"{name}2单元")
+    assert answer.card is not None
+    assert answer.card.grid.code == other
+
+
+def test_a_book_follows_the_plan_and_its_addresses(city: Database, tmp_path: Path) -> None:
+    book = book_of(city)
+    typed = book.table.text(0)
+    with city.session() as session:
+        before = book_version(session, COUNTY)
+        publish(session, COUNTY, draw_draft(session, COUNTY, seed=7, author="t"))
+    with city.session() as session:
+        places = load_directory(session, COUNTY).places
+    renewed = renewed_book(book, places)
+    assert not renewed.is_measured
+    known = codes(renewed, typed)[1]
+    assert known
+    assert set(known) <= {one.code for one in places.facts.values()}
+    (tmp_path / "alias.csv").write_text("俗称,名称\n老电影院,春晖花园\n", encoding="utf-8")
+    assert not codes(renewed, "老电影院1号楼")[0]
+    with city.session() as session:
+        assert import_aliases(session, tmp_path / "alias.csv", county=COUNTY).stored == 1
+    with city.session() as session:
+        assert book_version(session, COUNTY) > before
+    assert codes(book_of(city), "老电影院1号楼")[0]
+
+
+def test_an_address_whose_text_changes_is_taken_apart_again(city: Database) -> None:
+    with city.session() as session:
+        session.execute(
+            text(
+                "UPDATE address SET text = '春水市新路9号' WHERE id = (SELECT min(id) FROM address)"
+            )
+        )
+        held = session.scalar(text("SELECT components FROM address ORDER BY id LIMIT 1"))
+    assert held is None
+    assert codes(book_of(city), "新路9号")[0]
