@@ -4,9 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from api.admission import BusyError
 from data.database import Database
 from data.errors import StateError
 from grids.address_book import AddressBook, book_version, load_book, renewed_book
@@ -15,6 +15,8 @@ from grids.places import Places
 __all__ = ["Books"]
 
 _LOG = logging.getLogger("onegrid")
+# How long a request waits for the first book, and the thread after it has failed.
+_PATIENCE_S, _RETRY_S = 2.0, 1.0
 
 
 class Books:
@@ -47,11 +49,19 @@ class Books:
         return held if held is not None and held.places is places else None
 
     def book(self, session: Session, places: Places) -> AddressBook:
-        """The book of a plan; where nothing tells of changes, asked for whether it is new."""
+        """The book of a plan; where nothing tells of changes, asked for whether it is new.
+
+        Raises
+        ------
+        BusyError
+            If the first book is still being loaded: a million addresses take a while.
+        """
         held = self.ready(places)
         if held is not None and self._follows():
             return held
-        with self._loading:
+        if not self._loading.acquire(timeout=_PATIENCE_S):
+            raise BusyError("the addresses are being loaded: try again in a moment")
+        try:
             held = self._held
             if held is None or (not self._follows() and held.version != self._version(session)):
                 held = load_book(session, places)
@@ -60,6 +70,8 @@ class Books:
                 # Which footprints straddle the new grids is measured beside.
                 self._due.set()
             self._held = held
+        finally:
+            self._loading.release()
         return held
 
     def changed(self) -> None:
@@ -96,18 +108,24 @@ class Books:
                 self._renew()
             except StateError:
                 self._held = None  # nothing is published yet: requests say so themselves
-            except OperationalError as error:
-                _LOG.warning("addresses are not renewed: %s", str(error).splitlines()[0])
+            except Exception:  # noqa: BLE001 - the thread goes on with the book that it has
+                _LOG.exception("the addresses are not renewed")
+                self._stop.wait(_RETRY_S)
+                self._due.set()
 
     def _renew(self) -> None:
+        if self._held is None:
+            with self._loading, self._database.session() as session:
+                if self._held is None:
+                    self._held = load_book(session, self._places(session))
+            return
         with self._database.session() as session:
             held, places = self._held, self._places(session)
-            same = held is not None and held.version == self._version(session)
-            if held is not None and same and held.is_measured and held.places is places:
+            same = held.version == self._version(session)
+            if same and held.is_measured and held.places is places:
                 return
-            renews = held is not None and same and held.is_measured
-            made = renewed_book(held, places) if held and renews else load_book(session, places)
-            if not made.is_measured:
+            made = renewed_book(held, places) if same and held.is_measured else None
+            if made is None or not made.is_measured:
                 made = load_book(session, places)
         with self._loading:
             self._held = made

@@ -223,6 +223,8 @@ class Guard:
             address = ipaddress.ip_address(host)
         except ValueError:
             return self._hash(host), self._hash(f"{host}/")
+        # A dual-stack socket writes old addresses the new way.
+        address = getattr(address, "ipv4_mapped", None) or address
         narrow, wide = (
             ipaddress.ip_network((address, bits), strict=False) for bits in _RANGES[address.version]
         )

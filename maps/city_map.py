@@ -133,7 +133,8 @@ class MapRequest:
     link : str
         Address that a grid's pop-up links to, with the code appended.
     click : str
-        Address that a click opens, with lon and lat appended.
+        Address that a click opens, with lon and lat appended; such a map is for everybody and
+        names nobody.
     """
 
     texts: Texts
@@ -241,7 +242,9 @@ def _communities(session: Session, county: str, view: LocalMap, texts: Texts) ->
 
 
 def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -> list[Any]:
-    features = collection(session, county, "grid")["features"]
+    # Everybody sees this map where a click asks for one card: it names nobody.
+    public = bool(request.click)
+    features = collection(session, county, "grid_outline" if public else "grid")["features"]
     texts, layers = request.texts, []
     for kind, colour in GRID_COLOURS.items():
         mine = [f for f in features if f["properties"]["kind"] == kind]
@@ -250,7 +253,8 @@ def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -
         for feature in mine:
             facts = feature["properties"]
             facts["label"] = f"{facts['name']} {facts['code']}"
-            facts["popup"] = _grid_popup(facts, request)
+            if not public:
+                facts["popup"] = _grid_popup(facts, request)
         group = _layer(texts(_KIND_NAMES[kind]), view)
         layer = folium.GeoJson(
             {"type": "FeatureCollection", "features": mine},
@@ -261,7 +265,7 @@ def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -
                 "fillOpacity": 0.14,
             },
             tooltip=folium.GeoJsonTooltip(["label"], labels=False),
-            popup=None if request.click else folium.GeoJsonPopup(["popup"], labels=False),
+            popup=None if public else folium.GeoJsonPopup(["popup"], labels=False),
         ).add_to(group)
         layers.append(layer)
     return layers

@@ -32,6 +32,9 @@ _QUERIES = {
     "AND responsibility.role = 'gridworker'), '—')"
     ") AS properties FROM grid JOIN division ON division.code = grid.community "
     "WHERE grid.county = :county AND grid.valid @> statement_timestamp() ORDER BY grid.code",
+    "grid_outline": "SELECT ST_AsGeoJSON(geom, 7)::json AS geometry, json_build_object("
+    "'code', code, 'name', name, 'kind', kind) AS properties FROM grid "
+    "WHERE county = :county AND valid @> statement_timestamp() ORDER BY code",
     "micro_grid": "SELECT ST_AsGeoJSON(micro_grid.geom, 7)::json AS geometry, json_build_object("
     "'code', micro_grid.code, 'grid', grid.code, 'households', micro_grid.households) "
     "AS properties FROM micro_grid JOIN grid ON grid.id = micro_grid.grid_id "

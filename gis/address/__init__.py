@@ -7,7 +7,8 @@ or the question that decides, and `suggest` what somebody may be about to type.
 
 from gis.address.components import KINDS, LEVELS, Address, Component
 from gis.address.entry import Entry, entry_of
-from gis.address.lookup import Areas, Lookup, Option, look_up
+from gis.address.found import Areas, Lookup, Option
+from gis.address.lookup import look_up
 from gis.address.normalize import normalize
 from gis.address.numbers import SLOTS, Numbers
 from gis.address.parsing import parse

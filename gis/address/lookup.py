@@ -7,94 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gis.address.forms import key_of
-from gis.address.normalize import is_chinese
+from gis.address.found import Areas, Lookup
 from gis.address.numbers import SLOTS, Numbers
+from gis.address.question import level_of, with_question
 from gis.address.reading import Reading, Said, alike, read
 from gis.address.table import AddressTable, Rows
 
-__all__ = ["Areas", "Lookup", "Option", "address_text", "level_of", "look_up"]
+__all__ = ["look_up"]
 
-# From the widest to the narrowest: what a question may ask for.
-_ASKED = ("name", "community", *SLOTS)
 _ANSWERS = frozenset({"building", "unit", "room"})
-_MOST_OPTIONS = 24
-_MOST_WAYS = 32
-_SUFFIX = {"door": "号", "building": "号楼", "unit": "单元", "room": "室"}
+_MOST_WAYS = 16
 # Below it a name is a guess.
 _TRUSTED = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Areas:
-    """In which area (grid) each known address lies.
-
-    Attributes
-    ----------
-    first : ndarray of int32, shape (n,)
-        -1 outside every area.
-    more : dict of int to tuple of int
-        Further areas of a row whose building several share.
-    """
-
-    first: NDArray[np.int32]
-    more: dict[int, tuple[int, ...]]
-
-    def of(self, rows: Rows) -> tuple[int, ...]:
-        """All areas of some rows, ascending."""
-        found = set(np.unique(self.first[rows]).tolist())
-        if self.more:
-            for row in self.more.keys() & set(rows.tolist()):
-                found.update(self.more[row])
-        return tuple(sorted(found))
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One answer to a question: what it says, and an address to ask with instead."""
-
-    value: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """What is known of a typed address.
-
-    Attributes
-    ----------
-    level : str
-        How closely it matches a known address: one of `LEVELS`, empty where nothing does.
-    score : float
-        From 0 to 1: how much of what was typed is so in a known address.
-    rows : ndarray of int32
-        The known addresses that it fits.
-    areas : tuple of int
-        Their areas; the answer where `is_certain`.
-    is_certain : bool
-        Whether it is one area and nothing was guessed.
-    asked : str
-        What decides: ``name``, ``community``, ``door``, ``building``, ``unit``, ``room``; ``area``
-        where only the area itself does; ``confirm`` where only a yes is wanting.
-    options : tuple of Option
-        What may be answered, in order.
-    readings : tuple of (str, str)
-        What was typed, and the known name that it was taken for.
-    is_beside : bool
-        Whether a place beside the address was typed: 对面, 东600米.
-    has_more : bool
-        Whether there are more options than are listed.
-    """
-
-    level: str
-    score: float
-    rows: Rows
-    areas: tuple[int, ...]
-    is_certain: bool
-    asked: str = ""
-    options: tuple[Option, ...] = ()
-    readings: tuple[tuple[str, str], ...] = ()
-    is_beside: bool = False
-    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +75,7 @@ def _known_so(table: AddressTable, areas: Areas, rows: Rows) -> Lookup:
     inside = areas.of(rows)
     if len(inside) == 1:
         return Lookup(level, 1.0, rows, inside, is_certain=True)
-    return _with_question(table, areas, Lookup(level, 1.0, rows, inside, is_certain=False))
+    return with_question(table, areas, Lookup(level, 1.0, rows, inside, is_certain=False))
 
 
 def _within(table: AddressTable, row: int) -> Iterable[Rows]:
@@ -294,7 +218,7 @@ def _judged(table: AddressTable, areas: Areas, reading: Reading, found: _Match) 
     if close and not doubt and len(inside) == 1:
         return Lookup(level, score, rows, inside, is_certain=True, readings=readings)
     held = Lookup(level, score, rows, inside, is_certain=False, readings=readings)
-    return _with_question(table, areas, replace(held, is_beside=reading.beside))
+    return with_question(table, areas, replace(held, is_beside=reading.beside))
 
 
 def _level(table: AddressTable, found: _Match, numbers: Numbers) -> str:
@@ -348,97 +272,3 @@ def _is_known_end(table: AddressTable, rows: Rows, numbers: Numbers) -> bool:
         )
         and any(numbers.get(slot) for slot in SLOTS)
     ) or len(rows) == 1
-
-
-def _with_question(table: AddressTable, areas: Areas, found: Lookup) -> Lookup:
-    """Ask for the first part in which the rows differ that tells their areas apart."""
-    rows, inside = found.rows, found.areas
-    for part in _ASKED:
-        values = _values(table, rows, part)
-        different = np.unique(values)
-        if len(different) < 2:
-            continue
-        if len(inside) > 1 and all(areas.of(rows[values == one]) == inside for one in different):
-            continue
-        options = [_option(table, rows[values == one], part) for one in different]
-        options.sort(key=lambda one: (len(one.value), one.value))
-        held = tuple(options[:_MOST_OPTIONS])
-        return replace(found, asked=part, options=held, has_more=len(options) > len(held))
-    text = table.text(int(rows[0]))
-    asked = "area" if len(inside) > 1 else "confirm"
-    return replace(found, asked=asked, options=(Option(text, text),))
-
-
-def _values(table: AddressTable, rows: Rows, part: str) -> NDArray[np.int64]:
-    if part == "name":
-        values = table.roads[rows].astype(np.int64) * (len(table.names) + 1) + table.estates[rows]
-    else:
-        held = table.communities if part == "community" else table.slots[part]
-        values = held[rows].astype(np.int64)
-    return values
-
-
-def _option(table: AddressTable, rows: Rows, part: str) -> Option:
-    row = int(rows[0])
-    text = address_text(table, row, part)
-    if part in SLOTS:
-        number = table.numbers[table.slots[part][row]]
-        return Option(number + (_SUFFIX[part] if number and is_chinese(text) else ""), text)
-    if part == "community":
-        held = int(table.communities[row])
-        return Option(table.community_names[held] if held >= 0 else "", text)
-    return Option(text, text)
-
-
-def address_text(table: AddressTable, row: int, part: str) -> str:
-    """A known address as far as one of its parts, in words that are read as this one.
-
-    Parameters
-    ----------
-    part : str
-        ``name``, ``community``, or one of `SLOTS`.
-    """
-    road, estate = (
-        table.labels[held] if (held := int(each[row])) >= 0 else ""
-        for each in (table.roads, table.estates)
-    )
-    shown = SLOTS[: SLOTS.index(part) + 1] if part in SLOTS else ()
-    numbers = _numbers_of(table, row)
-    said = {slot: numbers.get(slot) if slot in shown else "" for slot in SLOTS}
-    place = int(table.communities[row])
-    named = place >= 0 and (part == "community" or _is_elsewhere_too(table, row, shown))
-    community = table.community_names[place] if named else ""
-    if not is_chinese(road + estate):
-        flat = f"flat {said['room']}" if said["room"] else ""
-        block = f"block {said['building']}" if said["building"] else ""
-        line = " ".join(filter(None, (said["door"], estate if road else "", road or estate)))
-        return ", ".join(filter(None, (line, block, flat, community)))
-    words = {slot: value + _SUFFIX[slot] if value else "" for slot, value in said.items()}
-    rest = words["building"] + words["unit"] + words["room"]
-    if not road:
-        # A village's house: its number stands behind the name.
-        return ("" if community == estate else community) + estate + words["door"] + rest
-    return community + road + words["door"] + estate + rest
-
-
-def _is_elsewhere_too(table: AddressTable, row: int, shown: Sequence[str]) -> bool:
-    """Whether another community has an address of the same words."""
-    name = int(table.estates[row]) if table.estates[row] >= 0 else int(table.roads[row])
-    if name < 0:
-        return False
-    near = table.with_name(name)
-    alike = (table.roads[near] == table.roads[row]) & (table.estates[near] == table.estates[row])
-    for slot in shown:
-        alike &= table.slots[slot][near] == table.slots[slot][row]
-    return len(np.unique(table.communities[near[alike]])) > 1
-
-
-def _numbers_of(table: AddressTable, row: int) -> Numbers:
-    return Numbers(*(table.numbers[table.slots[slot][row]] for slot in SLOTS))
-
-
-def level_of(table: AddressTable, row: int) -> str:
-    """How close a known address is: one of `LEVELS`."""
-    numbers = _numbers_of(table, row)
-    deepest = next((slot for slot in reversed(SLOTS) if numbers.get(slot)), "")
-    return deepest or ("estate" if table.estates[row] >= 0 else "road")

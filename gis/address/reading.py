@@ -23,7 +23,9 @@ _BESIDE = re.compile(
 _COURTESY = re.compile(r"^(?:你好|请问)?(?:我家|我)?(?:住在|家在|位于|在|地址是?)")
 # In names these decide: 滨江南街 is not 滨江北街 mistyped, nor 二 三.
 _DECIDES = frozenset("东西南北中上下前后左右内外新老大小一二三四五六七八九十0123456789")
-_MOST_NAMES = 5
+_MOST_NAMES, _MOST_UNKNOWN, _MOST_SAID = 5, 6, 9
+# Twice as long as an address with all its levels.
+_LONGEST_READ = 100
 # How far a name is trusted that was mistyped, and one that may be another name.
 _MISTYPED, _CHANGED = 0.8, 0.5
 
@@ -86,35 +88,51 @@ def read(table: AddressTable, text: str) -> Reading:
     plain = normalize(text)
     if not is_chinese(plain):
         return _plain(table, text)
-    plain = _COURTESY.sub("", plain.upper())
+    whole = _COURTESY.sub("", plain.upper())
+    plain = whole[:_LONGEST_READ]
+    unexplained = [whole[_LONGEST_READ:]] if len(whole) > _LONGEST_READ else []
     numbers, rest = numbers_in(plain)
     found: list[tuple[Said, ...]] = []
-    unexplained: list[str] = []
-    beside = False
-    for part in rest:
-        bare, aside = _without_relation(_known_parts(table, part, ""))
-        beside |= aside
-        pieces = _told_apart(plain, bare)
+    parts = [_known_parts(table, part, "") for part in rest]
+    bare = [_without_relation(one) for one in parts]
+    for pieces in _told_apart(plain, bare):
         said, unknown = _explained(table, pieces, "")
         found += said
         unexplained += unknown
-    return Reading(tuple(found), numbers, tuple(unexplained), beside)
+    return _kept(found, numbers, unexplained, beside=bare != parts)
 
 
-def _without_relation(parts: list[_Piece]) -> tuple[list[_Piece], bool]:
+def _kept(
+    said: list[tuple[Said, ...]], numbers: Numbers, unexplained: list[str], *, beside: bool = False
+) -> Reading:
+    """No address has more names than it has levels: those beyond explain nothing."""
+    more = [choices[0].text for choices in said[_MOST_SAID:]]
+    return Reading(tuple(said[:_MOST_SAID]), numbers, (*unexplained, *more), beside)
+
+
+def _without_relation(parts: list[_Piece]) -> list[_Piece]:
     """Leave out what says that a place beside the address is meant."""
     bare = [(piece if name is not None else _BESIDE.sub("", piece), name) for piece, name in parts]
-    return [one for one in bare if one[0]], bare != parts
+    return [one for one in bare if one[0]]
 
 
-def _told_apart(plain: str, parts: list[_Piece]) -> list[_Piece]:
-    """Let the model divide what no known name explains."""
-    made: list[_Piece] = []
-    for piece, name in parts:
-        if name is None:
-            made += [(one.text, None) for one in named_pieces(plain, (piece,))]
-        else:
-            made.append((piece, name))
+def _told_apart(plain: str, parts: list[list[_Piece]]) -> list[list[_Piece]]:
+    """Let the model divide what no known name explains; it reads the text once."""
+    unknown = tuple(piece for one in parts for piece, name in one if name is None)
+    divided = iter(named_pieces(plain, unknown) if unknown else ())
+    made: list[list[_Piece]] = []
+    for one in parts:
+        pieces: list[_Piece] = []
+        for piece, name in one:
+            if name is not None:
+                pieces.append((piece, name))
+                continue
+            rest = len(piece)
+            while rest > 0:
+                part = next(divided).text
+                pieces.append((part, None))
+                rest -= len(part)
+        made.append(pieces)
     return made
 
 
@@ -132,7 +150,7 @@ def _plain(table: AddressTable, text: str) -> Reading:
         else:
             rest.append((piece, name))
     said, unexplained = _explained(table, rest, " ")
-    return Reading(tuple(said), numbers, tuple(unexplained))
+    return _kept(said, numbers, unexplained)
 
 
 def _explained(
@@ -142,10 +160,13 @@ def _explained(
     said: list[tuple[Said, ...]] = []
     unexplained: list[str] = []
     pieces = list(pieces)
-    while pieces:
-        unknown = next((at for at, (_, name) in enumerate(pieces) if name is None), None)
-        if unknown is None:
-            break
+    compared = 0
+    while (unknown := _first_unknown(pieces)) is not None:
+        compared += 1
+        # An address has few names: text that is none is not compared with all that are known.
+        if compared > _MOST_UNKNOWN:
+            unexplained.append(pieces.pop(unknown)[0])
+            continue
         for begin, end in _spans(pieces, unknown):
             like = alike(table, joint.join(piece for piece, _ in pieces[begin:end]))
             if like:
@@ -156,6 +177,10 @@ def _explained(
             unexplained.append(pieces.pop(unknown)[0])
     said += [(Said(one, one, name, name.quality),) for one, name in pieces if name is not None]
     return said, unexplained
+
+
+def _first_unknown(pieces: list[_Piece]) -> int | None:
+    return next((at for at, (_, name) in enumerate(pieces) if name is None), None)
 
 
 def _spans(pieces: list[_Piece], at: int) -> list[tuple[int, int]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gis.address.forms import key_of
-from gis.address.lookup import address_text, level_of
 from gis.address.normalize import is_chinese, normalize
 from gis.address.numbers import SLOTS
+from gis.address.question import address_text, level_of
 from gis.address.reading import Reading, read
 from gis.address.table import AddressTable, Rows
 

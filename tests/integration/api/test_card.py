@@ -152,6 +152,9 @@ def test_a_card_as_contacts_and_on_paper(web: TestClient) -> None:
     contacts = web.post("/card/file", data={"handle": handle, "kind": "vcf", "lang": "zh"})
     assert contacts.headers["content-type"] == "text/vcard; charset=utf-8"
     assert contacts.text.count("BEGIN:VCARD\r\nVERSION:4.0\r\n") == 6
+    programs = web.post("/card/file", data={"handle": handle, "kind": "jcard"})
+    assert programs.headers["content-type"] == "application/vcard+json"
+    assert [one[0] for one in programs.json()] == ["vcard"] * 6
     for size in ("a6", "a4"):
         paper = web.post("/card/file", data={"handle": handle, "kind": size, "lang": "zh"})
         assert paper.content.startswith(b"%PDF"), size
@@ -348,6 +351,16 @@ def test_two_processes_count_together(city: Database, city_settings: Settings) -
     assert 20 <= got <= 24
 
 
+def test_what_everybody_may_load_whole_names_nobody(web: TestClient, city: Database) -> None:
+    with city.session() as session:
+        people = session.execute(text("SELECT name, duty_phone FROM person")).all()
+    lists = ("/maps/card", "/api/ogc/collections/grids/items?limit=1000", "/openapi.json")
+    said = "".join(web.get(path).text for path in lists)
+    assert "990100001001007" in said
+    assert not [one.name for one in people if one.name in said]
+    assert not [one.duty_phone for one in people if one.duty_phone in said]
+
+
 def test_ranges_of_addresses_are_counted_together(city: Database, city_settings: Settings) -> None:
     settings = strict(city_settings).model_copy(update={"cards_range": "30 per day"})
     for hosts in (
@@ -359,6 +372,9 @@ def test_ranges_of_addresses_are_counted_together(city: Database, city_settings:
         assert sum(guard.card(asking(host)).may for host in hosts) == 30
         assert guard.card(asking("203.0.113.9")).may
     guard = Guard(settings, city)
+    guard.forget()
+    old = ["198.51.100.1", "::ffff:198.51.100.1"] * 20
+    assert sum(guard.card(asking(host)).may for host in old) == 20, "one client, written twice"
     guard.forget()
     same = [f"2001:db8:1:2::{n:x}" for n in range(60)]
     assert sum(guard.card(asking(host)).may for host in same) == 20, "a /64 is one client"

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from api.engines import Engines
 from data.database import Database
 from data.errors import StateError
+from data.importing import import_addresses
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
 from grids.directory import DirectoryVersion, directory_version, load_directory
@@ -213,3 +214,32 @@ def test_a_lost_connection_is_taken_up_again(two: list[Engines], city: Database)
         )
 
     assert within(renamed)
+
+
+def certain(engines: Engines, typed: str) -> bool:
+    held = engines.ready_book()
+    return held is not None and held[1].look_up(typed).is_certain
+
+
+def test_imported_addresses_reach_the_book_of_every_process(
+    two: list[Engines], city: Database, tmp_path: Path
+) -> None:
+    assert within(lambda: all(one.ready_book() for one in two))
+    assert not any(certain(one, "新建路9号") for one in two)
+    file = tmp_path / "more.csv"
+    file.write_text("编号,地址,经度,纬度\nN1,春水市新建路9号,122.31,43.575\n", encoding="utf-8")
+    with city.session() as session:
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+    assert within(lambda: all(certain(one, "新建路9号") for one in two))
+
+
+def test_an_address_is_answered_with_the_plan_of_now(two: list[Engines], city: Database) -> None:
+    assert within(lambda: all(one.ready_book() for one in two))
+    redraw(city)
+    with city.session() as session:
+        for one in two:
+            directory, book = one.directory(session), one.book(session)
+            assert book.places is directory.places
+            found = book.look_up(book.table.text(0))
+            assert set(found.areas) <= set(directory.places.facts)
+    assert within(lambda: all((held := one.ready_book()) and held[1].is_measured for one in two))

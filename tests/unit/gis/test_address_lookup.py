@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gis.address import AddressTable, Areas, Entry, Numbers, entry_of, look_up, suggest
-from gis.address.lookup import address_text
+from gis.address.question import address_text
 
 ROADS = ("春晖街", "春晖路", "滨江北街", "滨江南街", "人民街")
 ESTATES = ("春晖花园", "阳光家园", "安和新村")
