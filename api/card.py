@@ -26,7 +26,15 @@ from grids.address_book import AddressBook
 from grids.card import AddressAnswer, Card, card_at, card_of_address, photo_of, place_in_grid
 from grids.who import Directory
 
-__all__ = ["BAGS", "card_of_handle", "form_of", "look_up", "router"]
+__all__ = [
+    "BAGS",
+    "MaybeLat",
+    "MaybeLon",
+    "card_of_handle",
+    "form_of",
+    "look_up",
+    "router",
+]
 
 router = APIRouter(include_in_schema=False)
 # 五色袋: what somebody may tell from the card, and the class of incident that it becomes.

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from api.card import BAGS, card_of_handle, form_of
+from api.card import BAGS, MaybeLat, MaybeLon, card_of_handle, form_of
 from api.errors import TooLargeError
 from api.pages import language_of, render
 from api.session import Db, county_of, engines
@@ -32,8 +32,6 @@ __all__ = ["begin", "router"]
 
 router = APIRouter(include_in_schema=False)
 PUBLIC = "public"
-MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
-MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
 
 
 @router.get("/report", response_class=HTMLResponse)

@@ -11,8 +11,6 @@ import argparse
 import json
 import random
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +29,7 @@ from benchmarks._made_addresses import MadeAddress, made_addresses
 from benchmarks._places import Areas, kaohsiung_units, lattice_areas
 from benchmarks._server import running
 from benchmarks._staffed import COUNTY, make_staffed
+from benchmarks._wrk import asked_by_wrk, require_wrk
 from benchmarks.locator import say
 from benchmarks.who import free_port
 from data.database import Database
@@ -131,37 +130,19 @@ def by_trigrams(database: Database, asked: list[tuple[str, MadeAddress]]) -> Row
     }
 
 
-def wrk(bodies: list[str], path: str, kind: str, port: int, seconds: int, folder: Path) -> Row:
+def posted(bodies: list[str], path: str, kind: str, port: int, seconds: int, folder: Path) -> Row:
     """POST the bodies in turn, each from another client; every answer must be 2xx."""
-    script = folder / "bodies.lua"
     listed = ",\n".join(json.dumps(body) for body in bodies)
-    script.write_text(
+    script = (
         f"local bodies = {{{listed}}}\nlocal at = 0\nlocal base = {random.randrange(200)}\n"  # noqa: S311
         "request = function()\n  at = at + 1\n"
         "  local one = (at * 40503) % 65536\n"
         "  local client = string.format('10.%d.%d.%d', base + math.floor(at / 65536) % 50,"
         " one % 256, math.floor(one / 256))\n"
         f"  return wrk.format('POST', '{path}', {{['Content-Type'] = '{kind}',"
-        " ['X-Forwarded-For'] = client}, bodies[at % #bodies + 1])\nend\n",
-        "utf-8",
+        " ['X-Forwarded-For'] = client}, bodies[at % #bodies + 1])\nend\n"
     )
-    options = ["-t1", "-c8", f"-d{seconds}s", "--latency", "-s", str(script)]
-    command = [shutil.which("wrk") or "wrk", *options, f"http://127.0.0.1:{port}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    if "Non-2xx" in done.stdout:
-        raise SystemExit(f"answers failed: {done.stdout}")
-    latency = {
-        name: _ms(re.findall(rf"(?m)^\s+{name}%\s+(\S+)", done.stdout)[0]) for name in ("50", "99")
-    }
-    rate = float(re.findall(r"Requests/sec:\s*([\d.]+)", done.stdout)[0])
-    return {"per_second": rate, "p50_ms": latency["50"], "p99_ms": latency["99"]}
-
-
-def _ms(text: str) -> float:
-    for unit, factor in (("us", 1e-3), ("ms", 1.0), ("s", 1e3)):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) * factor
-    raise ValueError(text)
+    return asked_by_wrk(script, port, seconds, folder, connections=8)
 
 
 def over_http(
@@ -187,15 +168,15 @@ def over_http(
             found["wrong"] = wrong_cards(base, book, asked[:200])
             forms = [urlencode({"q": text}, quote_via=quote) for text, _ in asked]
             kind = "application/x-www-form-urlencoded"
-            wrk(forms, "/card", kind, port, 2, Path(folder))
-            found["card"] = wrk(forms, "/card", kind, port, seconds, Path(folder))
+            posted(forms, "/card", kind, port, 2, Path(folder))
+            found["card"] = posted(forms, "/card", kind, port, seconds, Path(folder))
             typed = [
                 json.dumps({"typed": text[:end]})
                 for text, _ in asked[:200]
                 for end in range(2, len(text), 2)
             ]
             path, kind = "/api/v1/addresses/suggest", "application/json"
-            found["suggest"] = wrk(typed, path, kind, port, seconds, Path(folder))
+            found["suggest"] = posted(typed, path, kind, port, seconds, Path(folder))
     return found
 
 
@@ -236,8 +217,7 @@ def main() -> int:
     options = parser.parse_args()
     if not options.small and not shared_data().is_dir():
         raise SystemExit(f"the real data is not here: {shared_data()}; try --small")
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is not installed: apt-get install wrk")
+    require_wrk()
     areas = lattice_areas(30) if options.small else kaohsiung_units()
     made = list(made_addresses(20_000 if options.small else 1_000_000))
     report: Row = {"addresses": len(made)}

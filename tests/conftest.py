@@ -16,8 +16,9 @@ from api.demo import furnish
 from data import migrate
 from data.cluster import Cluster
 from data.database import Database
+from data.positions import place_demo_staff
 from data.presets import seed_presets
-from data.settings import Settings
+from data.settings import DEMO_COUNTY, Settings
 
 ROOT = Path(__file__).parents[1]
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
@@ -116,6 +117,8 @@ def furnished(cluster: Cluster, template: str) -> Iterator[Furnished]:
 @pytest.fixture
 def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
     made = create_database(cluster, "one_city", furnished.template)
+    with made.session() as session:  # positions grow stale while the suite runs
+        place_demo_staff(session, DEMO_COUNTY, seed=1)
     yield made
     made.engine.dispose()
 

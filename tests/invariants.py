@@ -82,6 +82,23 @@ def assert_incidents_placed(session: Session, county: str) -> None:
     assert wrong == 0
 
 
+def known_grids(session: Session, county: str) -> list:
+    """Each known address with the grid that covers most of its building, else its point."""
+    return session.execute(
+        text(
+            "SELECT coalesce(a.components->>'text', a.text) AS text, coalesce("
+            "(SELECT g.code FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
+            "AND ST_Intersects(g.geom, b.geom) "
+            "ORDER BY ST_Area(ST_Intersection(g.geom, b.geom)) DESC, g.code LIMIT 1), "
+            "(SELECT g.code FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
+            "AND ST_Covers(g.geom, a.geom) ORDER BY g.code LIMIT 1)) AS code "
+            "FROM address AS a LEFT JOIN building AS b ON b.id = a.building_id "
+            "WHERE a.county = :county ORDER BY a.id"
+        ),
+        {"county": county},
+    ).all()
+
+
 def random_streets(seed: int, count: int) -> list[shapely.LineString]:
     """Streets across a 700 × 300 m ground, some of them dead ends."""
     rng = np.random.default_rng(seed)

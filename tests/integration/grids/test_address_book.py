@@ -2,29 +2,17 @@
 
 from pathlib import Path
 
-import pytest
 from sqlalchemy import text
 
 from data.database import Database
-from data.importing import import_addresses, import_aliases, import_memberships, import_osm
+from data.importing import import_addresses, import_aliases, import_memberships
 from data.settings import DEMO_COUNTY as COUNTY
 from grids.address_book import AddressBook, book_version, load_book, renewed_book
 from grids.card import card_of_address
 from grids.directory import load_directory
 from grids.plan import draw_draft
 from grids.publishing import publish
-
-# The grid that covers most of an address's building, else the one at its point.
-GRIDS = text(
-    "SELECT coalesce(a.components->>'text', a.text) AS text, coalesce("
-    "(SELECT g.code FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
-    "AND ST_Intersects(g.geom, b.geom) "
-    "ORDER BY ST_Area(ST_Intersection(g.geom, b.geom)) DESC, g.code LIMIT 1), "
-    "(SELECT g.code FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
-    "AND ST_Covers(g.geom, a.geom) ORDER BY g.code LIMIT 1)) AS code "
-    "FROM address AS a LEFT JOIN building AS b ON b.id = a.building_id "
-    "WHERE a.county = :county ORDER BY a.id"
-)
+from tests.invariants import known_grids
 
 
 def book_of(city: Database, county: str = COUNTY) -> AddressBook:
@@ -41,33 +29,9 @@ def codes(book: AddressBook, typed: str) -> tuple[bool, list[str]]:
 def test_every_known_address_of_the_city_leads_to_its_buildings_grid(city: Database) -> None:
     book = book_of(city)
     with city.session() as session:
-        known = session.execute(GRIDS, {"county": COUNTY}).all()
+        known = known_grids(session, COUNTY)
     assert len(known) > 2000
     assert [one for one in known if codes(book, one.text) != (True, [one.code])] == []
-
-
-@pytest.mark.shared
-def test_every_house_number_of_malta_leads_to_its_grid(database: Database, shared: Path) -> None:
-    county = "990200"
-    with database.session() as session:
-        import_osm(
-            session, shared / "osm" / "malta.osm.pbf", county=county, community_levels=("8",)
-        )
-        publish(session, county, draw_draft(session, county, seed=1))
-    book = book_of(database, county)
-    with database.session() as session:
-        known = session.execute(GRIDS, {"county": county}).all()
-    assert len(known) == 613
-    asked = []
-    for one in known:
-        certain, found = codes(book, one.text)
-        if certain:
-            assert found == ([one.code] if one.code else []), one
-        else:
-            assert one.code in found, one
-            asked.append(one.text)
-    # Without their town they are what another known address is called: nobody can say.
-    assert sorted(asked) == ["60 Triq il-Kbira", "64 Triq Is-Sebuqa", "68 Triq Is-Sebuqa"]
 
 
 def plant(city: Database, folder: Path, units: int) -> tuple[str, list[str]]:
