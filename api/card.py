@@ -77,9 +77,11 @@ def door_sign(request: Request, db: Db, token: Annotated[str, Path(max_length=24
 def _card_of_place(
     request: Request, db: Session, lon: float, lat: float, asked: dict[str, str], address: str = ""
 ) -> HTMLResponse:
-    verdict = request.app.state.guard.card(request, asked.get("ticket", ""))
+    guard = request.app.state.guard
+    verdict = guard.card(request, asked.get("ticket", ""))
     if not verdict.may:
-        return _refused(request, asked, verdict)
+        place = guard.signer("place").dumps([lon, lat, address])
+        return _refused(request, asked | {"place": place}, verdict)
     directory = engines(request).directory(db)
     card = card_at(directory, lon, lat, address=address or None)
     if card is None:
@@ -93,7 +95,7 @@ async def look_up(request: Request) -> Response:
     held = engines(request).ready_book()
     guard = request.app.state.guard
     plain = held is not None and guard.is_ready(request) and not held[0].layout.shows_photo
-    if plain and held is not None and not asked.get("grid") and not asked.get("handle"):
+    if plain and held is not None and not asked.keys() & {"grid", "handle", "place"}:
         return _looked_up(request, asked, *held)
     async with request.app.state.admission.turn():
         return await run_in_threadpool(_in_session, request, asked)
@@ -118,6 +120,9 @@ def _in_session(request: Request, asked: dict[str, str]) -> Response:
         if asked.get("handle"):
             card, address = card_of_handle(request, directory, asked["handle"])
             return _card(request, asked, card, address, db=session)
+        if asked.get("place"):
+            lon, lat, address = opened(request, "place", asked["place"])
+            return _card_of_place(request, session, lon, lat, asked, address)
         book = engines(request).book(session)
         if asked.get("grid"):
             return _chosen_grid(request, session, asked, directory, book)
@@ -229,11 +234,26 @@ def _page(
     request: Request, state: str, asked: dict[str, str], *, status: int = 200, **values: Any
 ) -> HTMLResponse:
     shown = {"q": asked.get("q", "")[:200], "large": asked.get("large", ""), "ticket": ""}
-    shown |= {"handle": ""} | values
+    shown |= {"handle": "", "place": asked.get("place", "")} | values
     page = HTMLResponse(render(request, "card.html", state=state, **shown), status)
     # Names and numbers are of today, and nobody's but the reader's.
     page.headers["cache-control"] = "no-store" if state != "start" else "no-cache"
     return page
+
+
+def opened(request: Request, purpose: str, signed: str) -> tuple[float, float, str]:
+    """The place (lon, lat; EPSG:4326) and the address that the server has signed.
+
+    Raises
+    ------
+    NotFoundError
+        If it has not.
+    """
+    try:
+        lon, lat, address = request.app.state.guard.signer(purpose).loads(signed[:2000])
+    except (BadSignature, ValueError) as error:
+        raise NotFoundError("this was not given by the server") from error
+    return lon, lat, address
 
 
 def card_of_handle(request: Request, directory: Directory, handle: str) -> tuple[Card, str]:
@@ -244,10 +264,7 @@ def card_of_handle(request: Request, directory: Directory, handle: str) -> tuple
     NotFoundError
         If the handle is not of this server, or its place has no grid any more.
     """
-    try:
-        lon, lat, address = request.app.state.guard.signer("card").loads(handle[:2000])
-    except (BadSignature, ValueError) as error:
-        raise NotFoundError("no card was given under this") from error
+    lon, lat, address = opened(request, "card", handle)
     card = card_at(directory, lon, lat, address=address or None)
     if card is None:
         raise NotFoundError("the place lies in no grid any more")

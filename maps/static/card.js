@@ -77,13 +77,14 @@
 
   const seconds = document.getElementById("seconds");
   if (seconds) {
-    const button = form.querySelector("button");
+    const again = document.getElementById("again");
+    const button = again.querySelector("button");
     let left = Math.ceil(Number(seconds.dataset.seconds));
     button.disabled = true;
     const tick = setInterval(() => {
       left -= 1;
       seconds.textContent = Math.max(left, 0);
-      if (left <= 0) { clearInterval(tick); button.disabled = false; form.requestSubmit(); }
+      if (left <= 0) { clearInterval(tick); button.disabled = false; again.requestSubmit(); }
     }, 1000);
   }
 })();

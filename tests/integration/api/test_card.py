@@ -341,6 +341,25 @@ def test_who_waits_as_told_gets_a_hundred_a_day_and_no_more(
     assert waited > 1000
 
 
+def test_a_clicked_place_and_a_sign_wait_as_an_address_does(
+    city: Database, city_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("api.guard.time", clock)
+    settings = strict(city_settings).model_copy(update={"cards_free": "1 per 10 minutes"})
+    with TestClient(create_app(settings, city), raise_server_exceptions=False) as web:
+        where = {"lon": 122.31, "lat": 43.575}
+        first = web.get("/card", params=where).text
+        code = re.search(r'id="code">(\d+)<', first)[1]
+        told = web.get("/card", params=where)
+        held = dict(re.findall(r'type="hidden" name="(ticket|place)" value="([^"]+)"', told.text))
+        assert told.status_code == 429
+        assert web.post("/card", data=held).status_code == 429
+        clock.now += float(told.headers["retry-after"])
+        assert f'id="code">{code}<' in web.post("/card", data=held).text
+        assert web.post("/card", data=held | {"place": "x"}).status_code == 404
+
+
 def test_two_processes_count_together(city: Database, city_settings: Settings) -> None:
     settings = strict(city_settings)
     with (
