@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
@@ -165,6 +166,7 @@ def over_http(
         }
         command = [sys.executable, "-c", "from api.cli import main; main()", "serve"]
         with running([*command, "--workers", "2", "--port", str(port)], environment, port) as base:
+            await_books(base, asked[0][0])
             found["wrong"] = wrong_cards(base, book, asked[:200])
             forms = [urlencode({"q": text}, quote_via=quote) for text, _ in asked]
             kind = "application/x-www-form-urlencoded"
@@ -180,15 +182,37 @@ def over_http(
     return found
 
 
+def await_books(base: str, known: str) -> None:
+    """Wait until every process has loaded its address book: until then it answers 503."""
+    well = 0
+    for _ in range(2000):
+        well = well + 1 if _page(base, known) else 0
+        if well >= 50:
+            return
+        time.sleep(0.02 if well else 0.5)
+    raise SystemExit("the addresses are not loaded")
+
+
+def _page(base: str, typed: str) -> str:
+    """What the form answers; empty while the addresses are being loaded."""
+    request = Request(f"{base}/card", data=urlencode({"q": typed}).encode())  # noqa: S310
+    try:
+        with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
+            page: str = answer.read().decode()
+            return page
+    except HTTPError as error:
+        if error.code != 503:
+            raise
+        return ""
+
+
 def wrong_cards(base: str, book: AddressBook, asked: list[tuple[str, MadeAddress]]) -> int:
     """How many cards name another grid than that of the address, or are none."""
     wrong = 0
     for text, one in asked:
         (row,) = book.table.with_text(one.text)[:1]
         expected = book.places.facts[int(book.areas.first[row])].code
-        request = Request(f"{base}/card", data=urlencode({"q": text}).encode())  # noqa: S310
-        with urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
-            page = answer.read().decode()
+        page = _page(base, text)
         shown = re.search(r'id="code">(\d+)<', page)
         wrong += shown is None or shown[1] != expected
     return wrong

@@ -84,7 +84,7 @@ def book_version(session: Session, county: str) -> int:
 
 
 def load_book(session: Session, places: Places) -> AddressBook:
-    """Load the address book of a county; a million addresses take about twenty seconds."""
+    """Load the address book of a county; a million addresses take ten to twenty seconds."""
     county = places.county
     version = book_version(session, county)
     connection: Any = session.connection().connection.driver_connection
