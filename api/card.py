@@ -16,7 +16,7 @@ from itsdangerous import BadSignature
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from api.errors import TooLargeError
+from api.limits import body_of
 from api.pages import render
 from api.session import Db, county_of, engines
 from data.door_signs import address_of_sign
@@ -103,11 +103,7 @@ async def look_up(request: Request) -> Response:
 
 async def form_of(request: Request) -> dict[str, str]:
     """A short form, as a browser sends it; the first of two fields of one name is dropped."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LONGEST_FORM:
-            raise TooLargeError("an address has at most 200 characters")
+    body = await body_of(request, _LONGEST_FORM)
     try:
         return dict(parse_qsl(body.decode(), max_num_fields=20))
     except ValueError as error:

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from api.card import MaybeLat, MaybeLon, card_of_handle, form_of
 from api.pages import language_of, texts_of
 from api.session import Db, county_of, desk, engines
-from data.door_signs import sign_of_address
+from data.door_signs import signs_of
 from data.errors import NotFoundError
 from data.importing.columns import LOCAL_ZONE
-from data.roles import preset_role_names
+from data.roles import role_name_in
 from data.sessions import SignedIn
 from grids.card import Card
 from grids.who import Directory
@@ -25,6 +25,7 @@ from maps.card_files import SIZES, PrintedCard, cards_pdf
 from maps.city_map import MapRequest, city_map
 from maps.door_signs import door_signs_pdf
 from maps.grid_picture import grid_picture
+from maps.texts import texts
 from maps.vcards import jcard, vcard
 
 __all__ = ["card_file", "public_url", "router"]
@@ -45,19 +46,19 @@ async def card_file(request: Request) -> Response:
 
 def _file(request: Request, asked: dict[str, str]) -> Response:
     language = asked.get("lang", "") if asked.get("lang") in {"zh", "en"} else language_of(request)
-    names = preset_role_names(language)
+    role_name = role_name_in(language)
     with request.app.state.database.session() as session:
         directory = engines(request).directory(session)
         card, address = card_of_handle(request, directory, asked.get("handle", ""))
         if asked.get("kind") not in SIZES:
-            return _contacts(card, lambda code: names.get(code, code), asked.get("kind", ""))
+            return _contacts(card, role_name, asked.get("kind", ""))
         link = _link(request, session, address)
         picture = _picture(session, directory, card) if asked["kind"] == "a4" else None
         paper = cards_pdf(
             [PrintedCard(card, link, address, picture)],
             asked["kind"],
-            texts_of(request),
-            lambda code: names.get(code, code),
+            texts(language),
+            role_name,
             as_of=datetime.now(LOCAL_ZONE).date(),
             note=request.app.state.settings.review_number,
         )
@@ -77,8 +78,14 @@ def _contacts(card: Card, role_name: Callable[[str], str], kind: str) -> Respons
 
 
 def _link(request: Request, session: Session, address: str) -> str:
-    token = sign_of_address(session, county_of(request), address) if address else None
-    return f"{public_url(request)}/d/{token}" if token else f"{public_url(request)}/card"
+    """Where the code on a card leads: to the card of its address, where that is known."""
+    book = engines(request).book(session)
+    rows = book.table.with_text(address)
+    if not len(rows):
+        return f"{public_url(request)}/card"
+    number = int(book.ids[rows[0]])
+    token = signs_of(session, county_of(request), [number])[number]
+    return f"{public_url(request)}/d/{token}"
 
 
 def public_url(request: Request) -> str:
@@ -98,7 +105,7 @@ def small_map(
 ) -> Response:
     """A grid of the present plan with what lies around it."""
     directory = engines(request).directory(db)
-    grid = next((one for one in directory.places.facts.values() if one.code == code), None)
+    grid = directory.places.grid_of_code(code)
     if grid is None:
         raise NotFoundError(f"no grid {code}")
     tag = f'"{grid.id}-{directory.places.begins.timestamp():.0f}"'

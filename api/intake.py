@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.limits import body_of
 from api.open311 import partner_of
-from api.photos import body_of
 from api.session import Db, changing, county_of, engines
 from data.sessions import SignedIn
 from routing.errors import ReportError

@@ -2,10 +2,13 @@
 
 import re
 
+from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LARGEST_BODY", "BodyLimit"]
+from api.errors import TooLargeError
+
+__all__ = ["LARGEST_BODY", "BodyLimit", "body_of"]
 
 # A drawn polygon of some ten thousand points.
 LARGEST_BODY = 2_000_000
@@ -46,3 +49,20 @@ class BodyLimit:
 
 def _largest(path: str) -> int | None:
     return next((most for one, most in _LARGER.items() if one.fullmatch(path)), LARGEST_BODY)
+
+
+async def body_of(request: Request, largest: int) -> bytes:
+    """The request's body, read no further than it may be long.
+
+    Raises
+    ------
+    TooLargeError
+        As soon as it is longer, whatever length it said that it has.
+    """
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > largest:
+            raise TooLargeError(f"at most {largest:,} bytes are taken")
+        parts.append(part)
+    return b"".join(parts)

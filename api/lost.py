@@ -13,10 +13,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from api.errors import TooLargeError
 from api.guard import TooManyError
+from api.limits import body_of
 from api.session import engines
-from data.roles import preset_role_names
+from data.roles import role_name_in
 from grids.card import AddressAnswer, Card, card_at, card_of_address
 
 __all__ = ["router"]
@@ -54,13 +54,9 @@ class _LostError(Exception):
 @router.post("/lost", openapi_extra={"requestBody": {"content": {_TYPE: {}}}})
 async def lost(request: Request) -> Response:
     """Answer findService, listServices, listServicesByLocation and getServiceBoundary."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            raise TooLargeError(f"a request has at most {_LARGEST} bytes")
+    body = await body_of(request, _LARGEST)
     async with request.app.state.admission.turn():
-        tree = await run_in_threadpool(_answered, request, bytes(body))
+        tree = await run_in_threadpool(_answered, request, body)
     return Response(ET.tostring(tree, encoding="utf-8", xml_declaration=True), media_type=_TYPE)
 
 
@@ -192,7 +188,7 @@ def _found(request: Request, session: Session, asked: ET.Element) -> ET.Element:
         },
     )
     for language in ("zh", "en"):
-        role = preset_role_names(language).get(person.role, person.role)
+        role = role_name_in(language)(person.role)
         name = ET.SubElement(mapping, _in("displayName"), {_XML_LANG: language})
         name.text = f"{person.name} {role}"
     ET.SubElement(mapping, _in("service")).text = service
@@ -221,7 +217,7 @@ def _services(request: Request, place: _Place | None) -> ET.Element:
 def _boundary(request: Request, session: Session, asked: ET.Element) -> ET.Element:
     places = engines(request).directory(session).places
     key = asked.get("key", "")
-    grid = next((one for one in places.facts.values() if one.code == key), None)
+    grid = places.grid_of_code(key)
     if grid is None:
         raise _LostError("notFound", "no boundary has this key")
     tree = ET.Element(_in("getServiceBoundaryResponse"))

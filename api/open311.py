@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DataError
 
 from api.errors import UNFIT, RefusedError, status_of
-from api.photos import body_of
+from api.limits import body_of
 from api.session import Db, county_of, engines
 from data.errors import NotFoundError
 from gis.errors import OneGridError

@@ -9,7 +9,7 @@ from fastapi import Request
 from markupsafe import Markup
 
 import maps
-from data.roles import preset_role_names
+from data.roles import role_name_in
 from data.settings import DEMO_COUNTY
 from maps.texts import LANGUAGES, Texts, texts
 
@@ -42,16 +42,13 @@ def render(request: Request, template: str, **values: Any) -> str:
     settings = request.app.state.settings
     words = texts(language)
 
-    def role_name(role: str) -> str:
-        return preset_role_names(language).get(role, role)
-
     return _ENVIRONMENT.get_template(template).render(
         _=words,
         lang=language,
         switch=str(request.url.include_query_params(lang=other)),
         fictional=settings.county == DEMO_COUNTY,
         review_number=settings.review_number,
-        role_name=role_name,
+        role_name=role_name_in(language),
         who=getattr(request.state, "who", None),
         **values,
     )

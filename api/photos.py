@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from api.errors import TooLargeError
 from api.incidents import ACTING, found_incident
+from api.limits import body_of
 from api.session import Db, changing, desk
 from data.sessions import SignedIn
 from routing.incidents.photos import LARGEST_PHOTO, add_photo, photo_of
 
-__all__ = ["body_of", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -39,20 +39,3 @@ def read(
     """A photo, JPEG."""
     content = photo_of(db, found_incident(db, who, number).id, photo)
     return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private"})
-
-
-async def body_of(request: Request, largest: int) -> bytes:
-    """The request's body, read no further than it may be long.
-
-    Raises
-    ------
-    TooLargeError
-        As soon as it is longer, whatever length it said that it has.
-    """
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > largest:
-            raise TooLargeError(f"at most {largest:,} bytes are taken")
-        parts.append(part)
-    return b"".join(parts)

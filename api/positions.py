@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.photos import body_of
+from api.limits import body_of
 from api.session import Db, changing
 from data.database import Database
 from data.sessions import SignedIn

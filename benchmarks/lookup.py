@@ -19,10 +19,9 @@ from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import text
 
 from api.demo import furnish
 from benchmarks._address_variants import variants
@@ -38,6 +37,7 @@ from grids.address_book import AddressBook, load_book
 from grids.directory import load_directory
 from grids.plan import draw_draft
 from grids.publishing import publish
+from tests.invariants import known_grids
 
 __all__ = ["main"]
 
@@ -45,23 +45,22 @@ Row = dict[str, Any]
 MALTA = "990200"
 # Bars of the issue: shares of all variants.
 _HONEST, _SILENT_WRONG = 0.97, 0.001
-_TRUTH = text(
-    "SELECT coalesce(a.components->>'text', a.text) AS text, coalesce("
-    "(SELECT g.id FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
-    "AND ST_Intersects(g.geom, b.geom) "
-    "ORDER BY ST_Area(ST_Intersection(g.geom, b.geom)) DESC, g.code LIMIT 1), "
-    "(SELECT g.id FROM grid AS g WHERE g.county = a.county AND g.valid @> now() "
-    "AND ST_Covers(g.geom, a.geom) ORDER BY g.code LIMIT 1), -1) AS grid "
-    "FROM address AS a LEFT JOIN building AS b ON b.id = a.building_id "
-    "WHERE a.county = :county ORDER BY a.id"
-)
 
 
-def loaded(database: Database, county: str) -> tuple[AddressBook, list[Any]]:
+class Truth(NamedTuple):
+    """A known address and the grid of its building, by its id; -1 for none."""
+
+    text: str
+    grid: int
+
+
+def loaded(database: Database, county: str) -> tuple[AddressBook, list[Truth]]:
     """The county's address book, and the truth of each of its rows."""
     with database.session() as session:
         book = load_book(session, load_directory(session, county).places)
-        return book, list(session.execute(_TRUTH, {"county": county}).all())
+        id_of = {facts.code: one for one, facts in book.places.facts.items()}
+        known = known_grids(session, county)
+        return book, [Truth(one.text, id_of.get(one.code, -1)) for one in known]
 
 
 def outcome(book: AddressBook, typed: str, want: int, *, is_there: bool = True) -> str:
@@ -83,7 +82,7 @@ def names_in(book: AddressBook, row: int, full: str) -> tuple[str, ...]:
     return tuple(name for name in names if name in full)
 
 
-def judged(book: AddressBook, truth: list[Any], every: int) -> Row:
+def judged(book: AddressBook, truth: list[Truth], every: int) -> Row:
     """Known addresses, and their variants by kind."""
     known = Counter(outcome(book, one.text, one.grid) for one in truth)
     kinds: dict[str, Counter[str]] = {}
@@ -104,7 +103,7 @@ def judged(book: AddressBook, truth: list[Any], every: int) -> Row:
     }
 
 
-def straddling(book: AddressBook, truth: list[Any], every: int) -> Row:
+def straddling(book: AddressBook, truth: list[Truth], every: int) -> Row:
     """Silent answers for addresses whose building is told to lie in two grids."""
     grids = sorted(book.places.facts)
     chosen = range(0, len(truth), 20)

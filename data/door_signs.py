@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-__all__ = ["SignedAddress", "address_of_sign", "sign_of_address", "signs_of"]
+__all__ = ["SignedAddress", "address_of_sign", "signs_of"]
 
 _TOKEN_BYTES = 12
 _FIND = text(
@@ -20,9 +20,6 @@ _MAKE = text(
     "INSERT INTO door_sign (token, county, address_id) "
     "SELECT token, :county, id FROM unnest(CAST(:tokens AS text[]), CAST(:ids AS bigint[])) "
     "AS new (token, id) ON CONFLICT (address_id) DO NOTHING"
-)
-_WITH_TEXT = text(
-    "SELECT id FROM address WHERE county = :county AND text = :text ORDER BY id LIMIT 1"
 )
 
 
@@ -46,9 +43,3 @@ def signs_of(session: Session, county: str, addresses: Sequence[int]) -> dict[in
     session.execute(_MAKE, {"county": county, "tokens": tokens, "ids": list(addresses)})
     rows = session.execute(_HELD, {"ids": list(addresses)})
     return {row.address_id: row.token for row in rows}
-
-
-def sign_of_address(session: Session, county: str, address: str) -> str | None:
-    """Token of an address as it is known; None where none is known so."""
-    found = session.scalar(_WITH_TEXT, {"county": county, "text": address})
-    return None if found is None else signs_of(session, county, [found])[found]

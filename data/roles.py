@@ -1,6 +1,7 @@
 """Roles by the names that lists give them, and ways of moving by their Chinese names."""
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from data.models import Role
 
-__all__ = ["MODES", "preset_role_names", "roles_by_name"]
+__all__ = ["MODES", "preset_role_names", "role_name_in", "roles_by_name"]
 
 MODES = {"car": "car", "moped": "moped", "foot": "foot"} | {
     "汽车": "car",
@@ -34,3 +35,9 @@ def preset_role_names(language: str) -> dict[str, str]:
     path = Path(__file__).parent / "presets" / "roles.json"
     rows = json.loads(path.read_text(encoding="utf-8"))
     return {row["code"]: row["name" if language == "zh" else "name_en"] for row in rows}
+
+
+def role_name_in(language: str) -> Callable[[str], str]:
+    """The function from a role's code to its name in a language; an unknown code stays."""
+    names = preset_role_names(language)
+    return lambda code: names.get(code, code)

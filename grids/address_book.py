@@ -69,8 +69,10 @@ class AddressBook:
 
     def rows_of_grid(self, code: str) -> NDArray[np.int32]:
         """Known addresses of one grid alone, by the grid's code; empty for no such grid."""
-        ids = [one for one, facts in self.places.facts.items() if facts.code == code]
-        rows = np.flatnonzero(np.isin(self.areas.first, ids))
+        grid = self.places.grid_of_code(code)
+        if grid is None:
+            return np.empty(0, np.int32)
+        rows = np.flatnonzero(self.areas.first == grid.id)
         return np.array([row for row in rows if row not in self.areas.more], np.int32)
 
     def place(self, row: int) -> tuple[float, float]:

@@ -154,6 +154,10 @@ class Places:
             candidates,
         )
 
+    def grid_of_code(self, code: str) -> GridFacts | None:
+        """The grid of a code; None where the plan has none."""
+        return next((grid for grid in self.facts.values() if grid.code == code), None)
+
     def keys(
         self, grid: GridFacts, micro: str | None, service: tuple[AreaKey, ...]
     ) -> tuple[AreaKey, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
-from data.roles import preset_role_names
+from data.roles import role_name_in
 from data.store import shapes_from_wkb
 from grids.card import Card, card_at
 from grids.who import Directory
@@ -67,14 +67,13 @@ def atlas_pdf(
         _Sheet(row, grid_picture(session, county, shape, row.name), _card(directory, shape))
         for row, shape in zip(rows, shapes, strict=True)
     ]
-    names = preset_role_names(words.language)
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     pages_of = jinja2.Environment(loader=loader, autoescape=True).get_template("atlas.html")
     html = pages_of.render(
         pages=pages,
         _=words,
         lang="zh-CN" if words.language == "zh" else "en",
-        role=lambda code: names.get(code, code),
+        role=role_name_in(words.language),
         note=note,
     )
     return report_pdf(html)

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from data.door_signs import signs_of
 from data.errors import NotFoundError
-from data.roles import preset_role_names
+from data.roles import role_name_in
 from grids.address_book import AddressBook
 from grids.card import card_at
 from grids.who import Directory
@@ -55,5 +55,4 @@ def door_signs_pdf(
         if card is not None:
             leads_to = f"{link.rstrip('/')}/d/{tokens[int(book.ids[row])]}"
             cards.append(PrintedCard(card, leads_to, address))
-    names = preset_role_names(words.language)
-    return cards_pdf(cards, size, words, lambda role: names.get(role, role), as_of=as_of, note=note)
+    return cards_pdf(cards, size, words, role_name_in(words.language), as_of=as_of, note=note)

@@ -60,10 +60,11 @@ def look_up(table: AddressTable, areas: Areas, text: str) -> Lookup:
     if len(same):
         return _known_so(table, areas, same)
     reading = read(table, text)
-    found = _best_match(table, reading)
-    if found is None:
+    matches = _matches(table, _ways(reading.said), reading.numbers)
+    if not matches:
         return Lookup("", 0.0, _NOBODY, (), is_certain=False)
-    return _judged(table, areas, reading, found)
+    found = _best_match(table, reading, matches)
+    return _judged(table, areas, reading, found, _rivals(areas, matches, found))
 
 
 def _known_so(table: AddressTable, areas: Areas, rows: Rows) -> Lookup:
@@ -96,27 +97,27 @@ def _within(table: AddressTable, row: int) -> Iterable[Rows]:
         yield near
 
 
-def _best_match(table: AddressTable, reading: Reading) -> _Match | None:
-    """The likeliest way to understand the names for which there are addresses."""
-    found = _likeliest(table, _ways(reading.said), reading.numbers)
-    if found is None or not found.left_out:
+def _matches(table: AddressTable, ways: list[tuple[Said, ...]], numbers: Numbers) -> list[_Match]:
+    """For each way to understand the names the addresses that fit, where there are any."""
+    return [one for names in ways if len((one := _matched(table, names, numbers)).rows)]
+
+
+def _best_match(table: AddressTable, reading: Reading, matches: list[_Match]) -> _Match:
+    """The likeliest way to understand the names."""
+    found = _likeliest(matches)
+    if not found.left_out:
         return found
     # No address has all the names: one that is known may be another one mistyped.
     wider = [(*choices, *alike(table, choices[0].text)) for choices in reading.said]
-    other = _likeliest(table, _ways(wider), reading.numbers)
-    if other is None or other.left_out:
+    others = _matches(table, _ways(wider), reading.numbers)
+    if not others or _likeliest(others).left_out:
         return found
-    return replace(other, left_out=found.left_out)
+    return replace(_likeliest(others), left_out=found.left_out)
 
 
-def _likeliest(
-    table: AddressTable, ways: list[tuple[Said, ...]], numbers: Numbers
-) -> _Match | None:
-    fits = [one for names in ways if len((one := _matched(table, names, numbers)).rows)]
-    if not fits:
-        return None
+def _likeliest(matches: list[_Match]) -> _Match:
     # A guess that fits all numbers is no better than a name as written that does not.
-    return max(fits, key=lambda one: (-len(one.left_out), not one.unknown_slot, one.quality))
+    return max(matches, key=lambda one: (-len(one.left_out), not one.unknown_slot, one.quality))
 
 
 def _ways(said: Sequence[tuple[Said, ...]]) -> list[tuple[Said, ...]]:
@@ -145,7 +146,10 @@ def _matched(table: AddressTable, names: tuple[Said, ...], numbers: Numbers) -> 
 
 
 def _with_names(table: AddressTable, names: tuple[Said, ...]) -> tuple[Rows, tuple[Said, ...]]:
-    """Rows that have all names, and the names that no row has beside the others."""
+    """Rows that have all names, and the names that no row has beside the others.
+
+    The rarest name begins; what names a locality alone comes last.
+    """
     order = sorted(names, key=lambda one: _frequency(table, one))
     rows: Rows | None = None
     left_out = []
@@ -161,11 +165,6 @@ def _with_names(table: AddressTable, names: tuple[Said, ...]) -> tuple[Rows, tup
             left_out.append(said)
     if rows is None:
         return _NOBODY, ()
-    # Localities that stand before the first name of a road or estate count as well.
-    for said in order:
-        if not said.name.names and said not in left_out:
-            fits = rows[_has(table, rows, said)]
-            rows, left_out = (fits, left_out) if len(fits) else (rows, [*left_out, said])
     return rows, tuple(left_out)
 
 
@@ -197,9 +196,10 @@ def _closest(table: AddressTable, rows: Rows, numbers: Numbers, unknown: str) ->
     return closest
 
 
-def _judged(table: AddressTable, areas: Areas, reading: Reading, found: _Match) -> Lookup:
+def _judged(
+    table: AddressTable, areas: Areas, reading: Reading, found: _Match, rivals: list[_Match]
+) -> Lookup:
     numbers = reading.numbers
-    rivals = _rivals(table, areas, reading, found)
     rows = np.unique(np.concatenate([found.rows, *(one.rows for one in rivals)]))
     level = _level(table, found, numbers)
     inside = areas.of(rows)
@@ -241,13 +241,10 @@ def _score(reading: Reading, found: _Match) -> float:
     return round(found.quality * (1 - wrong / max(parts, 1)), 3)
 
 
-def _rivals(table: AddressTable, areas: Areas, reading: Reading, found: _Match) -> list[_Match]:
+def _rivals(areas: Areas, matches: list[_Match], found: _Match) -> list[_Match]:
     """Other ways to understand names that were guessed, which lead to other areas."""
-    if all(len(choices) == 1 for choices in reading.said):
-        return []
     own = areas.of(found.rows)
-    ways = (_matched(table, names, reading.numbers) for names in _ways(reading.said))
-    fits = [one for one in ways if len(one.rows) and not one.left_out and not one.unknown_slot]
+    fits = [one for one in matches if not one.left_out and not one.unknown_slot]
     return [one for one in fits if areas.of(one.rows) != own]
 
 
