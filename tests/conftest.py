@@ -29,6 +29,7 @@ SHARED = Path(os.environ.get("ONEGRID_SHARED_DATA", ROOT.parent / "shared" / "da
 _MARKER_OF_FOLDER = {
     "unit": "unit",
     "integration": "db",
+    "security": "db",
     "migration": "db",
     "browser": "browser",
 }

@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from data.bulk.source import Chunk
+from data.conversions.reading import Chunk
 from data.importing.columns import CellError
 from data.importing.rows import located
 from gis.crs import SourceCrs, to_wgs84

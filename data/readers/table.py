@@ -1,23 +1,20 @@
 """Tables: CSV (UTF-8 or GB18030) and XLSX, every cell as text."""
 
-import csv
-import gzip
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
+import pyarrow as pa
 
+from data.conversions.cells import rows_of
+from data.conversions.headings import distinct
 from data.errors import SourceError
+from data.sandbox import OWN_TABLE, ConversionError, conversing
 from gis.crs import SourceCrs
 
-__all__ = ["SourceTable", "distinct", "read_table", "rows_of_workbook"]
+__all__ = ["SourceTable", "read_table", "read_table_frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def read_table(
     """
     if not path.is_file():
         raise SourceError(f"no file {path}")
-    lines = rows_of_workbook(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
+    lines = _rows(path)
     first = [cell.strip() for cell in next(lines, [])]
     if not any(first):
         raise SourceError(f"{path} has no heading row")
@@ -75,47 +72,28 @@ def read_table(
     )
 
 
-def distinct(names: list[str]) -> list[str]:
-    """Number headings that stand twice, so that no column hides another."""
-    seen: Counter[str] = Counter()
-    distinct = []
-    for name in names:
-        seen[name] += 1
-        distinct.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
-    return distinct
+def _rows(path: Path) -> Iterator[list[str]]:
+    """Rows of a file; what is packed is read by a converter."""
+    if path.suffix.lower() not in {".xlsx", ".gz"}:
+        yield from rows_of(path, str(path))
+        return
+    options = {"name": str(path)}
+    with conversing("table", path, options, limits=OWN_TABLE, in_place=True) as conversation:
+        while (frame := conversation.hear()) is not None:
+            yield from read_table_frame(frame).column("cells").to_pylist()
 
 
-def _decode(raw: bytes, path: Path) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise SourceError(f"{path} is neither UTF-8 nor GB18030")
-
-
-def _read_csv(path: Path) -> Iterator[list[str]]:
-    try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise SourceError(f"{path} is no gzip file: {error}") from error
-    yield from csv.reader(StringIO(_decode(raw, path)))
-
-
-def rows_of_workbook(path: Path) -> Iterator[list[str]]:
-    """Rows of the first sheet of an XLSX as text.
+def read_table_frame(frame: bytes) -> pa.Table:
+    """The table of an Arrow stream that a converter wrote, looked through before it is believed.
 
     Raises
     ------
-    SourceError
-        If the file is no workbook.
+    ConversionError
+        If it is none.
     """
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError) as error:
-        raise SourceError(f"{path} is no workbook: {error}") from error
-    try:
-        for line in book.worksheets[0].iter_rows(values_only=True):
-            yield ["" if cell is None else str(cell) for cell in line]
-    finally:
-        book.close()
+        table = pa.ipc.open_stream(frame).read_all()
+        table.validate(full=True)
+    except pa.ArrowException as error:
+        raise ConversionError(f"what was read is no table: {error}") from error
+    return table

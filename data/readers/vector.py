@@ -1,56 +1,59 @@
-"""Vector files by GDAL (GPKG, GeoJSON, Shapefile, zipped), keeping broken rows in sight."""
+"""Vector files (GPKG, GeoJSON, Shapefile, also zipped), keeping broken rows in sight."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyogrio
-import shapely
-
 from data.errors import SourceError
+from data.gdal import READERS
+from data.readers.source import open_source
 from data.readers.table import SourceTable
-from gis.crs import parse_crs
 
 __all__ = ["read_vector"]
 
+_CHUNK_ROWS = 20_000
 
-def read_vector(path: Path, columns: Mapping[str, str] | None = None) -> SourceTable:
-    """Read the first layer of a vector file.
+
+def read_vector(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    name: str = "",
+    is_ours: bool = True,
+) -> SourceTable:
+    """Read the first layer of a vector file, by the one driver that its suffix names.
 
     Parameters
     ----------
     path : Path
     columns : mapping, optional
         Field in the file → name wanted.
+    name : str
+        What its author calls it, for messages.
+    is_ours : bool
+        As in `data.readers.source.open_source`.
 
     Raises
     ------
     SourceError
-        If GDAL cannot read the file.
+        If it is missing, of another kind, or cannot be read.
     """
     if not path.is_file():
-        raise SourceError(f"no file {path}")
-    source = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
-    try:
-        meta, _, wkb, values = pyogrio.raw.read(source)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise SourceError(f"{path} is no vector file that GDAL reads: {error}") from error
-    renames = columns or {}
-    names = [renames.get(name, name) for name in meta["fields"]]
-    cells = [[_plain(value) for value in column] for column in values]
-    rows: list[dict[str, Any]] = [
-        dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)
-    ]
-    if wkb is None:
-        return SourceTable(rows)
-    geometries = list(shapely.from_wkb(wkb, on_invalid="ignore"))
-    crs = parse_crs(meta["crs"]) if meta["crs"] else None
-    rows = rows or [{} for _ in geometries]
-    return SourceTable(rows, geometries, crs)
+        raise SourceError(f"no file {name or path}")
+    if path.suffix.lower() not in READERS:
+        raise SourceError(f"{name or path} is none of {', '.join(READERS)}")
+    rows: list[dict[str, Any]] = []
+    geometries: list[Any] = []
+    with open_source(path, columns, name=name, is_ours=is_ours) as source:
+        for chunk in source.chunks(_CHUNK_ROWS):
+            if chunk.geometry is not None:
+                geometries.extend(chunk.geometry)
+            names = chunk.table.column_names
+            cells = [[_plain(value) for value in column.to_pylist()] for column in chunk.table]
+            rows.extend(dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True))
+        crs = source.crs
+    return SourceTable(rows or [{} for _ in geometries], geometries, crs if geometries else None)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and np.isnan(value) else value
+    return None if isinstance(value, float) and value != value else value  # noqa: PLR0124 - NaN

@@ -41,6 +41,10 @@ class AssignOptions:
         Whether the rows' class of incident, and their owner, decide who leads.
     classes : mapping
         Name or code of a class → code.
+    name : str
+        What the table's author calls it, for messages; its path by default.
+    is_ours : bool
+        Whether whoever runs the program named the table; False for one that was sent.
     """
 
     crs: str | None = None
@@ -49,6 +53,8 @@ class AssignOptions:
     classes: Mapping[str, str] | None = None
     encoding: str | None = None
     rows: int = CHUNK_ROWS
+    name: str = ""
+    is_ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,36 +115,43 @@ def assign_table(
     how = options or AssignOptions()
     if target.suffix.lower() not in SUFFIXES:
         raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
-    opened = open_source(source, how.columns, encoding=how.encoding)
-    crs = stated_crs(opened.crs, how.crs)
-    require_room(source, target)
+    opening = open_source(
+        source, how.columns, encoding=how.encoding, name=how.name, is_ours=how.is_ours
+    )
+    with opening as opened:
+        crs = stated_crs(opened.crs, how.crs)
+        require_room(source, target)
+        spool = Spool(target, _about(assigner, source, how, version))
+        done = len(spool)
+        placed, refused = spool.counts()
+        resumed = placed + refused
+        work = _Work(assigner, how, crs)
+        for chunk in opened.chunks(how.rows, done * how.rows):
+            good, bad = work.run(chunk)
+            spool.add(good, bad)
+            placed, refused = placed + len(good), refused + len(bad)
+            if progress is not None:
+                progress(opened.fraction, placed, refused)
+    if not len(spool):
+        spool.remove()
+        raise SourceError(f"{how.name or source} has no rows")
+    fallback = spool.count("fallback", "1")
+    write_target((part.placed for part in spool.parts()), target)
+    write_refused((part.refused for part in spool.parts()), refused_path(target))
+    spool.remove()
+    return TableReport(source.name, placed + refused, placed, refused, fallback, resumed)
+
+
+def _about(assigner: Assigner, source: Path, how: AssignOptions, version: str) -> dict[str, Any]:
+    """What the parts of an output depend on."""
     facts = source.stat()
-    about = {
+    return {
         "at": assigner.at.isoformat(),
         "source": [str(source.resolve()), facts.st_size, facts.st_mtime_ns],
         "options": [how.crs, dict(how.columns or {}), how.by_class, how.encoding, how.rows],
         "roles": list(assigner.roles),
         "version": version,
     }
-    spool = Spool(target, about)
-    done = len(spool)
-    placed, refused = spool.counts()
-    resumed = placed + refused
-    work = _Work(assigner, how, crs)
-    for chunk in opened.chunks(how.rows, done * how.rows):
-        good, bad = work.run(chunk)
-        spool.add(good, bad)
-        placed, refused = placed + len(good), refused + len(bad)
-        if progress is not None:
-            progress(opened.fraction, placed, refused)
-    if not len(spool):
-        spool.remove()
-        raise SourceError(f"{source} has no rows")
-    fallback = spool.count("fallback", "1")
-    write_target((part.placed for part in spool.parts()), target)
-    write_refused((part.refused for part in spool.parts()), refused_path(target))
-    spool.remove()
-    return TableReport(source.name, placed + refused, placed, refused, fallback, resumed)
 
 
 def begun_at(target: Path) -> datetime | None:

@@ -1,4 +1,7 @@
-"""Reading CSV, XLSX, Parquet and vector files in chunks at flat memory."""
+"""Reading CSV, XLSX, Parquet and vector files in chunks at flat memory, in a converter.
+
+What is read comes from strangers: the rest of the program asks `data.readers.source`.
+"""
 
 import csv
 import gzip
@@ -17,11 +20,14 @@ import pyogrio
 import shapely
 from numpy.typing import NDArray
 
+from data.conversions.cells import rows_of_workbook
+from data.conversions.headings import distinct
+from data.conversions.shapefile import vector_file
 from data.errors import SourceError
-from data.readers.table import distinct, rows_of_workbook
+from data.gdal import READERS
 from gis.crs import SourceCrs, parse_crs
 
-__all__ = ["Chunk", "Source", "open_source"]
+__all__ = ["Chunk", "Source", "read_source"]
 
 # Enough of a file to tell UTF-8 from GB18030.
 _SNIFF = 1 << 22
@@ -74,8 +80,12 @@ class Source(Protocol):
         ...
 
 
-def open_source(
-    path: Path, columns: Mapping[str, str] | None = None, *, encoding: str | None = None
+def read_source(
+    path: Path,
+    columns: Mapping[str, str] | None = None,
+    *,
+    encoding: str | None = None,
+    name: str = "",
 ) -> Source:
     """Open a file by its suffix.
 
@@ -85,23 +95,23 @@ def open_source(
         Heading in the file → name wanted.
     encoding : str, optional
         Of a CSV; told from its beginning by default (UTF-8 or GB18030).
+    name : str
+        What its author calls it, for messages.
 
     Raises
     ------
     SourceError
         If the file is missing or cannot be read.
     """
-    if not path.is_file():
-        raise SourceError(f"no file {path}")
-    names = dict(columns or {})
+    names, called = dict(columns or {}), name or str(path)
     suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if suffix in {"csv", "txt"}:
-        return _Text(path, names, encoding)
+        return _Text(path, names, called, encoding)
     if suffix == "xlsx":
-        return _Workbook(path, names)
+        return _Workbook(path, names, called)
     if suffix in {"parquet", "pq"}:
-        return _Parquet(path, names)
-    return _Vector(path, names)
+        return _Parquet(path, names, called)
+    return _Vector(path, names, called)
 
 
 class _Lines:
@@ -109,8 +119,8 @@ class _Lines:
 
     crs: SourceCrs | None = None
 
-    def __init__(self, path: Path, columns: dict[str, str]) -> None:
-        self._path, self._columns = path, columns
+    def __init__(self, path: Path, columns: dict[str, str], name: str) -> None:
+        self._path, self._columns, self._name = path, columns, name
         self.fraction = 0.0
 
     def _rows(self) -> Iterator[list[str]]:
@@ -121,7 +131,7 @@ class _Lines:
         lines = self._rows()
         first = [cell.strip() for cell in next(lines, [])]
         if not any(first):
-            raise SourceError(f"{self._path} has no heading row")
+            raise SourceError(f"{self._name} has no heading row")
         names = distinct([self._columns.get(name, name) for name in first])
         filled = islice((line for line in lines if any(line)), skip, None)
         number = skip + 1
@@ -146,9 +156,11 @@ def _of_lines(first: int, names: list[str], lot: list[list[str]]) -> Chunk:
 class _Text(_Lines):
     """A CSV, plain or gzipped."""
 
-    def __init__(self, path: Path, columns: dict[str, str], encoding: str | None) -> None:
-        super().__init__(path, columns)
-        self._encoding = encoding or _encoding_of(path)
+    def __init__(
+        self, path: Path, columns: dict[str, str], name: str, encoding: str | None
+    ) -> None:
+        super().__init__(path, columns, name)
+        self._encoding = encoding or _encoding_of(path, name)
 
     def _rows(self) -> Iterator[list[str]]:
         csv.field_size_limit(_CELL_LIMIT)
@@ -164,21 +176,21 @@ class _Text(_Lines):
                     yield line
             except UnicodeDecodeError as error:
                 raise SourceError(
-                    f"{self._path} is not {self._encoding} after {raw.tell()} bytes: "
+                    f"{self._name} is not {self._encoding} after {raw.tell()} bytes: "
                     "say which it is with --encoding"
                 ) from error
             except (gzip.BadGzipFile, EOFError) as error:
-                raise SourceError(f"{self._path} is no gzip file: {error}") from error
+                raise SourceError(f"{self._name} is no gzip file: {error}") from error
             except csv.Error as error:
-                raise SourceError(f"{self._path} is no CSV: {error}") from error
+                raise SourceError(f"{self._name} is no CSV: {error}") from error
 
 
-def _encoding_of(path: Path) -> str:
+def _encoding_of(path: Path, name: str) -> str:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             beginning = file.read(_SNIFF)
     except (gzip.BadGzipFile, EOFError) as error:
-        raise SourceError(f"{path} is no gzip file: {error}") from error
+        raise SourceError(f"{name} is no gzip file: {error}") from error
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             # A character may be cut off at the end of what was read.
@@ -188,24 +200,24 @@ def _encoding_of(path: Path) -> str:
                 return encoding
             continue
         return encoding
-    raise SourceError(f"{path} is neither UTF-8 nor GB18030")
+    raise SourceError(f"{name} is neither UTF-8 nor GB18030")
 
 
 class _Workbook(_Lines):
     """The first sheet of an XLSX."""
 
     def _rows(self) -> Iterator[list[str]]:
-        return rows_of_workbook(self._path)
+        return rows_of_workbook(self._path, self._name)
 
 
 class _Parquet:
     """A Parquet file; the geometry of a GeoParquet is told from its metadata."""
 
-    def __init__(self, path: Path, columns: dict[str, str]) -> None:
+    def __init__(self, path: Path, columns: dict[str, str], name: str) -> None:
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = pq.ParquetFile(path, pre_buffer=False)
         except (pa.ArrowInvalid, OSError) as error:
-            raise SourceError(f"{path} is no Parquet file: {error}") from error
+            raise SourceError(f"{name} is no Parquet file: {error}") from error
         self._columns = columns
         self._geometry, self.crs = _geo_of(self._file.schema_arrow)
         self.fraction = 0.0
@@ -213,7 +225,7 @@ class _Parquet:
     def chunks(self, rows: int, skip: int = 0) -> Iterator[Chunk]:
         """Chunks of so many rows, without the first so many."""
         total = max(self._file.metadata.num_rows, 1)
-        batches = self._file.iter_batches(batch_size=rows)
+        batches = self._file.iter_batches(batch_size=rows, use_threads=False)
         for number, table in _even(batches, rows, skip):
             self.fraction = min((number + len(table)) / total, 1.0)
             yield _of_table(number + 1, table, self._geometry, self._columns)
@@ -233,16 +245,22 @@ def _geo_of(schema: pa.Schema) -> tuple[str | None, SourceCrs | None]:
     return name, None if crs is None else parse_crs(crs)
 
 
-class _Vector:
-    """The first layer of a file that GDAL reads."""
+def _short(error: Exception) -> str:
+    """What GDAL says, without its advice to name another driver."""
+    return str(error).partition(";")[0]
 
-    def __init__(self, path: Path, columns: dict[str, str]) -> None:
-        self._source = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
+
+class _Vector:
+    """The first layer of a file that one named driver of GDAL reads."""
+
+    def __init__(self, path: Path, columns: dict[str, str], name: str) -> None:
+        self._source = vector_file(path, name)
         self._columns = columns
         try:
             info = pyogrio.read_info(self._source, force_feature_count=True)
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-            raise SourceError(f"{path} is no vector file that GDAL reads: {error}") from error
+            driver = READERS[path.suffix.lower()]
+            raise SourceError(f"{name} is no {driver} file: {_short(error)}") from error
         self._total = max(int(info["features"]), 1)
         self.crs = parse_crs(info["crs"]) if info["crs"] else None
         self.fraction = 0.0

@@ -1,0 +1,206 @@
+"""Files that make their reader read others, or take what the machine has.
+
+The attacks: a text that begins as GeoJSON and goes on as a virtual format (GDAL asks every driver
+whether it knows a file) names a file of the server (``CSV:`` + path), an address (``/vsicurl/``)
+or an archive (``/vsizip/``); an archive holds a symbolic link; a small picture, workbook or
+GeoPackage takes minutes or gigabytes to read.
+"""
+
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from data.conversions import nothing
+from data.errors import SourceError
+from data.gdal import _ALL, only
+from data.pictures import redrawn
+from data.readers import read_table, read_vector
+from data.sandbox import ConversionError, Limits, convert, protection
+from tests.conftest import ROOT
+from tests.hostile import (
+    gpkg_with_recursive_view,
+    jpeg_with_scans,
+    png_that_unpacks,
+    vrt,
+    workbook_that_unpacks,
+    zip_with_link,
+)
+
+SECRET = "lon,lat\n118.5,32.5\n"
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    path = folder / "secret.csv"
+    path.write_text(SECRET)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg", ".shp", ".vrt", ".csv"])
+@pytest.mark.parametrize("source", ["CSV:{}", "{}", "/vsizip/{}", "/vsicurl/http://127.0.0.1:9/"])
+def test_a_virtual_format_leads_nowhere(
+    tmp_path: Path, secret: Path, suffix: str, source: str
+) -> None:
+    path = tmp_path / f"layer{suffix}"
+    for text, is_ours in (
+        (vrt(source.format(secret)), False),
+        (vrt(source.format(secret))[1:], True),
+    ):
+        path.write_text(text)
+        with pytest.raises(SourceError) as refused:
+            read_vector(path, is_ours=is_ours)
+        assert "118.5" not in str(refused.value)
+
+
+def test_no_address_is_asked(tmp_path: Path) -> None:
+    asked = []
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+
+        do_HEAD = do_GET  # noqa: N815 - the base class's name
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    path = tmp_path / "layer.geojson"
+    for text in (
+        vrt(f"/vsicurl/{address}/x.csv"),
+        (
+            f'{{"type": "FeatureCollection", "crs": {{"type": "link", "properties": '
+            f'{{"href": "{address}/crs"}}}}, "features": []}}'
+        ),
+        f'{{"type": "GDALG", "command_line": "gdal vector pipeline ! read {address}/x.json"}}',
+    ):
+        path.write_text(text)
+        try:
+            read_vector(path, is_ours=False)
+        except SourceError:
+            continue
+    server.shutdown()
+    server.server_close()
+    assert asked == []
+
+
+def test_links_and_several_layers_in_archives_are_refused(tmp_path: Path, secret: Path) -> None:
+    with pytest.raises(SourceError, match="symbolic link"):
+        read_vector(zip_with_link(tmp_path / "link.zip", str(secret)), is_ours=False)
+
+
+def test_every_driver_of_this_gdal_is_known() -> None:
+    """A driver that a newer GDAL brings is left out, or named, before it is shipped."""
+    code = "import pyogrio; print(*pyogrio.list_drivers(), sep='\\n')"
+    names = {}
+    for skipped in ("", only(frozenset({"GPKG"}))):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd="/",
+            env=os.environ | {"GDAL_SKIP": skipped},
+        )
+        names[skipped] = set(done.stdout.split("\n")) - {""}
+    assert names[""] <= set(_ALL)
+    assert names[only(frozenset({"GPKG"}))] == {"GPKG"}
+
+
+def test_the_program_itself_keeps_only_what_it_writes() -> None:
+    code = "import maps.plan_files, data.bulk, pyogrio; print(*pyogrio.list_drivers(), sep='|')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert set(done.stdout.strip().split("|")) == {"GPKG", "GeoJSON", "ESRI Shapefile", "LIBKML"}
+
+
+def test_a_converter_has_given_up_its_rights() -> None:
+    said = protection()
+    assert said.calls
+    assert said.files
+    assert said.user == (os.geteuid() == 0)
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "import socket; socket.create_connection(('127.0.0.1', 22), timeout=1)",
+        "import socket; socket.socket(socket.AF_UNIX)",
+        "open('/etc/passwd').read()",
+        "open("/var/tmp/written-by-a-converter", "w")",
+        "import os; os.listdir('/root')",
+        "import os; os.execv('/bin/true', ['true'])",
+        "import os; os.kill(os.getppid(), 9)",
+        "import os; os.setuid(0); assert os.getuid() == 0 and open('/etc/shadow').read()",
+        "import ctypes; ctypes.CDLL(None).unshare(0x10000000) and 1/0",
+        "open('large', 'wb').write(b'x' * 2_000_000)",
+        "[open('/dev/null') for _ in range(1000)]",
+    ],
+)
+def test_code_that_runs_inside_reaches_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, attempt: str
+) -> None:
+    """As if a decoder had been taken over: the task itself tries."""
+    source = Path(nothing.__file__).read_text()
+    evil = source.replace("    target.write", "    exec(options_of())\n    target.write")
+    floor = tmp_path / "floor"
+    for name in ("data", "gis"):
+        shutil.copytree(ROOT / name, floor / name, ignore=shutil.ignore_patterns("*.crfsuite"))
+    monkeypatch.setattr("data.sandbox.process._ROOT", str(floor))
+    limits = Limits(wall_s=20, cpu_s=5, memory_bytes=300_000_000, output_bytes=1000)
+    task = floor / "data" / "conversions" / "nothing.py"
+    task.write_text(evil.replace("options_of()", repr("pass")))
+    assert convert("nothing", b"", limits=limits).startswith(b"{")
+    task.write_text(evil.replace("options_of()", repr(attempt)))
+    with pytest.raises(ConversionError):
+        convert("nothing", b"", limits=limits)
+    assert not Path("/var/tmp/written-by-a-converter").exists()  # noqa: S108 - what was tried
+
+
+def test_photos_of_many_scans_and_many_pixels_are_refused() -> None:
+    with pytest.raises(SourceError, match="scans"):
+        redrawn(jpeg_with_scans(300))
+    with pytest.raises(SourceError, match="pixels"):
+        redrawn(png_that_unpacks(5100, 4000))
+    # Of 16 bits a channel: as many pixels as a stranger may send.
+    assert len(redrawn(png_that_unpacks(5000, 3990))) < 100_000
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.xlsx"
+    path.write_bytes(workbook_that_unpacks(400))
+    limits = Limits(wall_s=60, cpu_s=60, memory_bytes=150_000_000, output_bytes=10**6)
+    with pytest.raises(ConversionError, match=r"memory|time"):
+        _read_within(path, limits)
+
+
+def _read_within(path: Path, limits: Limits) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("data.readers.table.OWN_TABLE", limits)
+        read_table(path)
+
+
+def test_a_view_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(wall_s=30, cpu_s=3, memory_bytes=700_000_000, output_bytes=10**9)
+    monkeypatch.setattr("data.readers.source.TABLE", limits)
+    with pytest.raises(ConversionError, match=r"time|memory|large"):
+        read_vector(gpkg_with_recursive_view(tmp_path / "endless.gpkg"), is_ours=False)
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SourceError):
+        redrawn(b"no photo")
+    path = tmp_path / "layer.gpkg"
+    path.write_bytes(b"no layer")
+    with pytest.raises(SourceError):
+        read_vector(path, is_ours=False)
+    assert [one.name for one in tmp_path.iterdir()] == ["layer.gpkg"]
