@@ -43,6 +43,7 @@ from api import (
     workbench,
 )
 from api.admission import Admission
+from api.converters import Converters
 from api.engines import Engines
 from api.feed import Feed
 from api.guard import Guard
@@ -71,6 +72,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.admission = Admission(POOL_SIZE)
     # Devices tell much and wait for nobody: a position behind a crowd of consoles is an old one.
     app.state.device_admission = Admission(2)
+    app.state.converters = Converters()
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)

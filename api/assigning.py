@@ -9,16 +9,15 @@ from typing import Annotated, Any
 
 import numpy as np
 import shapely
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.datastructures import UploadFile as Uploaded
 
-from api.errors import TooLargeError
 from api.session import Db, desk, engines
+from api.uploads import asked_first, fitting, received
 from data.errors import StateError
-from data.jobs import enqueue, files_of, find_job, require_kind
+from data.jobs import enqueue, files_of, find_job, lane_of, require_kind
 from data.models import AssignJob
 from data.sessions import SignedIn
 from gis.crs import geometries_to_wgs84, parse_crs
@@ -31,6 +30,29 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1/assign")
 Dispatcher = Annotated[SignedIn, Depends(desk("dispatcher"))]
 MOST_ROWS = 10_000
+# What `received` reads, for the description of the interface.
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "CSV, XLSX, Parquet, GPKG or GeoJSON",
+                        },
+                        "crs": {"type": "string", "maxLength": 40},
+                        "by_class": {"type": "boolean"},
+                    },
+                }
+            }
+        },
+    }
+}
 
 
 class Row(BaseModel):
@@ -92,41 +114,56 @@ def shares(request: Request, db: Db, _who: Dispatcher, asked: Shape) -> dict[str
     return {"crs": "EPSG:4326", "grids": [asdict(one) for one in found]}
 
 
-@router.post("/jobs", status_code=202)
-def start(
+class Table(BaseModel):
+    """How the table of a job is read."""
+
+    crs: str | None = Field(None, max_length=40)
+    by_class: bool = False
+
+
+@router.post("/jobs", status_code=202, openapi_extra=_FORM)
+async def start(
     request: Request,
-    who: Dispatcher,
-    file: Annotated[UploadFile, File(description="CSV, XLSX, Parquet, GPKG or GeoJSON")],
-    crs: Annotated[str | None, Form(max_length=40)] = None,
-    by_class: Annotated[bool, Form()] = False,
+    who: Annotated[SignedIn, Depends(asked_first("dispatcher", has_token=False))],
 ) -> JSONResponse:
     """Take a file and assign it in the background; the answer says where its progress is."""
-    if crs is not None:
-        parse_crs(crs)
-    name = (file.filename or "table.csv")[-200:]
-    require_kind(name, file.file.read(64))
-    file.file.seek(0)
-    state = request.app.state
-    with state.database.session() as session:
-        job = AssignJob(county=who.county, name=name, crs=crs, by_class=by_class, author=who.login)
-        session.add(job)
-        session.flush()
-        _keep(file, files_of(state.settings.jobs_dir, job).source)
-        number = job.id
-    enqueue(state.database, number)
+    jobs_dir: Path = request.app.state.settings.jobs_dir
+    async with received(request, jobs_dir) as sent:
+        asked = fitting(Table, sent.fields)
+        if asked.crs is not None:
+            parse_crs(asked.crs)
+        name = sent.name or "table.csv"
+        require_kind(name, await run_in_threadpool(_beginning, sent.path))
+        async with request.app.state.admission.turn():
+            number = await run_in_threadpool(_start, request, who, asked, name, sent.path)
     place = f"/api/v1/assign/jobs/{number}"
     return JSONResponse({"job": number, "progress": place}, 202, headers={"Location": place})
 
 
-def _keep(file: Uploaded, path: Path) -> None:
-    """Write an upload to its place, if the disk has room for it and for what comes of it."""
-    path.parent.mkdir(parents=True)
-    free = shutil.disk_usage(path.parent).free
-    if (file.size or 0) * 4 > free:
-        shutil.rmtree(path.parent)
-        raise TooLargeError(f"the file has {file.size} bytes, the server's disk {free} free")
-    with path.open("wb") as handle:
-        shutil.copyfileobj(file.file, handle)
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def _start(request: Request, who: SignedIn, asked: Table, name: str, path: Path) -> int:
+    state = request.app.state
+    with state.database.session() as session:
+        lane = lane_of(session, who.county, who.login)
+        job = AssignJob(
+            county=who.county,
+            name=name,
+            crs=asked.crs,
+            by_class=asked.by_class,
+            author=who.login,
+        )
+        session.add(job)
+        session.flush()
+        source = files_of(state.settings.jobs_dir, job).source
+        source.parent.mkdir(parents=True)
+        shutil.move(path, source)
+        number = job.id
+    enqueue(state.database, number, f"{who.county}-{who.login}-{lane}")
+    return number
 
 
 @router.get("/jobs/{number}")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.card import MaybeLat, MaybeLon, card_of_handle, form_of
 from api.pages import language_of, texts_of
+from api.papers import Paper
 from api.session import Db, county_of, desk, engines
 from data.door_signs import signs_of
 from data.errors import NotFoundError
@@ -21,9 +22,9 @@ from data.roles import role_name_in
 from data.sessions import SignedIn
 from grids.card import Card
 from grids.who import Directory
-from maps.card_files import SIZES, PrintedCard, cards_pdf
+from maps.card_files import SIZES, PrintedCard, cards_page
 from maps.city_map import MapRequest, city_map
-from maps.door_signs import door_signs_pdf
+from maps.door_signs import door_signs_page
 from maps.grid_picture import grid_picture
 from maps.texts import texts
 from maps.vcards import jcard, vcard
@@ -38,8 +39,10 @@ Desk = Annotated[SignedIn, Depends(desk(*_SIGNS_OF))]
 
 
 async def card_file(request: Request) -> Response:
-    """A card that was given, as contacts or on paper."""
+    """A card that was given, as contacts or on paper; paper is counted as cards are."""
     asked = await form_of(request)
+    if asked.get("kind") in SIZES:
+        await run_in_threadpool(request.app.state.guard.require_card, request)
     async with request.app.state.admission.turn():
         return await run_in_threadpool(_file, request, asked)
 
@@ -54,7 +57,7 @@ def _file(request: Request, asked: dict[str, str]) -> Response:
             return _contacts(card, role_name, asked.get("kind", ""))
         link = _link(request, session, address)
         picture = _picture(session, directory, card) if asked["kind"] == "a4" else None
-        paper = cards_pdf(
+        page = cards_page(
             [PrintedCard(card, link, address, picture)],
             asked["kind"],
             texts(language),
@@ -62,8 +65,7 @@ def _file(request: Request, asked: dict[str, str]) -> Response:
             as_of=datetime.now(LOCAL_ZONE).date(),
             note=request.app.state.settings.review_number,
         )
-    headers = {"Content-Disposition": 'attachment; filename="card.pdf"'}
-    return Response(paper, media_type="application/pdf", headers=headers)
+    return Paper(page, "card.pdf")
 
 
 def _contacts(card: Card, role_name: Callable[[str], str], kind: str) -> Response:
@@ -147,7 +149,7 @@ def door_signs(
     """A sign for each known address of a grid, with a code that leads to its card."""
     if not any(who.scope(role).covers(code) for role in who.roles & set(_SIGNS_OF)):
         raise NotFoundError(f"no grid {code} in your area")
-    paper = door_signs_pdf(
+    page = door_signs_page(
         db,
         engines(request).directory(db),
         engines(request).book(db),
@@ -158,5 +160,4 @@ def door_signs(
         as_of=datetime.now(LOCAL_ZONE).date(),
         note=request.app.state.settings.review_number,
     )
-    headers = {"Content-Disposition": f'attachment; filename="door-signs-{code}.pdf"'}
-    return Response(paper, media_type="application/pdf", headers=headers)
+    return Paper(page, f"door-signs-{code}.pdf")

@@ -14,7 +14,8 @@ from data.scope import Scope
 from data.settings import DEMO_COUNTY
 from grids.directory import load_directory
 from grids.who import Directory
-from routing.incidents import Doer, Report, report_incident, transit
+from routing.incidents.course import Doer, transit
+from routing.incidents.intake import Report, report_incident
 
 __all__ = ["play_month"]
 

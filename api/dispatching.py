@@ -17,8 +17,8 @@ from data.errors import NotFoundError
 from data.models import Person
 from data.sessions import SignedIn
 from routing.dispatch import Recommendation, recommend, role_of
-from routing.incidents import send
 from routing.incidents.handover import hand_over, handovers
+from routing.incidents.sending import send
 from routing.options import holes, propose
 
 __all__ = ["router"]

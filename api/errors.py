@@ -25,6 +25,7 @@ from data.errors import (
     StaleError,
     StateError,
 )
+from data.jobs import QuotaError
 from gis.errors import CrsError, GeometryError, OneGridError
 from grids.redraw import EditRefusedError
 from routing.errors import DeviceError, NetworkError, ReportError
@@ -78,6 +79,7 @@ _STATUS: dict[type[OneGridError], int] = {
     StaleError: 412,
     TooLargeError: 413,
     TooManyError: 429,
+    QuotaError: 429,
     CrsError: 422,
     GeometryError: 422,
     EditRefusedError: 422,

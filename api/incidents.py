@@ -17,10 +17,11 @@ from data.errors import NotFoundError
 from data.incidents import incident_in
 from data.models import Incident
 from data.sessions import SignedIn
-from routing.incidents import Doer, Report, load_rules, options_of, report_incident, transit
 from routing.incidents.clustering import clusters_of
-from routing.incidents.course import was_done
+from routing.incidents.course import Doer, options_of, transit, was_done
+from routing.incidents.intake import Report, report_incident
 from routing.incidents.overview import MOST_LISTED, incidents_listed, own_tasks, told_of
+from routing.incidents.rules import load_rules
 from routing.incidents.similar import by_cell, similar_reports
 
 __all__ = ["ACTING", "doers_of", "found_incident", "router"]

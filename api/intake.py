@@ -13,7 +13,7 @@ from api.open311 import partner_of
 from api.session import Db, changing, county_of, engines
 from data.sessions import SignedIn
 from routing.errors import ReportError
-from routing.incidents import KnownPlace, Report, known_address, report_incident
+from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
 from routing.incidents.tables import report_table
 
 __all__ = ["router"]

@@ -9,11 +9,11 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
 from api.pages import language_of, render, texts_of
+from api.papers import Paper
 from api.session import Db, desk, desk_role
 from data.importing.columns import LOCAL_ZONE
 from data.models import IncidentClass
 from data.sessions import SignedIn
-from maps.change_files import report_pdf
 from maps.ledger_files import COUNTS, ledger_workbook
 from routing.incidents.ledger import Ledger, ledger_of, period_of
 from routing.lifecycle.indicators import RATES
@@ -67,7 +67,8 @@ def workbook(request: Request, db: Db, who: Reader, kind: Kind = "week", of: Of 
     """The ledger as a workbook."""
     ledger = _ledger(db, who, kind, of)
     content = ledger_workbook(ledger, _names(request, db), texts_of(request))
-    return Response(content, media_type=_XLSX, headers=_named(ledger, "xlsx"))
+    headers = {"Content-Disposition": f'attachment; filename="{_name(ledger, "xlsx")}"'}
+    return Response(content, media_type=_XLSX, headers=headers)
 
 
 @router.get("/print.pdf")
@@ -75,9 +76,8 @@ def printed(request: Request, db: Db, who: Reader, kind: Kind = "week", of: Of =
     """The ledger for print."""
     ledger = _ledger(db, who, kind, of)
     html = _page(request, db, ledger, "ledger_print.html")
-    return Response(report_pdf(html), media_type="application/pdf", headers=_named(ledger, "pdf"))
+    return Paper(html, _name(ledger, "pdf"))
 
 
-def _named(ledger: Ledger, suffix: str) -> dict[str, str]:
-    name = f"ledger-{ledger.begin:%Y-%m-%d}.{suffix}"
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
+def _name(ledger: Ledger, suffix: str) -> str:
+    return f"ledger-{ledger.begin:%Y-%m-%d}.{suffix}"

@@ -7,17 +7,20 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooLargeError
+from data.pictures import LARGEST_PHOTO
 
 __all__ = ["LARGEST_BODY", "BodyLimit", "body_of"]
 
 # A drawn polygon of some ten thousand points.
 LARGEST_BODY = 2_000_000
+LARGEST_PLAN, LARGEST_TABLE = 200 * 2**20, 512 * 2**20
 _LARGER = {
     re.compile(r"/api/v1/assign"): 16_000_000,  # ten thousand rows with their addresses
-    # Files go to the disk as they come, and have limits of their own.
-    re.compile(
-        r"/report|/planner/drafts/adopt|/api/v1/assign/jobs|/api/v1/incidents/(table|\d+/photos)"
-    ): None,
+    re.compile(r"/api/v1/incidents/table"): 8_000_000,
+    re.compile(r"/report|/api/v1/incidents/\d+/photos"): LARGEST_PHOTO + 100_000,
+    # Files go to the disk as they come, after it was asked who sends them.
+    re.compile(r"/planner/drafts/adopt"): LARGEST_PLAN,
+    re.compile(r"/api/v1/assign/jobs"): LARGEST_TABLE,
 }
 
 
@@ -29,10 +32,10 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and count what is read of it."""
-        largest = _largest(scope["path"]) if scope["type"] == "http" else None
-        if largest is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        largest = _largest(scope["path"])
         size = 0
 
         async def counted() -> Message:
@@ -47,7 +50,7 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-def _largest(path: str) -> int | None:
+def _largest(path: str) -> int:
     return next((most for one, most in _LARGER.items() if one.fullmatch(path)), LARGEST_BODY)
 
 

@@ -24,7 +24,7 @@ from api.session import Db, county_of, engines
 from data.errors import NotFoundError
 from gis.errors import OneGridError
 from routing.errors import ReportError
-from routing.incidents import KnownPlace, Report, known_address, report_incident
+from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
 from routing.incidents.published import published, services
 
 __all__ = ["router"]

@@ -5,11 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from api.converters import Converters
 from api.incidents import ACTING, found_incident
 from api.limits import body_of
-from api.session import Db, changing, desk
+from api.session import Db, desk
+from api.uploads import asked_first
+from data.pictures import LARGEST_PHOTO, STAFF_PIXELS
 from data.sessions import SignedIn
-from routing.incidents.photos import LARGEST_PHOTO, add_photo, photo_of
+from routing.incidents.photos import add_photo, clean_photo, photo_of
 
 __all__ = ["router"]
 
@@ -17,14 +20,20 @@ router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
 
 async def _picture(request: Request) -> bytes:
-    return await body_of(request, LARGEST_PHOTO)
+    content = await body_of(request, LARGEST_PHOTO)
+    converters: Converters = request.app.state.converters
+    return await converters.run(_drawn, content)
+
+
+def _drawn(content: bytes) -> bytes:
+    return clean_photo(content, most_pixels=STAFF_PIXELS)
 
 
 @router.post("/{number}/photos", status_code=201)
 def add(
+    who: Annotated[SignedIn, Depends(asked_first(*ACTING))],
     content: Annotated[bytes, Depends(_picture)],
     db: Db,
-    who: Annotated[SignedIn, Depends(changing(*ACTING))],
     number: int,
 ) -> dict[str, int]:
     """Add a photo: the body is the picture itself."""

@@ -8,9 +8,8 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
@@ -19,14 +18,17 @@ from api.card import BAGS, MaybeLat, MaybeLon, card_of_handle, form_of
 from api.errors import TooLargeError
 from api.pages import language_of, render
 from api.session import Db, county_of, engines
+from api.uploads import fitting
 from data.importing.columns import LOCAL_ZONE
 from data.models import IncidentClass
+from data.pictures import LARGEST_PHOTO
 from gis.errors import GeometryError
 from grids.card import place_in_grid
 from routing.errors import ReportError
-from routing.incidents import KnownPlace, Report, known_address, load_rules, report_incident
-from routing.incidents.photos import LARGEST_PHOTO, add_photo
+from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
+from routing.incidents.photos import add_photo, clean_photo
 from routing.incidents.published import course_of_case, rate_case
+from routing.incidents.rules import load_rules
 
 __all__ = ["begin", "router"]
 
@@ -79,7 +81,7 @@ def _page(request: Request, db: Session, said: Mapping[str, str], wrong: str = "
 
 
 class PublicReport(BaseModel):
-    """What the form sends; `content` is the photo."""
+    """What the form sends; `photo` is its photo, drawn anew, `is_photo` whether it is one."""
 
     class_code: str = Field(max_length=30)
     key: str = Field(min_length=8, max_length=90)
@@ -87,11 +89,16 @@ class PublicReport(BaseModel):
     description: str = Field("", max_length=4000)
     phone: str = Field("", max_length=40)
     consent: str = Field("", max_length=5)
-    content: bytes = b""
+    photo: bytes = b""
+    is_photo: bool = True
 
 
 async def _sent(request: Request) -> PublicReport:
-    """The form, read by ourselves: FastAPI would read it before anybody looks how long it is."""
+    """The form, read by ourselves: FastAPI would read it before anybody looks how long it is.
+
+    It is counted before it is read, and its photo is drawn anew before a turn is taken.
+    """
+    await run_in_threadpool(request.app.state.guard.report, request)
     said = request.headers.get("content-length", "")
     if not said.isdigit() or int(said) > LARGEST_PHOTO + 100_000:
         raise TooLargeError(f"a report with its photo has at most {LARGEST_PHOTO / 1e6:.0f} MB")
@@ -99,10 +106,15 @@ async def _sent(request: Request) -> PublicReport:
         words = {name: value for name, value in form.items() if isinstance(value, str)}
         photo = form.get("photo")
         content = await photo.read() if isinstance(photo, UploadFile) else b""
+    words = {name: value for name, value in words.items() if name not in {"photo", "is_photo"}}
+    sent = fitting(PublicReport, words)
+    if not content:
+        return sent
     try:
-        return PublicReport.model_validate(words | {"content": content})
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+        drawn = await request.app.state.converters.run(clean_photo, content)
+    except ReportError:
+        return sent.model_copy(update={"is_photo": False})
+    return sent.model_copy(update={"photo": drawn})
 
 
 @router.post("/report", response_model=None)
@@ -110,9 +122,10 @@ def take(
     request: Request, sent: Annotated[PublicReport, Depends(_sent)], db: Db
 ) -> HTMLResponse | RedirectResponse:
     """Take it, and show its case code; sent twice it is one case."""
-    request.app.state.guard.report(request)
     county = county_of(request)
     try:
+        if not sent.is_photo:
+            raise ReportError("photo", "the photo cannot be read")
         place = _place_of(request, db, sent.place)
         report = Report(
             PUBLIC,
@@ -128,8 +141,8 @@ def take(
         directory = engines(request).directory(db)
         with db.begin_nested():
             made, _ = report_incident(db, county, report, directory, actor=PUBLIC)
-            if sent.content:
-                add_photo(db, made, sent.content, PUBLIC)
+            if sent.photo:
+                add_photo(db, made, sent.photo, PUBLIC)
     except (ReportError, GeometryError) as error:
         # What was typed is not typed again.
         wrong = error.field if isinstance(error, ReportError) else "place"

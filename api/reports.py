@@ -7,12 +7,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from api.drafts import scope_of, workbench
 from api.pages import render, texts_of
+from api.papers import Paper
 from api.session import Db, desk
 from data.sessions import SignedIn
 from grids.drafting import journal
 from grids.drafting.change_report import ChangeReport, CommunityChange, change_report
 from grids.drafting.conflicts import conflicts_of
-from maps.change_files import report_pdf, report_workbook
+from maps.change_files import report_workbook
 from maps.change_svg import conflict_pictures, plan_picture
 
 __all__ = ["router"]
@@ -53,9 +54,7 @@ def pdf(request: Request, db: Db, who: Reader, number: int) -> Response:
     """The report for print."""
     report = _report(request, db, who, number)
     html = _page(request, "report_print.html", report, printed=True)
-    name = f'attachment; filename="draft-{number}.pdf"'
-    headers = {"Content-Disposition": name}
-    return Response(report_pdf(html), media_type="application/pdf", headers=headers)
+    return Paper(html, f"draft-{number}.pdf")
 
 
 @router.get("/report.xlsx")

@@ -1,23 +1,21 @@
 """The workbench's page: a draft on the map, with everything that can be done to it."""
 
-import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, Field
 
 from api.drafts import scope_of, workbench
-from api.errors import TooLargeError
 from api.pages import language_of, render, script_facts, texts_of
 from api.session import Db, checked_form, desk
-from data.jobs import require_kind
+from api.uploads import asked_first, fitting, named_as, received
 from data.models import Division
 from data.roles import preset_role_names
 from data.sessions import SignedIn
 from grids.drafting import journal
-from grids.drafting.adopting import adopt_file
+from grids.drafting.adopting import DrawnElsewhere, adopt_drawn, read_drawn
 from grids.drafting.review import add_note
 from grids.figures import area_bounds, area_communities, base_version
 from grids.generations import household_ranges, rules_of
@@ -26,7 +24,6 @@ from maps.issue_words import issue_words
 
 __all__ = ["router"]
 
-MOST_BYTES = 200 * 2**20
 MOST_NOTES = 500
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Reader = Annotated[SignedIn, Depends(desk("planner", "reviewer"))]
@@ -56,41 +53,50 @@ def begin(
     return RedirectResponse(f"/planner/drafts/{draft.id}", 303)
 
 
+class _Adopted(BaseModel):
+    """A plan drawn elsewhere, and how it is taken over."""
+
+    csrf: str = Field(max_length=100)
+    crs: str = Field("", max_length=40)
+    name: str = Field("", max_length=100)
+    gaps: Literal["nearest", "own"] = "nearest"
+
+
+async def _drawn_elsewhere(
+    request: Request,
+    who: Annotated[SignedIn, Depends(asked_first("planner", has_token=False))],
+) -> tuple[_Adopted, DrawnElsewhere]:
+    """The form with its file, read by a converter before a turn at the database is taken."""
+    async with received(request) as sent:
+        asked = fitting(_Adopted, sent.fields)
+        checked_form(who, asked.csrf)
+        given = sent.name[-100:]
+        path = named_as(sent, given, (".gpkg", ".geojson", ".zip"))
+        read = partial(
+            read_drawn, called=given, crs=asked.crs or None, name=asked.name or None, is_ours=False
+        )
+        return asked, await request.app.state.converters.run(read, path)
+
+
 @router.post("/planner/drafts/adopt")
 def adopt(
     request: Request,
+    sent: Annotated[tuple[_Adopted, DrawnElsewhere], Depends(_drawn_elsewhere)],
     db: Db,
     who: Planner,
-    csrf: Annotated[str, Form()],
-    file: Annotated[UploadFile, File(description="GPKG or GeoJSON")],
-    crs: Annotated[str, Form(max_length=40)] = "",
-    name: Annotated[str, Form(max_length=100)] = "",
-    gaps: Annotated[Literal["nearest", "own"], Form()] = "nearest",
 ) -> RedirectResponse:
     """Begin a draft from a plan drawn elsewhere; what does not fit becomes comments on the map."""
-    checked_form(who, csrf)
-    given = (file.filename or "")[-100:]
-    # A stranger's file may not be of a kind that leads GDAL to other files.
-    require_kind(given, file.file.read(64), only=(".gpkg", ".geojson"))
-    file.file.seek(0)
-    if (file.size or 0) > MOST_BYTES:
-        raise TooLargeError(f"the file has {file.size} bytes, more than {MOST_BYTES}")
+    asked, elsewhere = sent
     scope, words = who.scope("planner"), texts_of(request)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / f"plan{Path(given).suffix.lower()}"
-        with path.open("wb") as handle:
-            shutil.copyfileobj(file.file, handle)
-        draft, issues = adopt_file(
-            db,
-            workbench(request),
-            scope,
-            path,
-            author=who.login,
-            title=given,
-            crs=crs or None,
-            name=name or None,
-            gaps=gaps,
-        )
+    draft, issues = adopt_drawn(
+        db,
+        workbench(request),
+        scope,
+        elsewhere,
+        author=who.login,
+        title=elsewhere.called,
+        gaps=asked.gaps,
+    )
     for issue in issues[:MOST_NOTES]:
         place = None if issue.place is None else (issue.place.x, issue.place.y)
         told = issue_words(issue, words)

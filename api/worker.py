@@ -1,4 +1,8 @@
-"""The worker: procrastinate jobs in the same PostgreSQL."""
+"""The worker: procrastinate jobs in the same PostgreSQL.
+
+Each queue has a process of its own: what reads strangers' files (`UPLOADS`) holds up no timer,
+notice or deletion (`CLOCK`).
+"""
 
 import asyncio
 import logging
@@ -7,31 +11,54 @@ import signal
 import procrastinate
 from sqlalchemy import text
 
-from data.database import Database
-from data.jobs import TASK, job_app, purge_jobs
+from api.parts import end_with_parent
+from data.database import Database, open_database
+from data.jobs import CLOCK, MOST_TRIES, TASK, UPLOADS, job_app, purge_jobs
 from data.positions import place_demo_staff, purge_positions
+from data.sandbox import remove_left_folders
 from data.settings import DEMO_COUNTY, Settings
-from grids.assign.job import run_job
 from routing.incidents.delivery import carriers, deliver_one
 from routing.incidents.timers import MOST_AT_ONCE, climb, lapse
 
-__all__ = ["make_worker", "run_worker"]
+__all__ = ["QUEUES", "clock", "make_worker", "run_worker", "uploads"]
 
-# A worker that has not told that it lives for so long has been killed.
-_STALLED_S = 60.0
+# A worker tells so often that it lives; one that has not for so long has been killed.
+_BEAT_S, _STALLED_S = 2.0, 8.0
+# Files that are read at once; each may take a core and hundreds of megabytes.
+_AT_ONCE = {UPLOADS: 2, CLOCK: 4}
+# A job that failed for a reason which is not its file's is tried again after so many seconds.
+_RETRY_S = 5
 # How long jobs may go on when the worker ends, and how soon it begins again after a failure.
 _END_S, _AGAIN_S = 10.0, 1.0
 _LOG = logging.getLogger(__name__)
+QUEUES = (CLOCK, UPLOADS)
 
 
-async def run_worker(database: Database, settings: Settings) -> None:
-    """Work until the process is told to end; a database that goes away is waited for."""
+def clock() -> None:
+    """Run the part that does what time brings, and ends with its parent."""
+    end_with_parent()
+    _run(CLOCK)
+
+
+def uploads() -> None:
+    """Run the part that reads what people send, and ends with its parent."""
+    end_with_parent()
+    _run(UPLOADS)
+
+
+def _run(queue: str) -> None:
+    settings = Settings()
+    asyncio.run(run_worker(open_database(settings), settings, queue))
+
+
+async def run_worker(database: Database, settings: Settings, queue: str) -> None:
+    """Work on one queue until the process is told to end; a lost database is waited for."""
     stop = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     told = asyncio.create_task(stop.wait())
     while not stop.is_set():
-        work = asyncio.create_task(_work(make_worker(database, settings)))
+        work = asyncio.create_task(_work(make_worker(database, settings), queue))
         await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             work.cancel()
@@ -41,10 +68,13 @@ async def run_worker(database: Database, settings: Settings) -> None:
         await asyncio.wait({told}, timeout=_AGAIN_S)
 
 
-async def _work(app: procrastinate.App) -> None:
+async def _work(app: procrastinate.App, queue: str) -> None:
     async with app.open_async():
         await app.run_worker_async(
-            concurrency=4,
+            queues=[queue],
+            concurrency=_AT_ONCE[queue],
+            update_heartbeat_interval=_BEAT_S,
+            stalled_worker_timeout=_STALLED_S,
             delete_jobs="successful",
             install_signal_handlers=False,
             shutdown_graceful_timeout=_END_S,
@@ -60,9 +90,14 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
     """
     app = job_app(database)
 
-    @app.task(name=TASK)
+    retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, wait=_RETRY_S)
+
+    @app.task(name=TASK, queue=UPLOADS, retry=retry)
     def assign(number: int) -> None:
         """Assign an uploaded table."""
+        # Takes seconds to load, and the clock's process never needs it.
+        from grids.assign.job import run_job  # noqa: PLC0415
+
         run_job(database, settings.jobs_dir, settings.locators_dir, number)
 
     _follow_incidents(app, database, settings)
@@ -73,7 +108,7 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
 # The sixth field of a schedule is its seconds.
 def _follow_incidents(app: procrastinate.App, database: Database, settings: Settings) -> None:
     @app.periodic(cron="* * * * * */10")
-    @app.task(queueing_lock="timers", name="timers")
+    @app.task(queueing_lock="timers", name="timers", queue=CLOCK)
     def timers(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
         """Take back orders that nobody took, and climb the ladder of reminders."""
         for step in (lapse, climb):
@@ -83,7 +118,7 @@ def _follow_incidents(app: procrastinate.App, database: Database, settings: Sett
                     done = step(session, settings.county)
 
     @app.periodic(cron="* * * * * */5")
-    @app.task(queueing_lock="notices", name="notices")
+    @app.task(queueing_lock="notices", name="notices", queue=CLOCK)
     def notices(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
         """Carry the notices that wait for a gateway, each in a transaction of its own."""
         carry = carriers(settings.smtp, settings.mail_from)
@@ -95,7 +130,7 @@ def _follow_incidents(app: procrastinate.App, database: Database, settings: Sett
 
 def _keep_house(app: procrastinate.App, database: Database, settings: Settings) -> None:
     @app.periodic(cron="* * * * *")
-    @app.task(queueing_lock="positions", name="positions")
+    @app.task(queueing_lock="positions", name="positions", queue=CLOCK)
     def positions(timestamp: int) -> None:
         """Keep only fresh positions; the fictional staff report in every minute."""
         with database.session() as session:
@@ -104,16 +139,18 @@ def _keep_house(app: procrastinate.App, database: Database, settings: Settings) 
             if session.execute(demo).scalar():
                 place_demo_staff(session, DEMO_COUNTY, seed=timestamp // 300)
 
-    @app.periodic(cron="* * * * *")
-    @app.task(queueing_lock="stalled", name="stalled")
+    @app.periodic(cron="* * * * * */5")
+    @app.task(queueing_lock="stalled", name="stalled", queue=CLOCK)
     async def stalled(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
         """Give the jobs of a killed worker to one that lives."""
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
             await app.job_manager.retry_job(job)
 
     @app.periodic(cron="0 * * * *")
-    @app.task(queueing_lock="old_jobs", name="old_jobs")
+    @app.task(queueing_lock="old_jobs", name="old_jobs", queue=CLOCK)
     def old_jobs(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
-        """Delete the files of old jobs."""
+        """Delete the files of old jobs, and what killed conversions have left."""
+        for folder in (None, settings.jobs_dir):
+            remove_left_folders(folder)
         with database.session() as session:
             purge_jobs(session, settings.jobs_dir)

@@ -1,7 +1,12 @@
-"""Background jobs that assign a table: their rows, their files, and the queue that runs them."""
+"""Background jobs that assign a table: their rows, their files, and the queue that runs them.
+
+Uploads have a queue of their own, whose worker does nothing else: a file that takes long holds up
+no timer. An author has at most `MOST_RUNNING` jobs that run and `MOST_WAITING` that wait.
+"""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +17,23 @@ from sqlalchemy.orm import Session
 from data.database import Database
 from data.errors import NotFoundError, SourceError
 from data.models import AssignJob
+from gis.errors import OneGridError
 
 __all__ = [
+    "CLOCK",
+    "MOST_RUNNING",
+    "MOST_TRIES",
+    "MOST_WAITING",
     "TASK",
+    "UPLOADS",
     "JobFiles",
+    "QuotaError",
+    "claimed",
     "enqueue",
     "files_of",
     "find_job",
     "job_app",
+    "lane_of",
     "purge_jobs",
     "require_kind",
 ]
@@ -27,12 +41,17 @@ __all__ = [
 # Files of residents' places are not kept for longer than it takes to fetch them.
 KEEP_HOURS = 24
 TASK = "assign_table"
+# Queues, each with a worker's process of its own.
+UPLOADS, CLOCK = "uploads", "clock"
+MOST_RUNNING, MOST_WAITING = 2, 10
+# A job whose worker was killed is tried again, but not for ever: it may be what kills it.
+MOST_TRIES = 3
 # How long the queue waits for a database that has gone away before it says so.
 _WAIT_S = 5.0
 # The queue's tables have a schema of their own.
 _IN_SCHEMA = {"options": "-c search_path=jobs,public"}
-# What a stranger's file may be, and how it begins. GDAL goes by the content, not by the name:
-# a virtual format would have it read other files of this machine, or of others.
+# What a stranger's file may be, and how it begins: an early word to its author. Which reader
+# opens it is decided by its ending alone (`data.gdal`).
 _BEGINS = {
     ".csv": b"",
     ".csv.gz": b"\x1f\x8b",
@@ -40,10 +59,24 @@ _BEGINS = {
     ".parquet": b"PAR1",
     ".gpkg": b"SQLite format 3\x00",
     ".geojson": b"{",
+    ".zip": b"PK",
 }
 _PURGE = text(
     "DELETE FROM assign_job WHERE made_at < now() - make_interval(hours => :h) RETURNING id"
 )
+
+
+# Two uploads of one author at once are counted one after the other.
+_COUNT_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:county || :author, 20))")
+_UNFINISHED = text(
+    "SELECT id FROM assign_job WHERE county = :county AND author = :author "
+    "AND state IN ('waiting', 'running')"
+)
+_CLAIM = text("SELECT pg_try_advisory_xact_lock(21, :number)")
+
+
+class QuotaError(OneGridError):
+    """An author who has as many uploads under way as there may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +93,25 @@ def _suffix(name: str) -> str:
     return suffix if suffix in _BEGINS else Path(name.lower()).suffix
 
 
-def require_kind(name: str, beginning: bytes, only: Collection[str] = tuple(_BEGINS)) -> None:
-    """Refuse a file that is not what its name says, or of a kind that is not taken.
+def require_kind(name: str, beginning: bytes, only: Collection[str] | None = None) -> str:
+    """The ending of a name that is taken, and fits how the file begins.
+
+    Parameters
+    ----------
+    only : collection of str, optional
+        The endings that are taken; those of tables by default.
 
     Raises
     ------
     SourceError
         If it is.
     """
-    suffix = _suffix(name)
-    if suffix not in only:
-        raise SourceError(f"a file is one of {', '.join(only)}, not {name!r}")
+    suffix, taken = _suffix(name), only or tuple(one for one in _BEGINS if one != ".zip")
+    if suffix not in taken:
+        raise SourceError(f"a file is one of {', '.join(taken)}, not {name!r}")
     if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_BEGINS[suffix]):
         raise SourceError(f"{name!r} does not begin as a {suffix} file does")
+    return suffix
 
 
 def files_of(jobs_dir: Path, job: AssignJob) -> JobFiles:
@@ -104,11 +143,42 @@ def job_app(database: Database) -> procrastinate.App:
     return procrastinate.App(connector=connector)
 
 
-def enqueue(database: Database, number: int) -> None:
-    """Put a job that is committed into the queue."""
+def lane_of(session: Session, county: str, author: str) -> int:
+    """Which of an author's lanes a new job takes; the jobs of a lane run one after the other.
+
+    Raises
+    ------
+    QuotaError
+        If as many wait as may.
+    """
+    key = {"county": county, "author": author}
+    session.execute(_COUNT_ALONE, key)
+    unfinished = session.scalars(_UNFINISHED, key).all()
+    if len(unfinished) >= MOST_RUNNING + MOST_WAITING:
+        raise QuotaError(
+            f"{len(unfinished)} of your files wait or are being worked on: wait until some are done"
+        )
+    taken = [number % MOST_RUNNING for number in unfinished]
+    return min(range(MOST_RUNNING), key=taken.count)
+
+
+def enqueue(database: Database, number: int, lane: str) -> None:
+    """Put a job that is committed into the queue of uploads."""
     connector = procrastinate.SyncPsycopgConnector(conninfo=database.conninfo, kwargs=_IN_SCHEMA)
     with procrastinate.App(connector=connector).open() as app:
-        app.configure_task(TASK, queueing_lock=f"assign-{number}").defer(number=number)
+        app.configure_task(
+            TASK, queue=UPLOADS, queueing_lock=f"assign-{number}", lock=f"uploads-{lane}"
+        ).defer(number=number)
+
+
+@contextmanager
+def claimed(database: Database, number: int) -> Iterator[bool]:
+    """Whether a job is this process's alone, for as long as the block lasts.
+
+    A worker that was taken for dead and lives goes on alone; one that was killed holds nothing.
+    """
+    with database.engine.begin() as connection:
+        yield bool(connection.execute(_CLAIM, {"number": number}).scalar_one())
 
 
 def purge_jobs(session: Session, jobs_dir: Path) -> int:

@@ -3,8 +3,3 @@
 `city_map` draws a county on toggled layers, as a served page or as one file that opens with
 no network; `texts` holds the words of both languages.
 """
-
-from maps.city_map import MapRequest, city_map
-from maps.texts import texts
-
-__all__ = ["MapRequest", "city_map", "texts"]

@@ -1,4 +1,4 @@
-"""An atlas of the plan: a page for each grid, with its map and its contact card, as PDF."""
+"""An atlas of the plan: a page for each grid, with its map and its contact card, for print."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,10 @@ from data.roles import role_name_in
 from data.store import shapes_from_wkb
 from grids.card import Card, card_at
 from grids.who import Directory
-from maps.change_files import report_pdf
 from maps.grid_picture import grid_picture
 from maps.texts import Texts
 
-__all__ = ["atlas_pdf"]
+__all__ = ["atlas_page"]
 
 _GRIDS = text(
     "SELECT grid.code, grid.name, grid.kind, grid.households, division.name AS community, "
@@ -36,7 +35,7 @@ class _Sheet:
     card: Card | None
 
 
-def atlas_pdf(
+def atlas_page(
     session: Session,
     directory: Directory,
     county: str,
@@ -44,8 +43,8 @@ def atlas_pdf(
     *,
     area: str = "",
     note: str = "",
-) -> bytes:
-    """Print the published grids of an area, a page for each.
+) -> str:
+    """The published grids of an area for print (`maps.paper.printed`), a sheet for each.
 
     Parameters
     ----------
@@ -69,14 +68,13 @@ def atlas_pdf(
     ]
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     pages_of = jinja2.Environment(loader=loader, autoescape=True).get_template("atlas.html")
-    html = pages_of.render(
+    return pages_of.render(
         pages=pages,
         _=words,
         lang="zh-CN" if words.language == "zh" else "en",
         role=role_name_in(words.language),
         note=note,
     )
-    return report_pdf(html)
 
 
 def _card(directory: Directory, shape: Any) -> Card | None:

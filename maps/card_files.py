@@ -1,4 +1,4 @@
-"""Contact cards on paper: one card, or the door signs of a whole grid, as PDF with QR codes."""
+"""Contact cards for print: one card, or the door signs of a whole grid, with QR codes."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -11,10 +11,9 @@ import segno
 from markupsafe import Markup
 
 from grids.card import Card
-from maps.change_files import report_pdf
 from maps.texts import Texts
 
-__all__ = ["SIZES", "PrintedCard", "cards_pdf"]
+__all__ = ["SIZES", "PrintedCard", "cards_page"]
 
 # Name → paper, and whether the map is on it.
 SIZES = {"a6": ("A6", False), "a4": ("A4", True)}
@@ -41,7 +40,7 @@ class PrintedCard:
     picture: Markup | None = None
 
 
-def cards_pdf(
+def cards_page(
     cards: Sequence[PrintedCard],
     size: str,
     words: Texts,
@@ -49,8 +48,8 @@ def cards_pdf(
     *,
     as_of: date,
     note: str = "",
-) -> bytes:
-    """Print cards, one on each page.
+) -> str:
+    """The page of cards for print (`maps.paper.printed`), one on each sheet.
 
     Parameters
     ----------
@@ -64,7 +63,7 @@ def cards_pdf(
     paper, has_map = SIZES[size]
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     template = jinja2.Environment(loader=loader, autoescape=True).get_template("card_print.html")
-    page = template.render(
+    return template.render(
         pages=[(one, _code(one.link)) for one in cards],
         paper=paper,
         has_map=has_map,
@@ -75,7 +74,6 @@ def cards_pdf(
         as_of=as_of.isoformat(),
         note=note,
     )
-    return report_pdf(page)
 
 
 def _code(link: str) -> Markup:

@@ -1,4 +1,4 @@
-"""A change report as a workbook and as a printed file."""
+"""A change report as a workbook."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,18 +7,7 @@ from grids.drafting.change_report import ChangeReport, GridLine
 from maps.sheets import add_sheet, empty_workbook, saved
 from maps.texts import Texts
 
-__all__ = ["report_pdf", "report_workbook"]
-
-
-def report_pdf(page: str) -> bytes:
-    """Print a page, in the machine's own fonts; whatever it links to is not fetched."""
-    # Takes a third of a second and is seldom asked for: a server starts without it.
-    from weasyprint import HTML  # noqa: PLC0415
-    from weasyprint.urls import URLFetcher  # noqa: PLC0415
-
-    nothing = URLFetcher(allowed_protocols=())
-    printed: bytes = HTML(string=page, url_fetcher=nothing).write_pdf()
-    return printed
+__all__ = ["report_workbook"]
 
 
 def report_workbook(report: ChangeReport, words: Texts) -> bytes:

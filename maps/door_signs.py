@@ -10,13 +10,13 @@ from data.roles import role_name_in
 from grids.address_book import AddressBook
 from grids.card import card_at
 from grids.who import Directory
-from maps.card_files import PrintedCard, cards_pdf
+from maps.card_files import PrintedCard, cards_page
 from maps.texts import Texts
 
-__all__ = ["door_signs_pdf"]
+__all__ = ["door_signs_page"]
 
 
-def door_signs_pdf(
+def door_signs_page(
     session: Session,
     directory: Directory,
     book: AddressBook,
@@ -27,8 +27,8 @@ def door_signs_pdf(
     link: str,
     as_of: date,
     note: str = "",
-) -> bytes:
-    """Print a sign for each known address of a grid; addresses that several share get none.
+) -> str:
+    """The page of a sign for each known address of a grid; addresses that several share get none.
 
     Parameters
     ----------
@@ -55,4 +55,4 @@ def door_signs_pdf(
         if card is not None:
             leads_to = f"{link.rstrip('/')}/d/{tokens[int(book.ids[row])]}"
             cards.append(PrintedCard(card, leads_to, address))
-    return cards_pdf(cards, size, words, role_name_in(words.language), as_of=as_of, note=note)
+    return cards_page(cards, size, words, role_name_in(words.language), as_of=as_of, note=note)

@@ -6,9 +6,3 @@ first, `isochrone` and `coverage` what is within reach, `assignment` who goes wh
 wait. `live` is the shell that follows the database's closures and speeds; `dispatch` recommends
 and sends.
 """
-
-from routing.fleet import Fleet, Nearest
-from routing.network import MODES, RoadNetwork
-from routing.travel import TravelTimes, Way
-
-__all__ = ["MODES", "Fleet", "Nearest", "RoadNetwork", "TravelTimes", "Way"]

@@ -11,14 +11,15 @@ from api.cli.context import AsJson, County, county_or_default, emit, ready_datab
 from data.card_layouts import keep_photo, set_layout
 from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
+from data.pictures import STAFF_PIXELS, redrawn
 from data.settings import Settings
 from grids.address_book import load_book
 from grids.card_layout import load_layout
 from grids.directory import load_directory
 from maps.card_files import SIZES
-from maps.door_signs import door_signs_pdf
+from maps.door_signs import door_signs_page
+from maps.paper import printed
 from maps.texts import texts
-from routing.incidents.photos import redrawn
 
 __all__ = ["app"]
 
@@ -65,7 +66,11 @@ def photo(
     settings = Settings()
     if file is not None and not file.is_file():
         raise SourceError(f"no file {file}")
-    content = None if file is None else redrawn(file.read_bytes(), longest_side=240)
+    content = (
+        None
+        if file is None
+        else redrawn(file.read_bytes(), longest_side=240, most_pixels=STAFF_PIXELS)
+    )
     said = None if consent is None or file is None else consent.replace(tzinfo=LOCAL_ZONE)
     with ready_database(settings).session() as session:
         keep_photo(session, county_or_default(settings, county), person, content, said)
@@ -95,7 +100,7 @@ def signs(
     with ready_database(settings).session() as session:
         directory = load_directory(session, county_or_default(settings, county))
         book = load_book(session, directory.places)
-        printed = door_signs_pdf(
+        page = door_signs_page(
             session,
             directory,
             book,
@@ -106,5 +111,6 @@ def signs(
             as_of=datetime.now(LOCAL_ZONE).date(),
             note=settings.review_number,
         )
-    output.write_bytes(printed)
-    emit({"file": str(output)}, f"{output}: {len(printed)} bytes", as_json=False)
+    paper = printed(page)
+    output.write_bytes(paper)
+    emit({"file": str(output)}, f"{output}: {len(paper)} bytes", as_json=False)

@@ -17,7 +17,6 @@ from data.models import FlowDefinition, NoticeChannel
 from data.scope import Scope
 from data.settings import Settings
 from grids.directory import load_directory
-from routing.incidents import Doer, load_rules
 from routing.incidents.configuring import (
     add_channel,
     choose_flow,
@@ -26,9 +25,10 @@ from routing.incidents.configuring import (
     set_day,
     store_flow,
 )
+from routing.incidents.course import Doer
 from routing.incidents.ledger import ledger_of, period_of
 from routing.incidents.overview import incidents_listed, told_of
-from routing.incidents.rules import known_until
+from routing.incidents.rules import known_until, load_rules
 from routing.incidents.tables import report_table
 from routing.lifecycle.indicators import RATES
 

@@ -20,7 +20,7 @@ from data.settings import Settings
 from grids.assign import assign_incidents
 from grids.directory import load_directory
 from grids.drafting import Workbench
-from grids.drafting.adopting import adopt_file
+from grids.drafting.adopting import adopt_drawn, read_drawn
 from grids.figures import drafts, gridworkers
 from grids.generations import rules_of
 from grids.history import statistics
@@ -31,7 +31,8 @@ from grids.redraw import Issue
 from grids.report import community_reports, grid_reports
 from grids.staffing import join_staff
 from grids.subdivide import subdivide
-from maps.atlas import atlas_pdf
+from maps.atlas import atlas_page
+from maps.paper import printed
 from maps.plan_files import PARTS, SUFFIXES, export_plan
 from maps.plan_report import write_report
 from maps.texts import texts
@@ -138,16 +139,15 @@ def adopt_plan(
         raise typer.BadParameter(f"{gaps!r} is neither nearest nor own", param_hint="--gaps")
     settings = Settings()
     chosen = county_or_default(settings, county)
+    elsewhere = read_drawn(file, crs=crs, name=name)
     with ready_database(settings).session() as session:
-        draft, issues = adopt_file(
+        draft, issues = adopt_drawn(
             session,
             Workbench(chosen),
             Scope.whole(chosen),
-            file,
+            elsewhere,
             author="command line",
             title=file.name,
-            crs=crs,
-            name=name,
             gaps="own" if gaps == "own" else "nearest",
             profile=profile,
         )
@@ -317,5 +317,6 @@ def atlas(
     with ready_database(settings).session() as session:
         directory = load_directory(session, chosen, folder=settings.locators_dir)
         note = settings.review_number
-        target.write_bytes(atlas_pdf(session, directory, chosen, texts(lang), area=area, note=note))
+        page = atlas_page(session, directory, chosen, texts(lang), area=area, note=note)
+    target.write_bytes(printed(page))
     emit({}, f"written: {target}", as_json=False)

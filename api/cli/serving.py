@@ -1,12 +1,9 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import asyncio
-import os
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Annotated
@@ -21,16 +18,22 @@ from api.app import create_app
 from api.cli.context import console, ready_database
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
-from api.worker import run_worker
+from api.parts import Parts, end_with_parent
+from api.worker import QUEUES, run_worker
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError
+from data.sandbox import protection
 from data.settings import DEMO_COUNTY, Settings
 
 __all__ = ["register"]
 
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
-WithParent = Annotated[bool, typer.Option(hidden=True)]
+# What the worker consists of.
+_WORKERS = {
+    "the worker of timers": ("api.worker:clock",),
+    "the worker of files": ("api.worker:uploads",),
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -43,11 +46,18 @@ def serve(
     *,
     port: Port = None,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
-    with_parent: WithParent = False,
 ) -> None:
     """Run the web server alone."""
-    if with_parent:
-        _end_with_parent()
+    _serve(port, workers)
+
+
+def web() -> None:
+    """Run the web server as a part, which ends with its parent; its port is the first argument."""
+    end_with_parent()
+    _serve(int(sys.argv[1]), 1)
+
+
+def _serve(port: int | None, workers: int) -> None:
     settings = Settings()
     # The schema is brought up to date before the first process answers.
     ready_database(settings).engine.dispose()
@@ -68,18 +78,31 @@ def application() -> FastAPI:
     return create_app(settings, open_database(settings))
 
 
-def worker(*, with_parent: WithParent = False) -> None:
-    """Run the worker alone."""
-    if with_parent:
-        _end_with_parent()
+def worker(
+    *,
+    queue: Annotated[
+        str, typer.Option(help=f"Only one of the queues, in this process: {' or '.join(QUEUES)}.")
+    ] = "",
+) -> None:
+    """Run the worker alone: a process for timers and notices, and one for files that were sent."""
     settings = Settings()
-    asyncio.run(run_worker(open_database(settings), settings))
+    if queue and queue not in QUEUES:
+        raise typer.BadParameter(f"{queue!r} is none of {', '.join(QUEUES)}", param_hint="--queue")
+    if queue:
+        asyncio.run(run_worker(open_database(settings), settings, queue))
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with Parts(_WORKERS, _say) as parts:
+            parts.watch()
+    except KeyboardInterrupt:
+        console.print("\nstopping")
 
 
 def up(*, port: Port = None) -> None:
     """Start everything: cluster, demonstration city if there is no data, web server, worker.
 
-    Ctrl-C stops everything that this command started.
+    A part that ends is started again. Ctrl-C stops everything that this command started.
     """
     settings = Settings()
     chosen = settings.port if port is None else port
@@ -88,30 +111,33 @@ def up(*, port: Port = None) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = Cluster(settings.home, settings.cluster_port)
     started = False
-    children: list[subprocess.Popen[bytes]] = []
     try:
         if settings.database_url is None:
             _say("starting the private PostGIS cluster")
             started = cluster.ensure_running()
-        _say("bringing the schema up to date")
-        database = ready_database(settings)
-        _say("looking for data; an empty database gets the demonstration city")
-        if furnish(database, settings.home):
-            _say("playing a month of work in it")
-            with database.session() as session:
-                play_month(session, seed=1, end=datetime.now(UTC))
+        _prepare(settings)
         _say("starting the web server and the worker")
-        commands = (["serve", "--port", str(chosen)], ["worker"])
-        children.extend(_child(arguments) for arguments in commands)
-        _await(f"http://{settings.host}:{chosen}/login", children)
-        _tell(settings, chosen)
-        _watch(children)
+        web = ("api.cli.serving:web", str(chosen))
+        with Parts({"the web server": web, **_WORKERS}, _say) as parts:
+            _await(f"http://{settings.host}:{chosen}/login", parts)
+            _tell(settings, chosen)
+            parts.watch()
     except KeyboardInterrupt:
         console.print("\nstopping")
     finally:
-        _stop(children)
         if started:
             cluster.stop()
+
+
+def _prepare(settings: Settings) -> None:
+    _say(protection().summary())
+    _say("bringing the schema up to date")
+    database = ready_database(settings)
+    _say("looking for data; an empty database gets the demonstration city")
+    if furnish(database, settings.home):
+        _say("playing a month of work in it")
+        with database.session() as session:
+            play_month(session, seed=1, end=datetime.now(UTC))
 
 
 def _say(text: str) -> None:
@@ -129,43 +155,16 @@ def _require_free(host: str, port: int) -> None:
             ) from error
 
 
-def _child(arguments: list[str]) -> subprocess.Popen[bytes]:
-    # A session of its own: Ctrl-C reaches this process, which stops its children in order.
-    command = [sys.executable, "-c", "from api.cli import main; main()", *arguments]
-    return subprocess.Popen(
-        [*command, "--with-parent"],
-        start_new_session=True,
-        env=os.environ.copy(),
-        stdin=subprocess.PIPE,
-    )
-
-
-def _end_with_parent() -> None:
-    """End this process when the parent's end of standard input closes, even by kill -9."""
-
-    def wait() -> None:
-        os.read(sys.stdin.fileno(), 1)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _await(address: str, children: list[subprocess.Popen[bytes]], seconds: float = 60.0) -> None:
+def _await(address: str, parts: Parts, seconds: float = 180.0) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        _require_alive(children)
+        parts.look()
         try:
             with urlopen(address, timeout=2):  # noqa: S310 - our own server
                 return
         except (URLError, OSError):
             time.sleep(0.1)
     raise StateError(f"the web server does not answer at {address}")
-
-
-def _require_alive(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        if child.poll() is not None:
-            raise StateError(f"a part of the program ended with code {child.returncode}")
 
 
 def _tell(settings: Settings, port: int) -> None:
@@ -181,20 +180,3 @@ def _tell(settings: Settings, port: int) -> None:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     console.print("  Ctrl-C stops everything\n")
-
-
-def _watch(children: list[subprocess.Popen[bytes]]) -> None:
-    while True:
-        _require_alive(children)
-        time.sleep(0.5)
-
-
-def _stop(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-    for child in children:
-        try:
-            child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            child.kill()

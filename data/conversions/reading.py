@@ -267,6 +267,27 @@ class _Vector:
 
     def chunks(self, rows: int, skip: int = 0) -> Iterator[Chunk]:
         """Chunks of so many rows, without the first so many."""
+        read = skip
+        try:
+            for chunk in self._arrow_chunks(rows, skip):
+                read += rows
+                yield chunk
+        except NotImplementedError:  # arcs: GDAL follows them by lines where rows are asked for
+            yield from self._line_chunks(rows, read)
+
+    def _line_chunks(self, rows: int, read: int) -> Iterator[Chunk]:
+        while read < self._total:
+            meta, _, wkb, values = pyogrio.raw.read(
+                self._source, skip_features=read, max_features=rows
+            )
+            names = distinct([self._columns.get(name, name) for name in meta["fields"]])
+            columns = [pa.array(column, from_pandas=True) for column in values]
+            shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+            self.fraction = min((read + len(shapes)) / self._total, 1.0)
+            yield Chunk(read + 1, pa.table(columns, names), shapes)
+            read += rows
+
+    def _arrow_chunks(self, rows: int, skip: int) -> Iterator[Chunk]:
         with pyogrio.open_arrow(self._source, batch_size=rows, use_pyarrow=True) as (meta, reader):
             geometry = meta["geometry_name"] or "wkb_geometry"
             for number, table in _even(reader, rows, skip):

@@ -125,10 +125,12 @@ class AssignJob(Base):
     __tablename__ = "assign_job"
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state"),
+        Index("ix_assign_job_author", "county", "author", "state"),
     )
 
     id: Mapped[BigId]
     state: Mapped[str] = mapped_column(String(10), server_default="waiting")
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
     name: Mapped[str] = mapped_column(String(200))
     crs: Mapped[str | None] = mapped_column(String(40))
     by_class: Mapped[bool] = mapped_column(server_default=text("false"))

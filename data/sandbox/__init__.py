@@ -19,6 +19,7 @@ from data.sandbox.process import (
     convert,
     protection,
     remove_left_folders,
+    work_folder,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "convert",
     "protection",
     "remove_left_folders",
+    "work_folder",
 ]

@@ -34,6 +34,7 @@ __all__ = [
     "convert",
     "protection",
     "remove_left_folders",
+    "work_folder",
 ]
 
 _LOG = logging.getLogger("onegrid")
@@ -44,7 +45,8 @@ _ROOT = str(Path(__file__).parents[2])
 _PREFIX = "onegrid-work-"
 # Nobody's numbers: what systemd gives to services that need a user for a while.
 _FIRST_USER, _USERS = 61184, 4000
-_LEFT_S = 600.0
+# No conversion takes as long: a folder that is older was left by a program that was killed.
+_LEFT_S = 2400.0
 _MIB = 2**20
 _REASON_BYTES = 65536
 
@@ -228,7 +230,7 @@ class _Child:
         self._environment, self._source = environment, source
 
     def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._folder = work_folder()
         try:
             self._begin()
         except BaseException:
@@ -399,10 +401,29 @@ def _close(pipe: IO[bytes] | None) -> None:
             return
 
 
-def remove_left_folders(older_s: float = _LEFT_S * 6) -> int:
-    """Remove the folders of conversions whose program was killed; return how many."""
+def work_folder(parent: Path | None = None) -> Path:
+    """Make a folder for what is being received or read; whoever makes it removes it.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        Where it shall lie; among the system's temporary files by default.
+    """
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+
+
+def remove_left_folders(parent: Path | None = None, *, older_s: float = _LEFT_S) -> int:
+    """Remove the work folders of programs that were killed; return how many.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        As for `work_folder`.
+    """
     gone = 0
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for path in (parent or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
         try:
             if path.is_dir() and time.time() - path.stat().st_mtime > older_s:
                 shutil.rmtree(path, ignore_errors=True)

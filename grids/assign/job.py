@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data.database import Database
 from data.importing.names import classes_by_name
-from data.jobs import files_of
+from data.jobs import MOST_TRIES, claimed, files_of
 from data.memory import held_for_long
 from data.models import AssignJob
 from gis.errors import OneGridError
@@ -15,37 +15,57 @@ from grids.directory import directory_version, load_directory
 
 __all__ = ["run_job"]
 
+_GIVEN_UP = "the worker ended each time that it read this file: it is not tried again"
+
 
 def run_job(database: Database, jobs_dir: Path, locators_dir: Path, number: int) -> None:
     """Run a job to its end; one that a stopped worker left goes on where it was.
 
-    What the table's author can mend is written into the job; anything else is raised.
+    What the table's author can mend is written into the job; anything else is raised, and the job
+    is given up when it was tried `MOST_TRIES` times.
     """
-    with database.session() as session:
-        job = session.get(AssignJob, number)
-        if job is None or job.state in {"done", "failed"}:
+    with claimed(database, number) as is_ours:
+        if not is_ours:
             return
-        job.state = "running"
-        county, files, crs, by_class = job.county, files_of(jobs_dir, job), job.crs, job.by_class
-    try:
-        moment = begun_at(files.target) or datetime.now(UTC)
         with database.session() as session:
-            version = directory_version(session, county, moment)
-            directory = load_directory(session, county, moment, folder=locators_dir)
-            classes = classes_by_name(session)
-        held_for_long()
-        report = assign_table(
-            Assigner(directory, moment),
-            files.source,
-            files.target,
-            options=AssignOptions(crs, by_class=by_class, classes=classes),
-            version=f"{county} {version}",
-            progress=lambda _, placed, refused: _tell(database, number, placed, refused),
-        )
-    except OneGridError as error:
-        _tell(database, number, state="failed", reason=str(error)[:1000])
-    else:
-        _tell(database, number, report.placed, report.refused, state="done")
+            job = session.get(AssignJob, number)
+            if job is None or job.state in {"done", "failed"}:
+                return
+            job.state, job.tries = "running", job.tries + 1
+            is_spent = job.tries > MOST_TRIES
+        if is_spent:
+            _tell(database, number, state="failed", reason=_GIVEN_UP)
+            return
+        try:
+            _assign(database, jobs_dir, locators_dir, job)
+        except OneGridError as error:
+            _tell(database, number, state="failed", reason=str(error)[:1000])
+        except Exception:
+            if job.tries >= MOST_TRIES:
+                _tell(database, number, state="failed", reason=_GIVEN_UP)
+            raise
+
+
+def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJob) -> None:
+    files = files_of(jobs_dir, job)
+    moment = begun_at(files.target) or datetime.now(UTC)
+    with database.session() as session:
+        version = directory_version(session, job.county, moment)
+        directory = load_directory(session, job.county, moment, folder=locators_dir)
+        classes = classes_by_name(session)
+    held_for_long()
+    options = AssignOptions(
+        job.crs, by_class=job.by_class, classes=classes, name=job.name, is_ours=False
+    )
+    report = assign_table(
+        Assigner(directory, moment),
+        files.source,
+        files.target,
+        options=options,
+        version=f"{job.county} {version}",
+        progress=lambda _, placed, refused: _tell(database, job.id, placed, refused),
+    )
+    _tell(database, job.id, report.placed, report.refused, state="done")
 
 
 def _tell(

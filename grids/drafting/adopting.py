@@ -1,5 +1,6 @@
 """Beginning a draft from a file of polygons: a plan that was drawn elsewhere."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from grids.drafting.workbench import Workbench
 from grids.redraw import Drawn, EditRefusedError, Issue, adopt, check_drawn, operation_to_json
 from grids.redraw.operations import Adopt
 
-__all__ = ["adopt_file"]
+__all__ = ["DrawnElsewhere", "adopt_drawn", "read_drawn"]
 
 MOST_POLYGONS = 50_000
 _NAMES = ("name", "NAME", "名称", "网格名称", "网格", "code", "编码", "id")
@@ -30,27 +31,70 @@ _COMMUNITIES = text(
 )
 
 
-def adopt_file(
-    session: Session,
-    bench: Workbench,
-    scope: Scope,
+@dataclass(frozen=True, slots=True)
+class DrawnElsewhere:
+    """Polygons of a file that can be used, and what is wrong with the others.
+
+    Attributes
+    ----------
+    called : str
+        What the file is called.
+    """
+
+    called: str
+    drawn: Drawn
+    issues: tuple[Issue, ...]
+
+
+def read_drawn(
     path: Path,
     *,
-    author: str,
-    title: str,
+    called: str = "",
     crs: str | None = None,
     name: str | None = None,
-    gaps: Literal["nearest", "own"] = "nearest",
-    profile: str = "tongliao",
-) -> tuple[Generation, list[Issue]]:
-    """Begin a draft whose grids follow the polygons of a file (GPKG, Shapefile, GeoJSON).
+    is_ours: bool = True,
+) -> DrawnElsewhere:
+    """Read the polygons of a file (GPKG, Shapefile, GeoJSON), outside every transaction.
 
     Parameters
     ----------
+    called : str
+        What its author calls the file, for messages.
     crs : str, optional
         Where the file states none; never a guess.
     name : str, optional
         The column with the grids' names; the usual headings where not told.
+    is_ours : bool
+        As in `data.readers.read_vector`.
+
+    Raises
+    ------
+    SourceError, CrsError
+        If the file cannot be read, holds no usable polygon, or states no coordinate system.
+    """
+    called = called or path.name
+    names, shapes = _rows(path, called, crs, name, is_ours=is_ours)
+    drawn, issues = check_drawn(names, shapes)
+    if not drawn.names:
+        raise SourceError(f"{called} holds no polygon that can be used")
+    return DrawnElsewhere(called, drawn, tuple(issues))
+
+
+def adopt_drawn(
+    session: Session,
+    bench: Workbench,
+    scope: Scope,
+    elsewhere: DrawnElsewhere,
+    *,
+    author: str,
+    title: str,
+    gaps: Literal["nearest", "own"] = "nearest",
+    profile: str = "tongliao",
+) -> tuple[Generation, list[Issue]]:
+    """Begin a draft whose grids follow polygons that were drawn elsewhere.
+
+    Parameters
+    ----------
     gaps : str
         What becomes of ground that no polygon covers: it joins the ``nearest`` grid, or is a
         grid of its ``own``.
@@ -63,13 +107,10 @@ def adopt_file(
 
     Raises
     ------
-    SourceError, CrsError
-        If the file cannot be read, holds no usable polygon, or states no coordinate system.
+    SourceError
+        If the polygons lie elsewhere, or change nothing.
     """
-    names, shapes = _rows(path, crs, name)
-    drawn, issues = check_drawn(names, shapes)
-    if not drawn.names:
-        raise SourceError(f"{path.name} holds no polygon that can be used")
+    drawn, issues = elsewhere.drawn, list(elsewhere.issues)
     ground = shapely.union_all(drawn.polygons)
     key = scope.parameters | {"ground": shapely.to_wkb(ground)}
     communities = session.execute(_COMMUNITIES, key).all()
@@ -79,22 +120,24 @@ def adopt_file(
         issues += _adopt_community(session, bench, scope, draft, row.code, drawn, gaps, author, met)
     if draft.head == 0:
         raise SourceError(
-            f"the polygons of {path.name} lie outside your area, or change nothing: "
+            f"the polygons of {elsewhere.called} lie outside your area, or change nothing: "
             "is the coordinate system the right one?"
         )
     return draft, issues + _elsewhere(drawn, met)
 
 
-def _rows(path: Path, crs: str | None, name: str | None) -> tuple[list[str], list[Any]]:
-    table = read_vector(path)
-    if table.geometries is None:
-        raise SourceError(f"{path.name} has no geometry")
+def _rows(
+    path: Path, called: str, crs: str | None, name: str | None, *, is_ours: bool
+) -> tuple[list[str], list[Any]]:
+    table = read_vector(path, name=called, is_ours=is_ours)
+    if not table.geometries:
+        raise SourceError(f"{called} has no geometry")
     if len(table.rows) > MOST_POLYGONS:
-        raise SourceError(f"{path.name} has {len(table.rows)} rows, more than {MOST_POLYGONS}")
+        raise SourceError(f"{called} has {len(table.rows)} rows, more than {MOST_POLYGONS}")
     system = stated_crs(table.crs, crs)
     fields = list(table.rows[0]) if table.rows else []
     if name is not None and name not in fields:
-        raise SourceError(f"{path.name} has no column {name!r}; there are: {', '.join(fields)}")
+        raise SourceError(f"{called} has no column {name!r}; there are: {', '.join(fields)}")
     column = name or next((one for one in _NAMES if one in fields), None)
     names = [
         str(row.get(column) or f"#{n}") if column else f"#{n}"
@@ -106,7 +149,7 @@ def _rows(path: Path, crs: str | None, name: str | None) -> tuple[list[str], lis
     try:
         shapes[there] = geometries_to_wgs84(shapes[there], system)
     except GeometryError as error:
-        raise SourceError(f"{path.name}: {error}") from error
+        raise SourceError(f"{called}: {error}") from error
     return names, shapes.tolist()
 
 

@@ -6,21 +6,3 @@
 in more, `similar` and `clustering` find what belongs together, `overview`, `inbox`, `published`
 and `ledger` tell of it, `delivery` carries notices out. The engine beneath is `routing.lifecycle`.
 """
-
-from routing.incidents.course import Doer, options_of, transit
-from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
-from routing.incidents.rules import HandlingRules, load_rules
-from routing.incidents.sending import send
-
-__all__ = [
-    "Doer",
-    "HandlingRules",
-    "KnownPlace",
-    "Report",
-    "known_address",
-    "load_rules",
-    "options_of",
-    "report_incident",
-    "send",
-    "transit",
-]

@@ -1,78 +1,49 @@
 """Photos of an incident: drawn anew, so that nothing the camera wrote into them is kept."""
 
 import hashlib
-import io
-import warnings
 
-from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from data.errors import NotFoundError, StateError
+from data.errors import NotFoundError, SourceError, StateError
 from data.models import Attachment, Incident
+from data.pictures import STRANGERS_PIXELS, redrawn
 from routing.errors import ReportError
 from routing.incidents.course import record
 
-__all__ = ["LARGEST_PHOTO", "MOST_PHOTOS", "add_photo", "photo_of", "redrawn"]
+__all__ = ["MOST_PHOTOS", "add_photo", "clean_photo", "photo_of"]
 
-LARGEST_PHOTO = 12_000_000  # bytes
 MOST_PHOTOS = 20
-_MOST_PIXELS = 60_000_000
-_LONGEST_SIDE = 2048
-_KINDS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
-def redrawn(content: bytes, *, longest_side: int = _LONGEST_SIDE) -> bytes:
-    """Draw a photo anew as JPEG: upright, of at most so many pixels a side, no EXIF, no place.
+def clean_photo(content: bytes, *, most_pixels: int = STRANGERS_PIXELS) -> bytes:
+    """Draw a photo anew, in a process of its own: it is asked outside every transaction.
 
     Raises
     ------
     ReportError
-        If it is no picture, too large, or cut off.
+        If it is no picture, too large, cut off, or takes too much to read.
     """
-    if len(content) > LARGEST_PHOTO:
-        raise ReportError("photo", f"a photo has at most {LARGEST_PHOTO / 1e6:.0f} MB")
     try:
-        # Pillow only warns of pictures that unpack to a hundred times their size.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content), formats=_KINDS)
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise ReportError("photo", f"a photo has at most {_MOST_PIXELS:,} pixels")
-            _require_whole(picture.format or "", content)
-            picture.draft("RGB", (longest_side, longest_side))
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombWarning) as error:
-        raise ReportError("photo", "this is no photo in JPEG, PNG, WebP, GIF or BMP") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ReportError("photo", f"the photo cannot be read: {error}") from error
-    upright.thumbnail((longest_side, longest_side))
-    # A new image takes no metadata along.
-    clean = Image.new("RGB", upright.size)
-    clean.paste(upright)
-    made = io.BytesIO()
-    clean.save(made, "JPEG", quality=85)
-    return made.getvalue()
+        return redrawn(content, most_pixels=most_pixels)
+    except SourceError as error:
+        raise ReportError("photo", str(error)) from error
 
 
-def _require_whole(kind: str, content: bytes) -> None:
-    """Refuse a picture that is cut off: whether Pillow does is a switch of the whole process."""
-    # Neither marker can stand in the compressed data: its scan is ended by an end of image.
-    cut = kind == "JPEG" and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
-    if cut or (kind == "PNG" and content.rfind(b"IEND") < content.rfind(b"IDAT")):
-        raise ReportError("photo", "the photo is cut off")
-
-
-def add_photo(session: Session, incident: Incident, content: bytes, actor: str) -> int:
+def add_photo(session: Session, incident: Incident, clean: bytes, actor: str) -> int:
     """Keep a photo of an incident that its caller has locked; the same one again is the same.
+
+    Parameters
+    ----------
+    clean : bytes
+        As `clean_photo` has drawn it.
 
     Raises
     ------
-    ReportError, StateError
-        If it is no photo, or there are `MOST_PHOTOS` already.
+    StateError
+        If there are `MOST_PHOTOS` already.
     """
-    clean = redrawn(content)
     digest = hashlib.sha256(clean).hexdigest()
     query = select(Attachment.id).filter_by(incident_id=incident.id, digest=digest)
     if (held := session.scalar(query)) is not None:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import text
 
-from maps import MapRequest, city_map, texts
+from maps.city_map import MapRequest, city_map
+from maps.texts import texts
 from tests.browser.conftest import Desk
 
 

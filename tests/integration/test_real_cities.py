@@ -18,7 +18,8 @@ from grids.assign import assign_incidents
 from grids.directory import load_directory
 from grids.plan import check_draft, draw_draft
 from grids.publishing import publish
-from maps import MapRequest, city_map, texts
+from maps.city_map import MapRequest, city_map
+from maps.texts import texts
 from routing.building import build_network
 from routing.dispatch import recommend
 from routing.hierarchy import INFINITE

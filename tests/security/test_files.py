@@ -135,7 +135,7 @@ def test_a_converter_has_given_up_its_rights() -> None:
         "import socket; socket.create_connection(('127.0.0.1', 22), timeout=1)",
         "import socket; socket.socket(socket.AF_UNIX)",
         "open('/etc/passwd').read()",
-        "open("/var/tmp/written-by-a-converter", "w")",
+        "open('/var/tmp/written-by-a-converter', 'w')",
         "import os; os.listdir('/root')",
         "import os; os.execv('/bin/true', ['true'])",
         "import os; os.kill(os.getppid(), 9)",

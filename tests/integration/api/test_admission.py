@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
-from api import create_app
 from api.admission import Admission, BusyError
+from api.app import create_app
 from api.session import Db
 from data.database import Database
 from data.settings import Settings

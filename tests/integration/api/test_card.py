@@ -11,16 +11,16 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from api.guard import Guard
 from data.card_layouts import keep_photo, set_layout
 from data.database import Database
 from data.errors import SourceError
 from data.models import Person
+from data.pictures import redrawn
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
 from grids.directory import load_directory
-from routing.incidents.photos import redrawn
 
 KNOWN = "春水市滨南街1号春晖花园1号楼"
 HOSTILE = [

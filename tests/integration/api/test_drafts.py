@@ -12,7 +12,7 @@ import shapely
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_REVIEWER
 from data.accounts import Grant, grant_role
 from data.database import Database

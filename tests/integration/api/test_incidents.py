@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from api.demo import DEMO_PASSWORD
 from api.session import COOKIE
 from data.accounts import add_account

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from data.cluster import Cluster
 from data.database import Database
 from data.settings import DEMO_COUNTY as COUNTY

@@ -10,7 +10,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import response_schema_conformance
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
 from tests.conftest import Furnished, create_database

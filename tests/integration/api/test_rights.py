@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from data.accounts import ROLES, Grant, add_account
 from data.database import Database
 from data.scope import Scope

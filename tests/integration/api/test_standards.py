@@ -14,7 +14,7 @@ from lxml import etree
 from owslib.ogcapi.features import Features
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings

@@ -18,6 +18,8 @@ from data.cluster import Cluster
 from tests.conftest import ROOT, free_port
 
 PORT = free_port()
+# How the command line of a part looks.
+_IS_PART = re.compile(r"from (api\.worker|api\.cli\.serving) import (clock|uploads|web)")
 
 
 class House:
@@ -55,9 +57,22 @@ class House:
                 environment = (path.parent / "environ").read_bytes()
             except OSError:
                 continue
-            if "--with-parent" in line and str(self.home).encode() in environment:
+            if _IS_PART.search(line) and str(self.home).encode() in environment:
                 found.append(line)
         return found
+
+    def part(self, name: str) -> int:
+        """Number of the process of a part; 0 where it does not run."""
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes().replace(b"\0", b" ").decode()
+                environment = (path.parent / "environ").read_bytes()
+            except OSError:
+                continue
+            is_part = _IS_PART.search(line)
+            if is_part and is_part[2] == name and str(self.home).encode() in environment:
+                return int(path.parent.name)
+        return 0
 
     def wait_for_parts(self, count: int) -> None:
         deadline = time.monotonic() + 20
@@ -104,4 +119,30 @@ def test_a_killed_house_leaves_nothing_in_the_way_of_the_next(house: House) -> N
     assert "the demonstration city stands" not in house.said(), "it stands already"
     again.send_signal(signal.SIGTERM)
     assert again.wait(timeout=60) == 0
+    house.wait_for_parts(0)
+
+
+def test_a_part_that_ends_is_started_again(house: House) -> None:
+    """``kill -9`` of the worker took web server and PostGIS down."""
+    program = house.up()
+    house.wait_for_parts(3)
+    for name in ("clock", "uploads", "web"):
+        killed = house.part(name)
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while house.part(name) in {0, killed} and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert house.part(name) not in {0, killed}
+        assert program.poll() is None
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urlopen(f"http://127.0.0.1:{PORT}/card", timeout=2).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            break
+    assert house.said().count("it is started again") == 3
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=60) == 0
     house.wait_for_parts(0)

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from data.accounts import add_account
 from data.database import Database

@@ -13,7 +13,7 @@ import shapely
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from api import create_app
+from api.app import create_app
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from data.database import Database
 from data.errors import SourceError
@@ -23,7 +23,7 @@ from data.settings import Settings
 from data.store import shapes_from_wkb
 from gis.errors import CrsError, OneGridError
 from grids.drafting import Workbench
-from grids.drafting.adopting import adopt_file
+from grids.drafting.adopting import adopt_drawn, read_drawn
 from grids.plan import check_draft
 from grids.publishing import publish
 from tests.invariants import assert_plan_holds
@@ -57,10 +57,11 @@ def merged(city: Database) -> geopandas.GeoDataFrame:
     return both
 
 
-def adopted(city: Database, path: Path, **options):
+def adopted(city: Database, path: Path, *, gaps: str = "nearest", **options):
+    elsewhere = read_drawn(path, **options)
     with city.session() as session:
-        draft, issues = adopt_file(
-            session, Workbench(COUNTY), WHOLE, path, author="ada", title="x", **options
+        draft, issues = adopt_drawn(
+            session, Workbench(COUNTY), WHOLE, elsewhere, author="ada", title="x", gaps=gaps
         )
         assert check_draft(session, COUNTY, draft.id) == []
         return draft.id, issues

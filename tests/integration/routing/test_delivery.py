@@ -14,9 +14,9 @@ from data.models import NoticeChannel
 from data.scope import Scope
 from data.settings import DEMO_COUNTY as COUNTY
 from grids.directory import load_directory
-from routing.incidents import Report, report_incident
 from routing.incidents.delivery import MOST_ATTEMPTS, carriers, deliver_one
 from routing.incidents.inbox import mark_seen, unseen
+from routing.incidents.intake import Report, report_incident
 
 WHOLE = Scope.whole(COUNTY)
 

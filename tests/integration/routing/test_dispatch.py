@@ -12,7 +12,8 @@ from data.positions import purge_positions
 from data.scope import Scope
 from data.settings import DEMO_COUNTY as COUNTY
 from routing.dispatch import recommend
-from routing.incidents import Doer, send
+from routing.incidents.course import Doer
+from routing.incidents.sending import send
 from routing.lifecycle.errors import TransitionRefusedError
 from routing.live import LiveRoads
 from tests.conftest import Furnished

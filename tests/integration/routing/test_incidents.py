@@ -20,7 +20,9 @@ from gis.errors import CrsError, GeometryError, OneGridError
 from grids.directory import load_directory
 from grids.who import Directory
 from routing.errors import ReportError
-from routing.incidents import Doer, Report, load_rules, options_of, report_incident, transit
+from routing.incidents.course import Doer, options_of, transit
+from routing.incidents.intake import Report, report_incident
+from routing.incidents.rules import load_rules
 from routing.incidents.timers import climb, lapse
 from routing.lifecycle.errors import TransitionRefusedError
 from routing.lifecycle.flow import ENDED

@@ -1,0 +1,130 @@
+"""The parts of the program: processes of their own, started again when they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+__all__ = ["Parts", "end_with_parent", "pause_after"]
+
+# A part that lives shorter than this was not well when it started.
+_SHORT_LIFE_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+_LOOK_S = 0.2
+_END_S = 10.0
+
+
+def pause_after(lived_s: float, previous_s: float) -> float:
+    """How long to wait before a part is started again, in seconds.
+
+    Parameters
+    ----------
+    lived_s : float
+        How long it lived.
+    previous_s : float
+        The pause before that life.
+
+    Examples
+    --------
+    >>> pause_after(60, 8), pause_after(1, 0), pause_after(1, 0.5), pause_after(1, 8)
+    (0.0, 0.5, 1.0, 8.0)
+    """
+    if lived_s >= _SHORT_LIFE_S:
+        return 0.0
+    return min(max(_FIRST_PAUSE_S, previous_s * 2), _LONGEST_PAUSE_S)
+
+
+@dataclass
+class _Part:
+    name: str
+    command: Sequence[str]
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+    pause_s: float = 0.0
+    due: float = field(default_factory=time.monotonic)
+
+
+class Parts:
+    """Processes that run side by side; used as a context, at whose end all of them end.
+
+    Parameters
+    ----------
+    commands : mapping of str to sequence of str
+        What a part is called → the function of the program that it runs (``module:name``), and
+        its arguments.
+    say : callable
+        Told, in one line, when a part has ended and is started again.
+    """
+
+    def __init__(self, commands: Mapping[str, Sequence[str]], say: Callable[[str], None]) -> None:
+        self._parts = [_Part(name, command) for name, command in commands.items()]
+        self._say = say
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Self:
+        """Start all of them."""
+        for part in self._parts:
+            self._start(part)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all of them, politely first."""
+        self._stop.set()
+        living = [part.process for part in self._parts if part.process is not None]
+        for process in living:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+        for process in living:
+            try:
+                process.wait(timeout=_END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def look(self) -> None:
+        """Start again what has ended and whose pause is over."""
+        now = time.monotonic()
+        for part in self._parts:
+            if part.process is not None and part.process.poll() is not None:
+                self._note_end(part, part.process.returncode, now)
+            if part.process is None and now >= part.due:
+                self._start(part)
+
+    def watch(self) -> None:
+        """Keep them running, until the program is told to end."""
+        while not self._stop.wait(_LOOK_S):
+            self.look()
+
+    def _note_end(self, part: _Part, status: int, now: float) -> None:
+        part.pause_s = pause_after(now - part.started, part.pause_s)
+        part.due, part.process = now + part.pause_s, None
+        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"code {status}"
+        when = f"in {part.pause_s:g} s" if part.pause_s else "at once"
+        self._say(f"{part.name} has ended ({how}): it is started again {when}")
+
+    def _start(self, part: _Part) -> None:
+        module, _, name = part.command[0].partition(":")
+        code = f"from {module} import {name}; {name}()"
+        part.started = time.monotonic()
+        # A session of its own: Ctrl-C reaches this process, which ends its parts in order.
+        part.process = subprocess.Popen(
+            [sys.executable, "-c", code, *part.command[1:]],
+            start_new_session=True,
+            env=os.environ.copy(),
+            stdin=subprocess.PIPE,
+        )
+
+
+def end_with_parent() -> None:
+    """End this process when the parent's end of standard input closes, even by kill -9."""
+
+    def wait() -> None:
+        os.read(sys.stdin.fileno(), 1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,143 @@
+"""What people send as files: who may is asked first, and no file is longer than it may be."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Header, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+
+from api.errors import TooLargeError
+from api.session import checked_form, desk
+from data.errors import SourceError
+from data.jobs import require_kind
+from data.sandbox import work_folder
+from data.sessions import SignedIn
+
+__all__ = ["Sent", "asked_first", "fitting", "named_as", "received"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_MOST_FIELDS, _LONGEST_FIELD = 20, 10_000
+
+
+def asked_first(
+    *roles: str, has_token: bool = True
+) -> Callable[..., Coroutine[Any, Any, SignedIn]]:
+    """Dependency: the role, in a turn of its own that ends before the body is read.
+
+    It stands before what reads the body among an endpoint's parameters.
+
+    Parameters
+    ----------
+    has_token : bool
+        Whether the session's token comes in the header ``X-CSRF-Token``.
+    """
+    check = desk(*roles, noted=False)
+
+    async def asked(
+        request: Request, x_csrf_token: Annotated[str, Header(max_length=100)] = ""
+    ) -> SignedIn:
+        def checked() -> SignedIn:
+            with request.app.state.database.session() as session:
+                return check(request, session)
+
+        async with request.app.state.admission.turn():
+            who = await run_in_threadpool(checked)
+        if has_token:
+            checked_form(who, x_csrf_token)
+        return who
+
+    return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form with a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file, in a folder that goes when the form has been dealt with.
+    name : str
+        What its author calls it.
+    fields : dict of str to str
+        The other fields.
+    """
+
+    path: Path
+    name: str
+    fields: dict[str, str]
+
+
+@asynccontextmanager
+async def received(request: Request, parent: Path | None = None) -> AsyncIterator[Sent]:
+    """Read a form with one file, called ``file``; its length is bounded by `api.limits`.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        Where the file shall lie until the form has been dealt with.
+
+    Raises
+    ------
+    SourceError
+        If there is no file.
+    TooLargeError
+        If the disk has no room for it and for what comes of it.
+    """
+    folder = await run_in_threadpool(work_folder, parent)
+    try:
+        async with request.form(
+            max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD
+        ) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise SourceError("the form has no file")
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            path = folder / "file"
+            await run_in_threadpool(_keep, file, path)
+            yield Sent(path, (file.filename or "")[-200:], fields)
+    finally:
+        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+
+
+def fitting(model: type[Model], fields: dict[str, str]) -> Model:
+    """The fields of a form as a model.
+
+    Raises
+    ------
+    RequestValidationError
+        If they do not fit: answered as the framework's own.
+    """
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
+def named_as(sent: Sent, name: str, only: Collection[str]) -> Path:
+    """The file under the ending of the name that its author gave.
+
+    Raises
+    ------
+    SourceError
+        If it is none of `only`, or does not begin as such a file does.
+    """
+    with sent.path.open("rb") as file:
+        suffix = require_kind(name, file.read(64), only)
+    return sent.path.rename(sent.path.with_name(f"sent{suffix}"))
+
+
+def _keep(file: UploadFile, path: Path) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if (file.size or 0) * 4 > free:
+        raise TooLargeError(f"the file has {file.size} bytes, the server's disk {free} free")
+    with path.open("wb") as handle:
+        shutil.copyfileobj(file.file, handle)
