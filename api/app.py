@@ -73,6 +73,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     # Devices tell much and wait for nobody: a position behind a crowd of consoles is an old one.
     app.state.device_admission = Admission(2)
     app.state.converters = Converters()
+    # Plans take long: nobody waits behind one for a photo or a paper.
+    app.state.plan_converters = Converters(1)
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)

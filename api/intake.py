@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.limits import body_of
 from api.open311 import partner_of
-from api.session import Db, changing, county_of, engines
+from api.session import Db, county_of, engines
+from api.uploads import asked_first
 from data.sessions import SignedIn
 from routing.errors import ReportError
 from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
@@ -120,9 +121,9 @@ async def _table(request: Request) -> bytes:
 @router.post("/incidents/table")
 def take_table(
     request: Request,
+    who: Annotated[SignedIn, Depends(asked_first("dispatcher", "centre"))],
     content: Annotated[bytes, Depends(_table)],
     db: Db,
-    who: Annotated[SignedIn, Depends(changing("dispatcher", "centre"))],
     crs: Annotated[str, Query(max_length=40)],
 ) -> dict[str, Any]:
     """Take a CSV table of reports: what became of each row."""

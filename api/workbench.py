@@ -13,6 +13,7 @@ from api.session import Db, checked_form, desk
 from api.uploads import asked_first, fitting, named_as, received
 from data.models import Division
 from data.roles import preset_role_names
+from data.sandbox import PLAN
 from data.sessions import SignedIn
 from grids.drafting import journal
 from grids.drafting.adopting import DrawnElsewhere, adopt_drawn, read_drawn
@@ -73,9 +74,9 @@ async def _drawn_elsewhere(
         given = sent.name[-100:]
         path = named_as(sent, given, (".gpkg", ".geojson", ".zip"))
         read = partial(
-            read_drawn, called=given, crs=asked.crs or None, name=asked.name or None, is_ours=False
+            read_drawn, called=given, crs=asked.crs or None, name=asked.name or None, limits=PLAN
         )
-        return asked, await request.app.state.converters.run(read, path)
+        return asked, await request.app.state.plan_converters.run(read, path)
 
 
 @router.post("/planner/drafts/adopt")

@@ -14,7 +14,7 @@ from data.conversions.reading import Chunk
 from data.errors import SourceError
 from data.gdal import READERS, only
 from data.readers.table import read_table_frame
-from data.sandbox import OWN_TABLE, TABLE, Conversation, conversing
+from data.sandbox import OWN_TABLE, Conversation, Limits, conversing
 from gis.crs import SourceCrs
 
 __all__ = ["OpenSource", "open_source"]
@@ -33,8 +33,8 @@ class OpenSource:
         How much of it has been read.
     """
 
-    def __init__(self, path: Path, options: Mapping[str, Any], *, is_ours: bool) -> None:
-        self._path, self._options, self._is_ours = path, options, is_ours
+    def __init__(self, path: Path, options: Mapping[str, Any], limits: Limits | None) -> None:
+        self._path, self._options, self._limits = path, options, limits
         self._ends = ExitStack()
         self.crs: SourceCrs | None = None
         self.fraction = 0.0
@@ -47,9 +47,9 @@ class OpenSource:
                 "chunks",
                 self._path,
                 self._options,
-                limits=OWN_TABLE if self._is_ours else TABLE,
+                limits=self._limits or OWN_TABLE,
                 environment={"GDAL_SKIP": only(frozenset({driver}))},
-                in_place=self._is_ours,
+                in_place=self._limits is None,
             )
         )
         try:
@@ -106,7 +106,7 @@ def open_source(
     *,
     encoding: str | None = None,
     name: str = "",
-    is_ours: bool = True,
+    limits: Limits | None = None,
 ) -> OpenSource:
     """Open a file by its suffix.
 
@@ -118,9 +118,9 @@ def open_source(
         Of a CSV; told from its beginning by default (UTF-8 or GB18030).
     name : str
         What its author calls it, for messages.
-    is_ours : bool
-        Whether whoever runs the program named it: it is then read where it lies, at any size. A
-        file that was sent is copied, and read by a user who has nothing else.
+    limits : Limits, optional
+        Of a file that was sent: it is copied, and read by a user who has nothing else. Without
+        them whoever runs the program named it: it is read where it lies, at any size.
 
     Raises
     ------
@@ -134,4 +134,4 @@ def open_source(
     if suffix not in {*_TABLES, *READERS}:
         raise SourceError(f"{called} is none of {', '.join(sorted({*_TABLES, *READERS}))}")
     options = {"columns": dict(columns or {}), "encoding": encoding, "name": called}
-    return OpenSource(path, options, is_ours=is_ours)
+    return OpenSource(path, options, limits)

@@ -8,6 +8,7 @@ from data.errors import SourceError
 from data.gdal import READERS
 from data.readers.source import open_source
 from data.readers.table import SourceTable
+from data.sandbox import Limits
 
 __all__ = ["read_vector"]
 
@@ -19,7 +20,7 @@ def read_vector(
     columns: Mapping[str, str] | None = None,
     *,
     name: str = "",
-    is_ours: bool = True,
+    limits: Limits | None = None,
 ) -> SourceTable:
     """Read the first layer of a vector file, by the one driver that its suffix names.
 
@@ -30,7 +31,7 @@ def read_vector(
         Field in the file → name wanted.
     name : str
         What its author calls it, for messages.
-    is_ours : bool
+    limits : Limits, optional
         As in `data.readers.source.open_source`.
 
     Raises
@@ -44,7 +45,7 @@ def read_vector(
         raise SourceError(f"{name or path} is none of {', '.join(READERS)}")
     rows: list[dict[str, Any]] = []
     geometries: list[Any] = []
-    with open_source(path, columns, name=name, is_ours=is_ours) as source:
+    with open_source(path, columns, name=name, limits=limits) as source:
         for chunk in source.chunks(_CHUNK_ROWS):
             if chunk.geometry is not None:
                 geometries.extend(chunk.geometry)

@@ -25,6 +25,7 @@ __all__ = [
     "OWN_TABLE",
     "PAPER",
     "PHOTO",
+    "PLAN",
     "TABLE",
     "Conversation",
     "ConversionError",
@@ -86,6 +87,14 @@ TABLE = Limits(
     cpu_s=120,
     memory_bytes=700 * _MIB,
     output_bytes=4096 * _MIB,
+    file_bytes=1024 * _MIB,
+)
+# A file that somebody waits for while it is read.
+PLAN = Limits(
+    wall_s=60,
+    cpu_s=20,
+    memory_bytes=500 * _MIB,
+    output_bytes=1024 * _MIB,
     file_bytes=1024 * _MIB,
 )
 # A file that whoever runs the program names on the command line: of any size.

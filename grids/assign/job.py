@@ -1,5 +1,6 @@
 """Running a background job: the uploaded table assigned, its progress in the database."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from data.importing.names import classes_by_name
 from data.jobs import MOST_TRIES, claimed, files_of
 from data.memory import held_for_long
 from data.models import AssignJob
+from data.sandbox import TABLE
 from gis.errors import OneGridError
 from grids.assign.engine import Assigner
 from grids.assign.table import AssignOptions, assign_table, begun_at
@@ -34,16 +36,24 @@ def run_job(database: Database, jobs_dir: Path, locators_dir: Path, number: int)
             job.state, job.tries = "running", job.tries + 1
             is_spent = job.tries > MOST_TRIES
         if is_spent:
-            _tell(database, number, state="failed", reason=_GIVEN_UP)
+            _give_up(database, jobs_dir, job, _GIVEN_UP)
             return
         try:
             _assign(database, jobs_dir, locators_dir, job)
         except OneGridError as error:
-            _tell(database, number, state="failed", reason=str(error)[:1000])
+            _give_up(database, jobs_dir, job, str(error)[:1000])
         except Exception:
             if job.tries >= MOST_TRIES:
-                _tell(database, number, state="failed", reason=_GIVEN_UP)
+                _give_up(database, jobs_dir, job, _GIVEN_UP)
             raise
+        else:
+            # What was sent is not needed any more; what came of it is fetched within a day.
+            files_of(jobs_dir, job).source.unlink(missing_ok=True)
+
+
+def _give_up(database: Database, jobs_dir: Path, job: AssignJob, reason: str) -> None:
+    shutil.rmtree(files_of(jobs_dir, job).folder, ignore_errors=True)
+    _tell(database, job.id, state="failed", reason=reason)
 
 
 def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJob) -> None:
@@ -55,7 +65,7 @@ def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJ
         classes = classes_by_name(session)
     held_for_long()
     options = AssignOptions(
-        job.crs, by_class=job.by_class, classes=classes, name=job.name, is_ours=False
+        job.crs, by_class=job.by_class, classes=classes, name=job.name, limits=TABLE
     )
     report = assign_table(
         Assigner(directory, moment),

@@ -18,6 +18,7 @@ from data.errors import SourceError
 from data.importing.columns import recognise
 from data.importing.rows import stated_crs
 from data.importing.sources import INCIDENT_RESOLUTION
+from data.sandbox import Limits
 from gis.cells import cells_of_points
 from gis.crs import SourceCrs
 from grids.assign.engine import Assigned, Assigner
@@ -43,8 +44,8 @@ class AssignOptions:
         Name or code of a class → code.
     name : str
         What the table's author calls it, for messages; its path by default.
-    is_ours : bool
-        Whether whoever runs the program named the table; False for one that was sent.
+    limits : Limits, optional
+        Of a table that was sent; none where whoever runs the program named it.
     """
 
     crs: str | None = None
@@ -54,7 +55,7 @@ class AssignOptions:
     encoding: str | None = None
     rows: int = CHUNK_ROWS
     name: str = ""
-    is_ours: bool = True
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def assign_table(
     if target.suffix.lower() not in SUFFIXES:
         raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
     opening = open_source(
-        source, how.columns, encoding=how.encoding, name=how.name, is_ours=how.is_ours
+        source, how.columns, encoding=how.encoding, name=how.name, limits=how.limits
     )
     with opening as opened:
         crs = stated_crs(opened.crs, how.crs)

@@ -13,6 +13,7 @@ from data.errors import SourceError
 from data.importing.rows import stated_crs
 from data.models import Generation
 from data.readers.vector import read_vector
+from data.sandbox import Limits
 from data.scope import Scope
 from gis.crs import geometries_to_wgs84
 from gis.errors import GeometryError
@@ -52,7 +53,7 @@ def read_drawn(
     called: str = "",
     crs: str | None = None,
     name: str | None = None,
-    is_ours: bool = True,
+    limits: Limits | None = None,
 ) -> DrawnElsewhere:
     """Read the polygons of a file (GPKG, Shapefile, GeoJSON), outside every transaction.
 
@@ -64,7 +65,7 @@ def read_drawn(
         Where the file states none; never a guess.
     name : str, optional
         The column with the grids' names; the usual headings where not told.
-    is_ours : bool
+    limits : Limits, optional
         As in `data.readers.read_vector`.
 
     Raises
@@ -73,7 +74,7 @@ def read_drawn(
         If the file cannot be read, holds no usable polygon, or states no coordinate system.
     """
     called = called or path.name
-    names, shapes = _rows(path, called, crs, name, is_ours=is_ours)
+    names, shapes = _rows(path, called, crs, name, limits=limits)
     drawn, issues = check_drawn(names, shapes)
     if not drawn.names:
         raise SourceError(f"{called} holds no polygon that can be used")
@@ -127,9 +128,9 @@ def adopt_drawn(
 
 
 def _rows(
-    path: Path, called: str, crs: str | None, name: str | None, *, is_ours: bool
+    path: Path, called: str, crs: str | None, name: str | None, *, limits: Limits | None
 ) -> tuple[list[str], list[Any]]:
-    table = read_vector(path, name=called, is_ours=is_ours)
+    table = read_vector(path, name=called, limits=limits)
     if not table.geometries:
         raise SourceError(f"{called} has no geometry")
     if len(table.rows) > MOST_POLYGONS:

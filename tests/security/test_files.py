@@ -21,7 +21,7 @@ from data.errors import SourceError
 from data.gdal import _ALL, only
 from data.pictures import redrawn
 from data.readers import read_table, read_vector
-from data.sandbox import ConversionError, Limits, convert, protection
+from data.sandbox import TABLE, ConversionError, Limits, convert, protection
 from tests.conftest import ROOT
 from tests.hostile import (
     gpkg_with_recursive_view,
@@ -50,13 +50,13 @@ def test_a_virtual_format_leads_nowhere(
     tmp_path: Path, secret: Path, suffix: str, source: str
 ) -> None:
     path = tmp_path / f"layer{suffix}"
-    for text, is_ours in (
-        (vrt(source.format(secret)), False),
-        (vrt(source.format(secret))[1:], True),
+    for text, limits in (
+        (vrt(source.format(secret)), TABLE),
+        (vrt(source.format(secret))[1:], None),
     ):
         path.write_text(text)
         with pytest.raises(SourceError) as refused:
-            read_vector(path, is_ours=is_ours)
+            read_vector(path, limits=limits)
         assert "118.5" not in str(refused.value)
 
 
@@ -83,7 +83,7 @@ def test_no_address_is_asked(tmp_path: Path) -> None:
     ):
         path.write_text(text)
         try:
-            read_vector(path, is_ours=False)
+            read_vector(path, limits=TABLE)
         except SourceError:
             continue
     server.shutdown()
@@ -93,7 +93,7 @@ def test_no_address_is_asked(tmp_path: Path) -> None:
 
 def test_links_and_several_layers_in_archives_are_refused(tmp_path: Path, secret: Path) -> None:
     with pytest.raises(SourceError, match="symbolic link"):
-        read_vector(zip_with_link(tmp_path / "link.zip", str(secret)), is_ours=False)
+        read_vector(zip_with_link(tmp_path / "link.zip", str(secret)), limits=TABLE)
 
 
 def test_every_driver_of_this_gdal_is_known() -> None:
@@ -188,11 +188,10 @@ def _read_within(path: Path, limits: Limits) -> None:
         read_table(path)
 
 
-def test_a_view_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_that_never_ends_is_ended(tmp_path: Path) -> None:
     limits = Limits(wall_s=30, cpu_s=3, memory_bytes=700_000_000, output_bytes=10**9)
-    monkeypatch.setattr("data.readers.source.TABLE", limits)
     with pytest.raises(ConversionError, match=r"time|memory|large"):
-        read_vector(gpkg_with_recursive_view(tmp_path / "endless.gpkg"), is_ours=False)
+        read_vector(gpkg_with_recursive_view(tmp_path / "endless.gpkg"), limits=limits)
 
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,5 +201,5 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "layer.gpkg"
     path.write_bytes(b"no layer")
     with pytest.raises(SourceError):
-        read_vector(path, is_ours=False)
+        read_vector(path, limits=TABLE)
     assert [one.name for one in tmp_path.iterdir()] == ["layer.gpkg"]

@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from api.admission import Admission, BusyError
 from api.app import create_app
+from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from api.session import Db
 from data.database import Database
 from data.settings import Settings
@@ -70,6 +72,12 @@ def test_nobody_has_a_turn_while_a_body_is_still_on_its_way(
     city: Database, city_settings: Settings, path: str
 ) -> None:
     app = create_app(city_settings, city)
+    with TestClient(app) as web:
+        web.post("/login", data={"login": DEMO_LOGIN, "password": DEMO_PASSWORD})
+        cookie = "; ".join(f"{name}={value}" for name, value in web.cookies.items())
+    with city.session() as session:
+        query = text("SELECT csrf FROM session ORDER BY expires_at DESC LIMIT 1")
+        token = session.scalar(query)
     app.state.admission = gate = Admission(most=1)
     had: list[bool] = []
 
@@ -88,7 +96,12 @@ def test_nobody_has_a_turn_while_a_body_is_still_on_its_way(
         "path": plain,
         "raw_path": plain.encode(),
         "query_string": query.encode(),
-        "headers": [kind, (b"content-length", b"5")],
+        "headers": [
+            kind,
+            (b"content-length", b"5"),
+            (b"cookie", cookie.encode()),
+            (b"x-csrf-token", token.encode()),
+        ],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
         "scheme": "http",
