@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from data.roles import preset_role_names
 from grids.staff_coverage import Coverage
-from maps.city_map import Legend, LocalMap, base_group, finished_page
+from maps.city_map import base_group
+from maps.labels import LABELLED, Legend, Line, labels
 from maps.mapdata import collection
+from maps.page import LocalMap, MapPage, finished_page
 from maps.texts import Texts
 
 __all__ = ["coverage_map"]
@@ -20,7 +22,7 @@ _COLOURS = ("#dfe8e2", "#f3c667", "#dd7c4b", "#7a2b2a")
 
 def coverage_map(
     session: Session, county: str, coverage: Coverage, words: Texts, *, inline: bool = False
-) -> str:
+) -> MapPage:
     """Draw the report on an HTML page."""
     names = preset_role_names(words.language)
     features = collection(session, county, "grid")["features"]
@@ -28,18 +30,21 @@ def coverage_map(
         facts = feature["properties"]
         lacks = coverage.missing.get(facts["code"], ())
         facts["lacks"] = len(lacks)
-        facts["missing"] = "、".join(names.get(role, role) for role in lacks) or "—"
-    view = LocalMap(
-        tiles=None, prefer_canvas=True, zoom_control=False, control_scale=False, zoomSnap=0.25
-    )
+        missing = "、".join(names.get(role, role) for role in lacks) or "—"
+        facts |= labels(
+            [
+                Line(facts["name"], "strong"),
+                Line(facts["code"]),
+                Line(f"{words('Missing')}: {missing}"),
+            ]
+        )
+    view = LocalMap()
     base_group(session, county, view, words)
     folium.GeoJson(
         {"type": "FeatureCollection", "features": features},
         name=words("Roles that are missing"),
         style_function=_style,
-        tooltip=folium.GeoJsonTooltip(
-            ["name", "code", "missing"], aliases=[words("Grid"), words("Code"), words("Missing")]
-        ),
+        on_each_feature=LABELLED,
     ).add_to(view)
     folium.LayerControl(collapsed=True).add_to(view)
     view.add_child(Legend(_legend(coverage, words), words))
@@ -59,7 +64,7 @@ def _style(feature: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _legend(coverage: Coverage, words: Texts) -> str:
+def _legend(coverage: Coverage, words: Texts) -> list[Line]:
     counts = [0] * len(_COLOURS)
     for lacks in coverage.missing.values():
         counts[min(len(lacks), len(_COLOURS) - 1)] += 1
@@ -70,7 +75,7 @@ def _legend(coverage: Coverage, words: Texts) -> str:
         words("three or more are missing"),
     )
     lines = [
-        f'<i style="background:{colour}"></i>{text}: {count}'
+        Line(f"{text}: {count}", mark="box", colour=colour)
         for colour, text, count in zip(_COLOURS, texts, counts, strict=True)
     ]
-    return "<br/>".join([*lines, f"{words('Coordinates')}: EPSG:4326"])
+    return [*lines, Line(f"{words('Coordinates')}: EPSG:4326")]

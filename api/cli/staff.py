@@ -73,7 +73,7 @@ def coverage(
         report = staff_coverage(directory, wanted.roles, at=now, most_households=most_households)
         if draw is not None:
             page = coverage_map(session, chosen, report, texts(lang), inline=True)
-            draw.write_text(page, encoding="utf-8")
+            draw.write_text(page.html, encoding="utf-8")
     if output is not None:
         headings = list(Problem.__slots__)
         write_table(output, headings, (astuple(one) for one in report.problems))

@@ -84,7 +84,7 @@ def test_every_gap_is_found(city: Database, tmp_path: Path) -> None:
     assert [one.role for one in of(found, "no_phone")] == ["centre_director"]
     part = next(one for one in of(found, "nobody") if one.detail.startswith("held for"))
     assert part.role == "police"
-    assert json.dumps("岗位齐全")[1:-1] in page
+    assert json.dumps("岗位齐全")[1:-1] in page.html
 
 
 def test_overlaps_and_posts_without_an_area_are_found(city: Database, tmp_path: Path) -> None:
