@@ -49,6 +49,7 @@ from api.guard import Guard
 from api.headers import Headers
 from api.limits import BodyLimit
 from api.pages import render
+from api.rights import Rights
 from api.watching import Watching
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
@@ -75,6 +76,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)
+    app.state.rights = Rights(settings.county, database)
     app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
     app.state.guard = Guard(settings, database)
@@ -139,12 +141,14 @@ _PARTS = (
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
     app.state.guard.start()
+    app.state.rights.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.rights.stop()
     app.state.guard.stop()
     app.state.engines.stop()
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
-from api.session import Db, changing, county_of, desk
+from api.session import Db, changing, county_of, desk, stream_of
 from data.errors import StaleError
 from data.models import Generation
 from data.people import find_people
@@ -284,19 +284,20 @@ def publish_draft(request: Request, db: Db, who: Reviewer, number: int, when: Wh
 @router.get("/{number}/events")
 async def events(request: Request, who: Watcher, number: int) -> EventSourceResponse:
     """What happens to a draft, and who else is there, as server-sent events."""
-    await _require_there(request, who, number)
-    told: AsyncIterator[dict[str, Any]] = request.app.state.watching.events(
-        number, who.login, who.name
-    )
+    area = await _area_of(request, who, number)
+    stream = stream_of(request, who, lambda now: scope_of(now).covers(area))
+    told: AsyncIterator[dict[str, Any]] = request.app.state.watching.events(stream, number, who)
     return EventSourceResponse(told, ping=15)
 
 
-async def _require_there(request: Request, who: SignedIn, number: int) -> None:
-    def look() -> None:
-        with request.app.state.database.session() as session:
-            journal.draft_in(session, scope_of(who), number)
+async def _area_of(request: Request, who: SignedIn, number: int) -> str:
+    """The area of a draft that somebody may read."""
 
-    await run_in_threadpool(look)
+    def look() -> str:
+        with request.app.state.database.session() as session:
+            return journal.draft_in(session, scope_of(who), number).area
+
+    return await run_in_threadpool(look)
 
 
 def _current(request: Request, db: Db, draft: Generation) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
-from api.feed import Feed, Seat
-from api.session import Db, changing, desk, desk_role, engines
+from api.feed import Feed
+from api.session import Db, changing, desk, desk_role, engines, stream_of
 from data.errors import NotFoundError
 from data.incidents import incident_in
 from data.models import Incident
@@ -180,11 +180,14 @@ async def feed(
 ) -> EventSourceResponse:
     """Steps of the area's incidents as they happen, and those missed since ``Last-Event-ID``."""
     held: Feed = request.app.state.feed
-    role = desk_role(who)
-    seat = Seat(who.scope(role), who.classes(role))
     last = last_event_id if last_event_id is not None else after
-    told: AsyncIterator[dict[str, Any]] = held.events(seat, last)
+    stream = stream_of(request, who, _hears)
+    told: AsyncIterator[dict[str, Any]] = held.events(stream, who, last)
     return EventSourceResponse(told, ping=15)
+
+
+def _hears(who: SignedIn) -> bool:
+    return bool(who.roles & set(_DESK))
 
 
 @router.get("/similar")

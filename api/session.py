@@ -10,10 +10,21 @@ from sqlalchemy.orm import Session
 
 from api.engines import Engines
 from api.errors import LoginRequiredError, RefusedError
+from api.rights import Rights, Stream
 from data.audit import audit
 from data.sessions import SignedIn, signed_in
 
-__all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "desk_role", "engines"]
+__all__ = [
+    "COOKIE",
+    "Db",
+    "changing",
+    "checked_form",
+    "county_of",
+    "desk",
+    "desk_role",
+    "engines",
+    "stream_of",
+]
 
 COOKIE = "onegrid_session"
 
@@ -81,6 +92,12 @@ def checked_form(who: SignedIn, csrf: str) -> None:
     """Refuse a form that was not made for this session."""
     if not secrets.compare_digest(who.csrf, csrf):
         raise RefusedError("the form has expired: load the page again")
+
+
+def stream_of(request: Request, who: SignedIn, may: Callable[[SignedIn], bool]) -> Stream:
+    """A stream for whoever is signed in, that ends when they are not, or may not any more."""
+    rights: Rights = request.app.state.rights
+    return Stream(rights, rights.hold(request.cookies.get(COOKIE, ""), who), may)
 
 
 def engines(request: Request) -> Engines:

@@ -31,6 +31,7 @@ _MARKER_OF_FOLDER = {
     "integration": "db",
     "migration": "db",
     "browser": "browser",
+    "security": "db",
 }
 
 
