@@ -12,9 +12,10 @@ from pydantic_core import to_json
 from sqlalchemy import select
 
 from api.incidents import ACTING, doers_of, found_incident
-from api.session import Db, changing, county_of, desk, engines
+from api.session import Db, changing, county_of, desk, desk_role, engines
 from data.errors import NotFoundError
 from data.models import Person
+from data.people import people_seen
 from data.sessions import SignedIn
 from routing.dispatch import Recommendation, recommend, role_of
 from routing.incidents import send
@@ -66,7 +67,12 @@ def recommendation(
 ) -> Response:
     """Who can be there first, and why not each of the others."""
     advice = _recommended(request, db, who, number, why=why)
+    scope = who.scope(desk_role(who))
+    seen = people_seen(db, scope, [one.person_id for one in advice.left_out])
+    # Who can go is told wherever they come from; who cannot is the business of their own area.
+    left_out = tuple(one for one in advice.left_out if one.person_id in seen)
     shown = {one.name: getattr(advice, one.name) for one in fields(advice)}
+    shown["left_out"] = left_out
     shown["candidates"] = [
         {one.name: getattr(person, one.name) for one in fields(person)}
         | {"route": shapely.get_coordinates(person.route).round(6).tolist()}

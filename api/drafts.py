@@ -13,7 +13,7 @@ from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
 from api.session import Db, changing, county_of, desk, stream_of
-from data.errors import StaleError
+from data.errors import NotFoundError, StaleError
 from data.models import Generation
 from data.people import find_people
 from data.scope import Scope
@@ -143,6 +143,8 @@ def read(request: Request, db: Db, who: Reader, number: int) -> JSONResponse:
 def community(request: Request, db: Db, who: Reader, number: int, code: str) -> dict[str, Any]:
     """Grids of a community as the draft has them, and what to look at."""
     draft = journal.draft_in(db, scope_of(who), number)
+    if not Scope.of(who.county, [draft.area]).covers(code):
+        raise NotFoundError(f"community {code} is not in draft {number}")
     bench = workbench(request)
     plan = bench.community(db, draft, code)
     return community_panel(plan, bench.state(db, draft))
@@ -185,8 +187,8 @@ def people(
     words: Annotated[str, Query(max_length=60)] = "",
 ) -> dict[str, Any]:
     """Who may be made responsible: by role, and by a part of the name or area."""
-    journal.draft_in(db, scope_of(who), number)
-    found = find_people(db, who.county, role, words)
+    draft = journal.draft_in(db, scope_of(who), number)
+    found = find_people(db, Scope.of(who.county, [draft.area]), role, words)
     return {"people": [{"id": one.id, "name": one.name, "area": one.area_ref} for one in found]}
 
 

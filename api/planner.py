@@ -54,10 +54,11 @@ def page(
 
 
 @router.get("/maps/planner")
-def plan_map(request: Request, db: Db, _who: Reader) -> HTMLResponse:
+def plan_map(request: Request, db: Db, who: Reader) -> HTMLResponse:
     """The planner's map."""
     layers = frozenset({"grids", "communities", "responsibilities"})
-    drawn = MapRequest(texts_of(request), layers=layers, link="/planner?grid=")
+    scope = scope_of(who)
+    drawn = MapRequest(texts_of(request), layers=layers, link="/planner?grid=", scope=scope)
     return map_answer(city_map(db, county_of(request), drawn))
 
 
@@ -96,7 +97,7 @@ def coverage(
 def gaps_map(request: Request, db: Db, who: Planner, team: TeamCode = "card") -> HTMLResponse:
     """The map of the gaps."""
     report = _coverage(request, db, who, _team(db, team), 600)
-    return map_answer(coverage_map(db, county_of(request), report, texts_of(request)))
+    return map_answer(coverage_map(db, who.scope("planner"), report, texts_of(request)))
 
 
 @router.post("/planner/drafts")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from data.incidents import WAITING
 from data.roles import preset_role_names
+from data.scope import Scope
 from maps.labels import LABELLED, Legend, Line, Tip, labels, layer
 from maps.mapdata import base_layers, collection
 from maps.page import LocalMap, MapPage, finished_page
@@ -90,6 +91,8 @@ class MapRequest:
         Address that a grid's pop-up links to, with the code appended.
     click : str
         Address that a click posts lon and lat to; such a map is for everybody and names nobody.
+    scope : Scope or None
+        The area that is drawn on the county's base map; None for all of it.
     """
 
     texts: Texts
@@ -104,6 +107,7 @@ class MapRequest:
     note: str = ""
     link: str = ""
     click: str = ""
+    scope: Scope | None = None
 
 
 def city_map(session: Session, county: str, request: MapRequest) -> MapPage:
@@ -111,15 +115,16 @@ def city_map(session: Session, county: str, request: MapRequest) -> MapPage:
     view = LocalMap(minZoom=3, maxZoom=19)
     texts = request.texts
     base_group(session, county, view, texts)
+    scope = request.scope or Scope.whole(county)
     if "communities" in request.layers:
-        _communities(session, county, view, texts)
-    grids = _grids(session, county, view, request) if "grids" in request.layers else []
+        _communities(session, scope, view, texts)
+    grids = _grids(session, scope, view, request) if "grids" in request.layers else []
     if "responsibilities" in request.layers:
-        _service_areas(session, county, view, texts)
+        _service_areas(session, scope, view, texts)
     if "incidents" in request.layers:
-        _incidents(session, county, view, request)
+        _incidents(session, scope, view, request)
     if "responders" in request.layers:
-        _responders(session, county, view, texts)
+        _responders(session, scope, view, texts)
     _focus(view, request)
     if grids:
         view.add_child(GridSearch(grids, texts))
@@ -127,7 +132,7 @@ def city_map(session: Session, county: str, request: MapRequest) -> MapPage:
     view.add_child(Legend(_legend(request), texts))
     if request.click:
         view.add_child(ClickTo(request.click))
-    _fit(session, county, view, request)
+    _fit(session, scope, view, request)
     return finished_page(view, texts, texts("OneGrid map"), inline=request.inline)
 
 
@@ -162,8 +167,8 @@ def _street_style(feature: dict[str, Any]) -> dict[str, Any]:
     return {"color": "#e8a33d" if wide and wide > 3 else "#b9b2a5", "weight": wide or 1.2}
 
 
-def _communities(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
-    features = collection(session, county, "community")
+def _communities(session: Session, scope: Scope, view: LocalMap, texts: Texts) -> None:
+    features = collection(session, scope, "community")
     if features["features"]:
         group = layer(view, texts("Communities"))
         folium.GeoJson(
@@ -173,10 +178,10 @@ def _communities(session: Session, county: str, view: LocalMap, texts: Texts) ->
         ).add_to(group)
 
 
-def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -> list[Any]:
+def _grids(session: Session, scope: Scope, view: LocalMap, request: MapRequest) -> list[Any]:
     # Everybody sees this map where a click asks for one card: it names nobody.
     public = bool(request.click)
-    features = collection(session, county, "grid_outline" if public else "grid")["features"]
+    features = collection(session, scope, "grid_outline" if public else "grid")["features"]
     texts, layers = request.texts, []
     for kind, colour in GRID_COLOURS.items():
         mine = [f for f in features if f["properties"]["kind"] == kind]
@@ -214,8 +219,8 @@ def _grid_popup(facts: dict[str, Any], request: MapRequest) -> list[Line]:
     return lines
 
 
-def _service_areas(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
-    features = collection(session, county, "service_area")
+def _service_areas(session: Session, scope: Scope, view: LocalMap, texts: Texts) -> None:
+    features = collection(session, scope, "service_area")
     if features["features"]:
         for feature in features["features"]:
             facts = feature["properties"]
@@ -227,10 +232,10 @@ def _service_areas(session: Session, county: str, view: LocalMap, texts: Texts) 
         ).add_to(layer(view, texts("Police beats and service areas"), show=False))
 
 
-def _incidents(session: Session, county: str, view: LocalMap, request: MapRequest) -> None:
+def _incidents(session: Session, scope: Scope, view: LocalMap, request: MapRequest) -> None:
     texts = request.texts
     cluster = LocalCluster(name=texts("Incidents"), options={"disableClusteringAtZoom": 18})
-    for feature in collection(session, county, "incident")["features"]:
+    for feature in collection(session, scope, "incident")["features"]:
         facts = feature["properties"]
         lon, lat = feature["geometry"]["coordinates"]
         name = facts["class"] if texts.language == "zh" else facts["class_en"]
@@ -248,10 +253,10 @@ def _incidents(session: Session, county: str, view: LocalMap, request: MapReques
     cluster.add_to(view)
 
 
-def _responders(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
+def _responders(session: Session, scope: Scope, view: LocalMap, texts: Texts) -> None:
     group = layer(view, texts("Responders"))
     names = preset_role_names(texts.language)
-    for feature in collection(session, county, "responder")["features"]:
+    for feature in collection(session, scope, "responder")["features"]:
         facts = feature["properties"]
         lon, lat = feature["geometry"]["coordinates"]
         role = names.get(facts["role"], facts["role"])
@@ -307,7 +312,7 @@ def _legend(request: MapRequest) -> list[Line]:
     return lines
 
 
-def _fit(session: Session, county: str, view: LocalMap, request: MapRequest) -> None:
+def _fit(session: Session, scope: Scope, view: LocalMap, request: MapRequest) -> None:
     if request.route is not None:
         west, south, east, north = request.route.bounds
         view.fit_bounds([(south, west), (north, east)], padding=(60, 60), max_zoom=17)
@@ -316,7 +321,7 @@ def _fit(session: Session, county: str, view: LocalMap, request: MapRequest) -> 
         view.fit_bounds([(lat, lon), (lat, lon)], max_zoom=17)
     else:
         names = ("grid", "community")
-        shapes = [collection(session, county, name)["features"] for name in names]
+        shapes = [collection(session, scope, name)["features"] for name in names]
         found = [shapely.geometry.shape(f["geometry"]) for f in shapes[0] or shapes[1]]
         if found:
             west, south, east, north = shapely.total_bounds(found)

@@ -7,6 +7,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from data.roles import preset_role_names
+from data.scope import Scope
 from grids.staff_coverage import Coverage
 from maps.city_map import base_group
 from maps.labels import LABELLED, Legend, Line, labels
@@ -21,11 +22,11 @@ _COLOURS = ("#dfe8e2", "#f3c667", "#dd7c4b", "#7a2b2a")
 
 
 def coverage_map(
-    session: Session, county: str, coverage: Coverage, words: Texts, *, inline: bool = False
+    session: Session, scope: Scope, coverage: Coverage, words: Texts, *, inline: bool = False
 ) -> MapPage:
-    """Draw the report on an HTML page."""
+    """Draw the report of an area on an HTML page."""
     names = preset_role_names(words.language)
-    features = collection(session, county, "grid")["features"]
+    features = collection(session, scope, "grid")["features"]
     for feature in features:
         facts = feature["properties"]
         lacks = coverage.missing.get(facts["code"], ())
@@ -39,7 +40,7 @@ def coverage_map(
             ]
         )
     view = LocalMap()
-    base_group(session, county, view, words)
+    base_group(session, scope.county, view, words)
     folium.GeoJson(
         {"type": "FeatureCollection", "features": features},
         name=words("Roles that are missing"),
@@ -48,9 +49,10 @@ def coverage_map(
     ).add_to(view)
     folium.LayerControl(collapsed=True).add_to(view)
     view.add_child(Legend(_legend(coverage, words), words))
-    shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features]
-    west, south, east, north = shapely.total_bounds(shapes)
-    view.fit_bounds([(south, west), (north, east)])
+    if features:
+        shapes = [shapely.geometry.shape(feature["geometry"]) for feature in features]
+        west, south, east, north = shapely.total_bounds(shapes)
+        view.fit_bounds([(south, west), (north, east)])
     return finished_page(view, words, words("Staff coverage"), inline=inline)
 
 
