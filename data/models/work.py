@@ -77,7 +77,7 @@ class Incident(Base):
     channel: Mapped[str] = mapped_column(String(20), server_default="import")
     receipt_key: Mapped[str | None] = mapped_column(String(100))
     follow_key: Mapped[str] = mapped_column(
-        String(32), server_default=text("replace(gen_random_uuid()::text, '-', '')")
+        String(32), server_default=text("replace((gen_random_uuid())::text, '-'::text, ''::text)")
     )
     person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
     unit_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("unit.id"))
