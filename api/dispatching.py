@@ -7,7 +7,7 @@ import shapely
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from geoalchemy2.shape import to_shape
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from sqlalchemy import select
 
@@ -26,9 +26,19 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 Reader = Annotated[SignedIn, Depends(desk("dispatcher", "centre"))]
-Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
+Asking = Annotated[SignedIn, Depends(desk(*ACTING, asks=True))]
 Sender = Annotated[SignedIn, Depends(desk("dispatcher"))]
 Sending = Annotated[SignedIn, Depends(changing("dispatcher"))]
+
+
+class Start(BaseModel):
+    """From where a way is asked for (EPSG:4326), and how."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+    mode: Literal["car", "moped", "foot"] = "moped"
 
 
 class Chosen(BaseModel):
@@ -118,21 +128,13 @@ def listed_holes(
     return {"minutes": minutes, "holes": [asdict(one) for one in made]}
 
 
-@router.get("/{number}/way")
-def way(
-    request: Request,
-    db: Db,
-    who: Handler,
-    number: int,
-    lon: Annotated[float, Query(ge=-180, le=180)],
-    lat: Annotated[float, Query(ge=-90, le=90)],
-    mode: Literal["car", "moped", "foot"] = "moped",
-) -> dict[str, Any]:
-    """The way from a place (EPSG:4326) to the incident: time, length, line, street names."""
+@router.post("/{number}/way")
+def way(request: Request, db: Db, who: Asking, number: int, start: Start) -> dict[str, Any]:
+    """The way from a place to the incident: time, length, line, street names; nothing is kept."""
     incident = found_incident(db, who, number)
     point: Any = to_shape(incident.geom)
     roads = engines(request).roads(county_of(request)).now(db)
-    found = roads.travel.route((lon, lat), (point.x, point.y), mode)
+    found = roads.travel.route((start.lon, start.lat), (point.x, point.y), start.mode)
     return {
         "time_s": round(found.time_s, 1),
         "distance_m": round(found.distance_m, 1),

@@ -1,5 +1,6 @@
 """What a request needs: the database session, the signed-in account, the county's engines."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
@@ -47,11 +48,17 @@ def county_of(request: Request) -> str:
     return county
 
 
-def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
+def desk(*roles: str, noted: bool = True, asks: bool = False) -> Callable[..., SignedIn]:
     """Dependency: somebody with one of these roles is signed in, or the request ends here.
 
-    Who saw what is noted in the audit log, but for what holds nothing of persons (`noted`
-    False), such as tiles. In which area the role holds is asked where the query is made.
+    Who saw which record is noted in the audit log, but for what holds nothing of persons (`noted`
+    False), such as tiles; never what was searched for or where. In which area the role holds is
+    asked where the query is made.
+
+    Parameters
+    ----------
+    asks : bool
+        The endpoint only asks, though by POST: places do not stand in an address line.
     """
 
     def check(request: Request, db: Db) -> SignedIn:
@@ -61,12 +68,20 @@ def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
         request.state.who = who
         if who.county != county_of(request) or not who.roles & set(roles):
             raise RefusedError(f"this needs the role {' or '.join(roles)}")
-        if noted and request.method == "GET":
-            asked = f"{request.url.path}?{request.url.query}".rstrip("?")
-            audit(db, who.county, who.login, "see", asked)
+        if noted and (asks or request.method == "GET"):
+            audit(db, who.county, who.login, "see", _subject(request))
         return who
 
     return check
+
+
+def _subject(request: Request) -> str:
+    """What was asked for: the route with its records' numbers and codes, and nothing else."""
+    path: str = request.scope["route"].path
+    for name, value in request.path_params.items():
+        if re.fullmatch(r"\d{1,20}", str(value)):
+            path = path.replace(f"{{{name}}}", str(value))
+    return path
 
 
 def changing(*roles: str) -> Callable[..., SignedIn]:

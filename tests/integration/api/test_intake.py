@@ -478,6 +478,6 @@ def test_a_step_that_is_sent_again_is_done_once(web: TestClient, city: Database)
     seen = f"/api/v1/notices/{notices[0]['id']}/seen"
     assert web.post(seen, headers=desk.headers).status_code == 204
     assert web.post(seen, headers=hand.headers).status_code == 404
-    way = hand.get(f"{path}/way?lon=122.3&lat=43.57")
+    way = hand.post(f"{path}/way", {"lon": 122.3, "lat": 43.57})
     assert way["distance_m"] > 0
     assert way["streets"]

@@ -122,14 +122,21 @@ CASES = [
     case("GET /planner/drafts/{draft}/report.xlsx", "planner reviewer", area=True),
     case("GET /dispatch", "dispatcher centre"),
     case("GET /tiles/work/12/3439/1494.mvt", "dispatcher centre"),
-    case("GET /api/v1/incidents/similar?lon=122.31&lat=43.575&class_code=E01", "dispatcher centre"),
+    case(
+        "POST /api/v1/incidents/similar",
+        "dispatcher centre",
+        body='{{"lon": 122.31, "lat": 43.575, "class_code": "E01"}}',
+    ),
     case("GET /api/v1/incidents/cells", "dispatcher centre"),
     case("GET /api/v1/incidents/handovers", "dispatcher"),
     case("GET /api/v1/incidents/clusters", "dispatcher centre"),
     case("GET /api/v1/incidents/proposals?incident={incident}", "dispatcher", area=True),
     case("GET /api/v1/incidents/{incident}/holes?person=1", "dispatcher centre", area=True),
     case(
-        "GET /api/v1/incidents/{incident}/way?lon=122.31&lat=43.575", "dispatcher centre", area=True
+        "POST /api/v1/incidents/{incident}/way",
+        "dispatcher centre",
+        area=True,
+        body='{{"lon": 122.31, "lat": 43.575}}',
     ),
     case("POST /api/v1/incidents/{incident}/photos", "dispatcher centre", area=True, body="{{}}"),
     case("GET /api/v1/incidents/{incident}/photos/0", "dispatcher centre", area=True),
@@ -346,14 +353,24 @@ def test_nobody_may_do_anything_unless_signed_in(web: TestClient, things: dict) 
 def test_what_was_seen_is_noted(web: TestClient, city: Database, things: dict) -> None:
     sign_in(web, city, "a-dispatcher")
     number = things[INSIDE]["incident"]
-    assert web.get(f"/dispatch?incident={number}").status_code == 200
+    assert web.get(f"/dispatch?incident={number}&words=x").status_code == 200
+    assert web.get(f"/api/v1/incidents/{number}?x=122.31").status_code == 200
+    assert web.get("/api/v1/incidents?words=滨南街1号").status_code == 200
+    start = {"lon": 122.31, "lat": 43.575}
+    assert web.post(f"/api/v1/incidents/{number}/way", json=start).status_code == 200
+    assert web.post("/api/v1/incidents/similar", json=start | {"class_code": "E01"}).is_success
+    assert web.get("/api/v1/incidents/122.31,43.575").status_code in {404, 422}
     with city.session() as session:
         rows = session.execute(
             text("SELECT action, subject FROM audit_log WHERE actor = 'a-dispatcher' ORDER BY id")
         ).all()
     assert [tuple(row) for row in rows] == [
         ("login", ""),
-        ("see", f"/dispatch?incident={number}"),
+        ("see", "/dispatch"),
+        ("see", f"/api/v1/incidents/{number}"),
+        ("see", "/api/v1/incidents"),
+        ("see", f"/api/v1/incidents/{number}/way"),
+        ("see", "/api/v1/incidents/similar"),
     ]
 
 
