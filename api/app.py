@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 import maps
 from api import (
@@ -49,6 +49,8 @@ from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
 from api.limits import BodyLimit
+from api.pages import render
+from api.rights import Rights
 from api.watching import Watching
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
@@ -60,7 +62,7 @@ __all__ = ["create_app"]
 
 def create_app(settings: Settings, database: Database) -> FastAPI:
     """Make the application."""
-    app = FastAPI(
+    app = _Application(
         title="OneGrid 一张网",
         version="0.1.0",
         docs_url=None,
@@ -78,6 +80,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)
+    app.state.rights = Rights(settings.county, database)
     app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
     app.state.guard = Guard(settings, database)
@@ -94,8 +97,15 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Headers)
     return app
+
+
+class _Application(FastAPI):
+    """FastAPI, with the headers around all of it: also around what answers unforeseen errors."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the headers before Starlette's own handler of errors, which is the outermost."""
+        return Headers(super().build_middleware_stack())
 
 
 _PARTS = (
@@ -135,12 +145,14 @@ _PARTS = (
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
     app.state.guard.start()
+    app.state.rights.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.rights.stop()
     app.state.guard.stop()
     app.state.engines.stop()
 
@@ -150,10 +162,5 @@ def _home() -> RedirectResponse:
 
 
 def _docs(request: Request) -> HTMLResponse:
-    return get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title=request.app.title,
-        swagger_js_url="/static/vendor/swagger-ui-dist/swagger-ui-bundle.js",
-        swagger_css_url="/static/vendor/swagger-ui-dist/swagger-ui.css",
-        swagger_favicon_url="/static/vendor/swagger-ui-dist/favicon-32x32.png",
-    )
+    # FastAPI's own page starts Swagger UI from an inline script.
+    return HTMLResponse(render(request, "docs.html", title=request.app.title))

@@ -83,9 +83,10 @@ class Shape(BaseModel):
 
 
 @router.post("")
-def rows(request: Request, db: Db, _who: Dispatcher, asked: Rows) -> dict[str, Any]:
+def rows(request: Request, db: Db, who: Dispatcher, asked: Rows) -> dict[str, Any]:
     """Assign up to 10,000 rows at once, answered in their order; refused ones say why."""
-    assigner = Assigner(engines(request).directory(db), datetime.now(UTC))
+    scope = who.scope("dispatcher")
+    assigner = Assigner(engines(request).directory(db), datetime.now(UTC), within=scope)
     said = assign_rows(
         assigner,
         [(row.lon, row.lat) for row in asked.rows],
@@ -101,7 +102,7 @@ def rows(request: Request, db: Db, _who: Dispatcher, asked: Rows) -> dict[str, A
 
 
 @router.post("/shares")
-def shares(request: Request, db: Db, _who: Dispatcher, asked: Shape) -> dict[str, Any]:
+def shares(request: Request, db: Db, who: Dispatcher, asked: Shape) -> dict[str, Any]:
     """How much of a line or polygon lies in which grid, largest share first."""
     try:
         shape = shapely.from_geojson(json.dumps(asked.geometry))
@@ -111,7 +112,8 @@ def shares(request: Request, db: Db, _who: Dispatcher, asked: Shape) -> dict[str
         raise GeometryError(f"the shape has more than {MOST_ROWS} points")
     moved = geometries_to_wgs84(np.array([shape], dtype=object), parse_crs(asked.crs))[0]
     found = engines(request).directory(db).places.shares(moved)
-    return {"crs": "EPSG:4326", "grids": [asdict(one) for one in found]}
+    mine = [asdict(one) for one in found if who.scope("dispatcher").covers(one.code)]
+    return {"crs": "EPSG:4326", "grids": mine}
 
 
 class Table(BaseModel):

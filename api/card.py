@@ -5,6 +5,7 @@ keep in their logs.
 """
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -46,6 +47,7 @@ BAGS = {
     "service": "B05",
 }
 _LONGEST_FORM = 20_000
+_HALF_TURN = 180.0
 MaybeLon = Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False)]
 MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
 
@@ -95,7 +97,7 @@ async def look_up(request: Request) -> Response:
     held = engines(request).ready_book()
     guard = request.app.state.guard
     plain = held is not None and guard.is_ready(request) and not held[0].layout.shows_photo
-    if plain and held is not None and not asked.keys() & {"grid", "handle", "place"}:
+    if plain and held is not None and not asked.keys() & {"grid", "handle", "place", "lon"}:
         return _looked_up(request, asked, *held)
     async with request.app.state.admission.turn():
         return await run_in_threadpool(_in_session, request, asked)
@@ -119,10 +121,23 @@ def _in_session(request: Request, asked: dict[str, str]) -> Response:
         if asked.get("place"):
             lon, lat, address = opened(request, "place", asked["place"])
             return _card_of_place(request, session, lon, lat, asked, address)
+        if asked.get("lon"):
+            return _card_of_place(request, session, *_clicked(asked), asked)
         book = engines(request).book(session)
         if asked.get("grid"):
             return _chosen_grid(request, session, asked, directory, book)
         return _looked_up(request, asked, directory, book, session)
+
+
+def _clicked(asked: Mapping[str, str]) -> tuple[float, float]:
+    """The place of the map that was clicked: lon, lat; EPSG:4326."""
+    try:
+        lon, lat = float(asked["lon"]), float(asked.get("lat", ""))
+    except ValueError:
+        raise HTTPException(422, "lon and lat must be numbers of degrees") from None
+    if not (abs(lon) <= _HALF_TURN and abs(lat) <= _HALF_TURN / 2):
+        raise HTTPException(422, "lon and lat must be degrees of EPSG:4326")
+    return lon, lat
 
 
 def _chosen_grid(

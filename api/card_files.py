@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from api.card import MaybeLat, MaybeLon, card_of_handle, form_of
-from api.pages import language_of, texts_of
+from api.pages import language_of, map_answer, texts_of
 from api.papers import Paper
 from api.session import Db, county_of, desk, engines
 from data.door_signs import signs_of
@@ -124,7 +124,7 @@ def small_map(
 
 
 @router.get("/maps/card", response_class=HTMLResponse)
-def card_map(request: Request, db: Db, lon: MaybeLon = None, lat: MaybeLat = None) -> str:
+def card_map(request: Request, db: Db, lon: MaybeLon = None, lat: MaybeLat = None) -> HTMLResponse:
     """The resident's map: a click asks for the card of that place."""
     place = (lon, lat) if lon is not None and lat is not None else None
     number = request.app.state.settings.review_number
@@ -133,9 +133,9 @@ def card_map(request: Request, db: Db, lon: MaybeLon = None, lat: MaybeLat = Non
         layers=frozenset({"grids"}),
         place=place,
         note=number,
-        click="/card?crs=EPSG:4326",
+        click="/card",
     )
-    return city_map(db, county_of(request), drawn)
+    return map_answer(city_map(db, county_of(request), drawn))
 
 
 @router.get("/api/v1/grids/{code}/door-signs.pdf")

@@ -7,14 +7,15 @@ import shapely
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from geoalchemy2.shape import to_shape
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from sqlalchemy import select
 
 from api.incidents import ACTING, doers_of, found_incident
-from api.session import Db, changing, county_of, desk, engines
+from api.session import Db, changing, county_of, desk, desk_role, engines
 from data.errors import NotFoundError
 from data.models import Person
+from data.people import people_seen
 from data.sessions import SignedIn
 from routing.dispatch import Recommendation, recommend, role_of
 from routing.incidents.handover import hand_over, handovers
@@ -25,9 +26,19 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 Reader = Annotated[SignedIn, Depends(desk("dispatcher", "centre"))]
-Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
+Asking = Annotated[SignedIn, Depends(desk(*ACTING, asks=True))]
 Sender = Annotated[SignedIn, Depends(desk("dispatcher"))]
 Sending = Annotated[SignedIn, Depends(changing("dispatcher"))]
+
+
+class Start(BaseModel):
+    """From where a way is asked for (EPSG:4326), and how."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+    mode: Literal["car", "moped", "foot"] = "moped"
 
 
 class Chosen(BaseModel):
@@ -66,7 +77,12 @@ def recommendation(
 ) -> Response:
     """Who can be there first, and why not each of the others."""
     advice = _recommended(request, db, who, number, why=why)
+    scope = who.scope(desk_role(who))
+    seen = people_seen(db, scope, [one.person_id for one in advice.left_out])
+    # Who can go is told wherever they come from; who cannot is the business of their own area.
+    left_out = tuple(one for one in advice.left_out if one.person_id in seen)
     shown = {one.name: getattr(advice, one.name) for one in fields(advice)}
+    shown["left_out"] = left_out
     shown["candidates"] = [
         {one.name: getattr(person, one.name) for one in fields(person)}
         | {"route": shapely.get_coordinates(person.route).round(6).tolist()}
@@ -112,21 +128,13 @@ def listed_holes(
     return {"minutes": minutes, "holes": [asdict(one) for one in made]}
 
 
-@router.get("/{number}/way")
-def way(
-    request: Request,
-    db: Db,
-    who: Handler,
-    number: int,
-    lon: Annotated[float, Query(ge=-180, le=180)],
-    lat: Annotated[float, Query(ge=-90, le=90)],
-    mode: Literal["car", "moped", "foot"] = "moped",
-) -> dict[str, Any]:
-    """The way from a place (EPSG:4326) to the incident: time, length, line, street names."""
+@router.post("/{number}/way")
+def way(request: Request, db: Db, who: Asking, number: int, start: Start) -> dict[str, Any]:
+    """The way from a place to the incident: time, length, line, street names; nothing is kept."""
     incident = found_incident(db, who, number)
     point: Any = to_shape(incident.geom)
     roads = engines(request).roads(county_of(request)).now(db)
-    found = roads.travel.route((lon, lat), (point.x, point.y), mode)
+    found = roads.travel.route((start.lon, start.lat), (point.x, point.y), start.mode)
     return {
         "time_s": round(found.time_s, 1),
         "distance_m": round(found.distance_m, 1),

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
-from api.session import Db, changing, county_of, desk
-from data.errors import StaleError
+from api.session import Db, changing, county_of, desk, stream_of
+from data.errors import NotFoundError, StaleError
 from data.models import Generation
 from data.people import find_people
 from data.scope import Scope
@@ -143,6 +143,8 @@ def read(request: Request, db: Db, who: Reader, number: int) -> JSONResponse:
 def community(request: Request, db: Db, who: Reader, number: int, code: str) -> dict[str, Any]:
     """Grids of a community as the draft has them, and what to look at."""
     draft = journal.draft_in(db, scope_of(who), number)
+    if not Scope.of(who.county, [draft.area]).covers(code):
+        raise NotFoundError(f"community {code} is not in draft {number}")
     bench = workbench(request)
     plan = bench.community(db, draft, code)
     return community_panel(plan, bench.state(db, draft))
@@ -185,8 +187,8 @@ def people(
     words: Annotated[str, Query(max_length=60)] = "",
 ) -> dict[str, Any]:
     """Who may be made responsible: by role, and by a part of the name or area."""
-    journal.draft_in(db, scope_of(who), number)
-    found = find_people(db, who.county, role, words)
+    draft = journal.draft_in(db, scope_of(who), number)
+    found = find_people(db, Scope.of(who.county, [draft.area]), role, words)
     return {"people": [{"id": one.id, "name": one.name, "area": one.area_ref} for one in found]}
 
 
@@ -284,19 +286,20 @@ def publish_draft(request: Request, db: Db, who: Reviewer, number: int, when: Wh
 @router.get("/{number}/events")
 async def events(request: Request, who: Watcher, number: int) -> EventSourceResponse:
     """What happens to a draft, and who else is there, as server-sent events."""
-    await _require_there(request, who, number)
-    told: AsyncIterator[dict[str, Any]] = request.app.state.watching.events(
-        number, who.login, who.name
-    )
+    area = await _area_of(request, who, number)
+    stream = stream_of(request, who, lambda now: scope_of(now).covers(area))
+    told: AsyncIterator[dict[str, Any]] = request.app.state.watching.events(stream, number, who)
     return EventSourceResponse(told, ping=15)
 
 
-async def _require_there(request: Request, who: SignedIn, number: int) -> None:
-    def look() -> None:
-        with request.app.state.database.session() as session:
-            journal.draft_in(session, scope_of(who), number)
+async def _area_of(request: Request, who: SignedIn, number: int) -> str:
+    """The area of a draft that somebody may read."""
 
-    await run_in_threadpool(look)
+    def look() -> str:
+        with request.app.state.database.session() as session:
+            return journal.draft_in(session, scope_of(who), number).area
+
+    return await run_in_threadpool(look)
 
 
 def _current(request: Request, db: Db, draft: Generation) -> dict[str, Any]:

@@ -15,13 +15,18 @@ from functools import partial
 from typing import Any
 
 from api.listening import Listener
+from api.rights import Stream
+from api.session import desk_role
 from data.database import Database
 from data.scope import Scope
+from data.sessions import SignedIn
 from routing.incidents.overview import events_since
 
 __all__ = ["Feed", "Seat"]
 
 _AGAIN, MOST_MISSED = 200, 2000
+# How often a quiet console takes its seat anew.
+_BEAT_S = 2.0
 Event = dict[str, Any]
 
 
@@ -31,6 +36,12 @@ class Seat:
 
     scope: Scope
     classes: frozenset[str] | None
+
+    @classmethod
+    def of(cls, who: SignedIn) -> "Seat":
+        """What somebody at the dispatchers' desk may hear of."""
+        role = desk_role(who)
+        return cls(who.scope(role), who.classes(role))
 
     def hears(self, event: Event) -> bool:
         """Whether a step is of its area and classes; what lies in no grid is the county's."""
@@ -42,6 +53,7 @@ class Seat:
 
 @dataclass(eq=False)
 class _Console:
+    stream: Stream
     seat: Seat
     loop: asyncio.AbstractEventLoop
     queue: asyncio.Queue[Event] = field(default_factory=lambda: asyncio.Queue(maxsize=500))
@@ -57,25 +69,31 @@ class Feed:
         begun = partial(self._pass_on, [{"resync": True}])
         self.listener = Listener("incident", database, self._hear, begun)
 
-    async def events(self, seat: Seat, last: int | None) -> AsyncIterator[Event]:
+    async def events(self, stream: Stream, who: SignedIn, last: int | None) -> AsyncIterator[Event]:
         """Steps from now on, after those that were missed since one.
 
         Yields
         ------
         dict
-            ``{"id": n, "event": "step", "data": …}``, and ``{"event": "resync"}`` where more
-            was missed than is told again: look at everything.
+            ``{"id": n, "event": "step", "data": …}``, ``{"event": "resync"}`` where more was
+            missed than is told again: look at everything, and ``{"event": "ended"}`` once the
+            right to hear has ended.
         """
-        console = _Console(seat, asyncio.get_running_loop())
+        console = _Console(stream, Seat.of(who), asyncio.get_running_loop())
         with self._lock:
             self._consoles.add(console)
         try:
             if last is not None:
-                for event in await asyncio.to_thread(self._missed, seat, last):
+                for event in await asyncio.to_thread(self._missed, console.seat, last):
                     yield _told(event)
-            while True:
-                yield _told(await console.queue.get())
+            async for heard in stream.following(console.queue, _BEAT_S):
+                if stream.right.who is not None:
+                    console.seat = Seat.of(stream.right.who)
+                if heard is not None and ("resync" in heard or console.seat.hears(heard)):
+                    yield _told(heard)
+            yield {"event": "ended", "data": "{}"}
         finally:
+            stream.close()
             with self._lock:
                 self._consoles.discard(console)
 

@@ -4,17 +4,13 @@ from http.cookies import SimpleCookie
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from maps.content_policy import PAGE_POLICY
 from maps.texts import LANGUAGES
 
 __all__ = ["Headers"]
 
-# Map pages carry folium's inline scripts; nothing may come from another host.
-_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "script-src 'self' 'unsafe-inline'; frame-ancestors 'self'; form-action 'self'"
-)
+_POLICY = (b"content-security-policy", PAGE_POLICY.encode())
 _ALWAYS = (
-    (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
@@ -22,7 +18,10 @@ _YEAR_S = 31_536_000
 
 
 class Headers:
-    """Content policy for all, and the reader's choice of language kept in a cookie."""
+    """Content policy for all, and the reader's choice of language kept in a cookie.
+
+    It stands before the handler of unforeseen errors too; a map brings a policy of its own.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,7 +35,9 @@ class Headers:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_ALWAYS]
+                headers = message.get("headers", ())
+                own = any(name.lower() == _POLICY[0] for name, _ in headers)
+                message["headers"] = [*headers, *_ALWAYS, *(() if own else (_POLICY,))]
                 if language:
                     message["headers"].append((b"set-cookie", _cookie(language).encode()))
             await send(message)

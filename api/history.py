@@ -26,7 +26,8 @@ GridCode = Annotated[str, Path(pattern=r"^\d{13,20}$")]
 def page(request: Request, db: Db, who: Reader) -> str:
     """Generations on a slider, with their figures."""
     county = county_of(request)
-    rows = generations(db, county)
+    scope = scope_of(who)
+    rows = generations(db, scope)
     if not rows:
         raise StateError("no plan was published yet")
     facts = {
@@ -34,7 +35,7 @@ def page(request: Request, db: Db, who: Reader) -> str:
         "words": texts_of(request).catalogue,
         "csrf": who.csrf,
         "ranges": household_ranges(rules_of(db, "tongliao")),
-        "bounds": area_bounds(db, county, county),
+        "bounds": area_bounds(db, county, scope.prefixes[0]),
         "base_version": base_version(db),
         "generations": [
             {
@@ -63,7 +64,7 @@ def counted(db: Db, who: Reader, at: datetime, since: datetime, until: datetime)
 
 
 @router.get("/api/v1/history/{code}", tags=["drafts"])
-def lineage(request: Request, db: Db, _who: Reader, code: GridCode) -> dict[str, Any]:
+def lineage(db: Db, who: Reader, code: GridCode) -> dict[str, Any]:
     """Where a grid comes from and what came of it, oldest step first."""
-    steps = [dict(row._mapping) for row in lineage_of(db, county_of(request), code)]  # noqa: SLF001 - SQLAlchemy's name for it
+    steps = [dict(row._mapping) for row in lineage_of(db, scope_of(who), code)]  # noqa: SLF001 - SQLAlchemy's name for it
     return {"code": code, "steps": steps}

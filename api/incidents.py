@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
-from api.feed import Feed, Seat
-from api.session import Db, changing, desk, desk_role, engines
+from api.feed import Feed
+from api.session import Db, changing, desk, desk_role, engines, stream_of
 from data.errors import NotFoundError
 from data.incidents import incident_in
 from data.models import Incident
@@ -31,6 +31,7 @@ router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 ACTING = ("worker", "dispatcher", "centre")
 _DESK = ("dispatcher", "centre")
 Reader = Annotated[SignedIn, Depends(desk(*_DESK))]
+Asking = Annotated[SignedIn, Depends(desk(*_DESK, asks=True))]
 Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
 Listener = Annotated[SignedIn, Depends(desk(*_DESK, noted=False))]
 Acting = Annotated[SignedIn, Depends(changing(*ACTING))]
@@ -181,24 +182,31 @@ async def feed(
 ) -> EventSourceResponse:
     """Steps of the area's incidents as they happen, and those missed since ``Last-Event-ID``."""
     held: Feed = request.app.state.feed
-    role = desk_role(who)
-    seat = Seat(who.scope(role), who.classes(role))
     last = last_event_id if last_event_id is not None else after
-    told: AsyncIterator[dict[str, Any]] = held.events(seat, last)
+    stream = stream_of(request, who, _hears)
+    told: AsyncIterator[dict[str, Any]] = held.events(stream, who, last)
     return EventSourceResponse(told, ping=15)
 
 
-@router.get("/similar")
-def similar(
-    db: Db,
-    who: Reader,
-    lon: Annotated[float, Query(ge=-180, le=180)],
-    lat: Annotated[float, Query(ge=-90, le=90)],
-    class_code: Annotated[str, Query(max_length=30)],
-) -> dict[str, Any]:
-    """Reports near a place (EPSG:4326) that may be of the same thing."""
-    role = desk_role(who)
-    rows = similar_reports(db, who.scope(role), (lon, lat), class_code, classes=who.classes(role))
+def _hears(who: SignedIn) -> bool:
+    return bool(who.roles & set(_DESK))
+
+
+class Near(BaseModel):
+    """A place (EPSG:4326) and what is reported there."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    lon: float = Field(ge=-180, le=180)
+    lat: float = Field(ge=-90, le=90)
+    class_code: str = Field(max_length=30)
+
+
+@router.post("/similar")
+def similar(db: Db, who: Asking, near: Near) -> dict[str, Any]:
+    """Reports near a place that may be of the same thing."""
+    role, place = desk_role(who), (near.lon, near.lat)
+    rows = similar_reports(db, who.scope(role), place, near.class_code, classes=who.classes(role))
     return {"similar": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
 
 

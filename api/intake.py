@@ -8,8 +8,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.card_files import public_url
 from api.limits import body_of
 from api.open311 import partner_of
+from api.report import follow_path
 from api.session import Db, county_of, engines
 from api.uploads import asked_first
 from data.sessions import SignedIn
@@ -69,7 +71,9 @@ class Alert(BaseModel):
 def _taken(request: Request, db: Db, report: Report, actor: str) -> JSONResponse:
     directory = engines(request).directory(db)
     made, fresh = report_incident(db, county_of(request), report, directory, actor=actor)
-    return JSONResponse({"case": made.source_ref}, 201 if fresh else 200)
+    # For the one who reported: whoever has the address follows the case and rates it.
+    told = {"case": made.source_ref, "follow": public_url(request) + follow_path(made)}
+    return JSONResponse(told, 201 if fresh else 200)
 
 
 @router.post("/reports", status_code=201)

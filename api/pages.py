@@ -6,14 +6,16 @@ from typing import Any
 
 import jinja2
 from fastapi import Request
+from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 import maps
 from data.roles import role_name_in
 from data.settings import DEMO_COUNTY
+from maps.page import MapPage
 from maps.texts import LANGUAGES, Texts, texts
 
-__all__ = ["language_of", "render", "script_facts", "texts_of"]
+__all__ = ["language_of", "map_answer", "render", "script_facts", "texts_of"]
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(maps.__file__).parent / "templates"),
@@ -52,6 +54,11 @@ def render(request: Request, template: str, **values: Any) -> str:
         who=getattr(request.state, "who", None),
         **values,
     )
+
+
+def map_answer(page: MapPage) -> HTMLResponse:
+    """A map as it is served: with its own policy, which knows its script."""
+    return HTMLResponse(page.html, headers={"Content-Security-Policy": page.policy})
 
 
 def script_facts(facts: dict[str, Any]) -> Markup:

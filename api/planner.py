@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.drafts import scope_of
 from api.errors import RefusedError
-from api.pages import render, texts_of
+from api.pages import map_answer, render, texts_of
 from api.session import Db, checked_form, county_of, desk, engines
 from data.errors import NotFoundError
 from data.models import Team
@@ -54,12 +54,12 @@ def page(
 
 
 @router.get("/maps/planner")
-def plan_map(request: Request, db: Db, _who: Reader) -> str:
+def plan_map(request: Request, db: Db, who: Reader) -> HTMLResponse:
     """The planner's map."""
     layers = frozenset({"grids", "communities", "responsibilities"})
-    return city_map(
-        db, county_of(request), MapRequest(texts_of(request), layers=layers, link="/planner?grid=")
-    )
+    scope = scope_of(who)
+    drawn = MapRequest(texts_of(request), layers=layers, link="/planner?grid=", scope=scope)
+    return map_answer(city_map(db, county_of(request), drawn))
 
 
 def _team(db: Db, code: str) -> Team:
@@ -94,10 +94,10 @@ def coverage(
 
 
 @router.get("/maps/coverage")
-def gaps_map(request: Request, db: Db, who: Planner, team: TeamCode = "card") -> str:
+def gaps_map(request: Request, db: Db, who: Planner, team: TeamCode = "card") -> HTMLResponse:
     """The map of the gaps."""
     report = _coverage(request, db, who, _team(db, team), 600)
-    return coverage_map(db, county_of(request), report, texts_of(request))
+    return map_answer(coverage_map(db, who.scope("planner"), report, texts_of(request)))
 
 
 @router.post("/planner/drafts")

@@ -3,7 +3,7 @@
 import io
 import secrets
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import segno
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
@@ -15,25 +15,28 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
 from api.card import BAGS, MaybeLat, MaybeLon, card_of_handle, form_of
+from api.card_files import public_url
 from api.errors import TooLargeError
 from api.pages import language_of, render
 from api.session import Db, county_of, engines
 from api.uploads import fitting
 from data.importing.columns import LOCAL_ZONE
-from data.models import IncidentClass
+from data.models import Incident, IncidentClass
 from data.pictures import LARGEST_PHOTO
 from gis.errors import GeometryError
 from grids.card import place_in_grid
 from routing.errors import ReportError
 from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
 from routing.incidents.photos import add_photo, clean_photo
-from routing.incidents.published import course_of_case, rate_case
+from routing.incidents.published import course_of_case, rate_case, stage_of_case
 from routing.incidents.rules import load_rules
 
-__all__ = ["begin", "router"]
+__all__ = ["begin", "follow_path", "router"]
 
 router = APIRouter(include_in_schema=False)
 PUBLIC = "public"
+Case = Annotated[str, Path(max_length=60)]
+Key = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
 @router.get("/report", response_class=HTMLResponse)
@@ -148,7 +151,12 @@ def take(
         wrong = error.field if isinstance(error, ReportError) else "place"
         typed = sent.model_dump(include={"place", "description", "class_code", "phone", "key"})
         return HTMLResponse(_page(request, db, typed, wrong), 422)
-    return RedirectResponse(f"/report/{made.source_ref}", 303)
+    return RedirectResponse(follow_path(made), 303)
+
+
+def follow_path(incident: Incident) -> str:
+    """Where whoever reported a case follows it: its number and its secret."""
+    return f"/report/{incident.source_ref}/{incident.follow_key}"
 
 
 def _place_of(request: Request, db: Db, said: str) -> KnownPlace:
@@ -170,25 +178,41 @@ def qr(request: Request, grid: Annotated[str, Query(pattern=r"^(\d{15})?$")] = "
     return Response(drawn.getvalue(), media_type="image/svg+xml")
 
 
-@router.post("/report/{case}/satisfaction")
+@router.post("/report/{case}/{key}/satisfaction")
 def satisfied(
     request: Request,
     db: Db,
-    case: Annotated[str, Path(max_length=60)],
+    case: Case,
+    key: Key,
     satisfaction: Annotated[str, Form(max_length=20)],
     words: Annotated[str, Form(max_length=1000)] = "",
 ) -> RedirectResponse:
     """Say how content one is with what was done, once the case has ended."""
     request.app.state.guard.report(request)
-    rate_case(db, county_of(request), case, satisfaction, words)
-    return RedirectResponse(f"/report/{case}", 303)
+    rate_case(db, county_of(request), case, key, satisfaction, words)
+    return RedirectResponse(f"/report/{case}/{key}", 303)
+
+
+@router.get("/report/{case}/{key}", response_class=HTMLResponse)
+def follow(request: Request, db: Db, case: Case, key: Key) -> HTMLResponse:
+    """How far a case is, for whoever has its secret: its stages and times."""
+    county = county_of(request)
+    told = course_of_case(db, county, case, key, load_rules(db, county))
+    page = HTMLResponse(_followed(request, db, told, key))
+    page.headers["cache-control"] = "no-store"
+    return page
 
 
 @router.get("/report/{case}", response_class=HTMLResponse)
-def follow(request: Request, db: Db, case: Annotated[str, Path(max_length=60)]) -> str:
-    """How far a case is: its stages and times."""
+def public_stage(request: Request, db: Db, case: Case) -> str:
+    """How far a case of a public class is; by its number nothing else is told."""
     county = county_of(request)
-    told = course_of_case(db, county, case, load_rules(db, county))
+    return _followed(request, db, stage_of_case(db, county, case, load_rules(db, county)), "")
+
+
+def _followed(request: Request, db: Session, told: dict[str, Any], key: str) -> str:
     held = db.get_one(IncidentClass, told["class_code"])
     name = held.name if language_of(request) == "zh" else held.name_en
-    return render(request, "public_case.html", case=told, class_name=name, zone=LOCAL_ZONE)
+    shown = {"case": told, "key": key, "class_name": name, "zone": LOCAL_ZONE}
+    shown["address"] = f"{public_url(request)}/report/{told['case']}/{key}" if key else ""
+    return render(request, "public_case.html", **shown)

@@ -1,5 +1,6 @@
 """What a request needs: the database session, the signed-in account, the county's engines."""
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
@@ -10,10 +11,21 @@ from sqlalchemy.orm import Session
 
 from api.engines import Engines
 from api.errors import LoginRequiredError, RefusedError
+from api.rights import Rights, Stream
 from data.audit import audit
 from data.sessions import SignedIn, signed_in
 
-__all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "desk_role", "engines"]
+__all__ = [
+    "COOKIE",
+    "Db",
+    "changing",
+    "checked_form",
+    "county_of",
+    "desk",
+    "desk_role",
+    "engines",
+    "stream_of",
+]
 
 COOKIE = "onegrid_session"
 
@@ -36,11 +48,17 @@ def county_of(request: Request) -> str:
     return county
 
 
-def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
+def desk(*roles: str, noted: bool = True, asks: bool = False) -> Callable[..., SignedIn]:
     """Dependency: somebody with one of these roles is signed in, or the request ends here.
 
-    Who saw what is noted in the audit log, but for what holds nothing of persons (`noted`
-    False), such as tiles. In which area the role holds is asked where the query is made.
+    Who saw which record is noted in the audit log, but for what holds nothing of persons (`noted`
+    False), such as tiles; never what was searched for or where. In which area the role holds is
+    asked where the query is made.
+
+    Parameters
+    ----------
+    asks : bool
+        The endpoint only asks, though by POST: places do not stand in an address line.
     """
 
     def check(request: Request, db: Db) -> SignedIn:
@@ -50,12 +68,20 @@ def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
         request.state.who = who
         if who.county != county_of(request) or not who.roles & set(roles):
             raise RefusedError(f"this needs the role {' or '.join(roles)}")
-        if noted and request.method == "GET":
-            asked = f"{request.url.path}?{request.url.query}".rstrip("?")
-            audit(db, who.county, who.login, "see", asked)
+        if noted and (asks or request.method == "GET"):
+            audit(db, who.county, who.login, "see", _subject(request))
         return who
 
     return check
+
+
+def _subject(request: Request) -> str:
+    """What was asked for: the route with its records' numbers and codes, and nothing else."""
+    path: str = request.scope["route"].path
+    for name, value in request.path_params.items():
+        if re.fullmatch(r"\d{1,20}", str(value)):
+            path = path.replace(f"{{{name}}}", str(value))
+    return path
 
 
 def changing(*roles: str) -> Callable[..., SignedIn]:
@@ -81,6 +107,12 @@ def checked_form(who: SignedIn, csrf: str) -> None:
     """Refuse a form that was not made for this session."""
     if not secrets.compare_digest(who.csrf, csrf):
         raise RefusedError("the form has expired: load the page again")
+
+
+def stream_of(request: Request, who: SignedIn, may: Callable[[SignedIn], bool]) -> Stream:
+    """A stream for whoever is signed in, that ends when they are not, or may not any more."""
+    rights: Rights = request.app.state.rights
+    return Stream(rights, rights.hold(request.cookies.get(COOKIE, ""), who), may)
 
 
 def engines(request: Request) -> Engines:

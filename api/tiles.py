@@ -51,7 +51,12 @@ def draft(
     base_of = db.get(Generation, held.base_id)
     since = base_of.valid.lower if base_of is not None and base_of.valid is not None else None
     key = ("draft", number, v, z, x, y)
-    return _answer(request, key, lambda: draft_tile(db, who.county, number, since, z, x, y), v)
+    area = held.area
+
+    def drawn() -> bytes:
+        return draft_tile(db, who.county, number, area, since, z, x, y)
+
+    return _answer(request, key, drawn, v)
 
 
 @router.get("/work/{z}/{x}/{y}.mvt")

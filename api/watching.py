@@ -18,7 +18,9 @@ from typing import Any
 import psycopg
 
 from api.listening import Listener
+from api.rights import Stream
 from data.database import Database
+from data.sessions import SignedIn
 
 __all__ = ["Watching"]
 
@@ -48,31 +50,32 @@ class Watching:
         begun = partial(self._pass_on, None, {"event": "resync"})
         self.listener = Listener("draft", database, self._hear_all, begun)
 
-    async def events(self, draft: int, login: str, name: str) -> AsyncIterator[Event]:
+    async def events(self, stream: Stream, draft: int, who: SignedIn) -> AsyncIterator[Event]:
         """What happens to a draft from now on, and who else is there.
 
         Yields
         ------
         dict
             ``{"event": "change", "data": …}`` with the draft's version and state,
-            ``{"event": "people", "data": …}`` with the names of those who watch, and
-            ``{"event": "resync", …}`` where something may have been missed.
+            ``{"event": "people", "data": …}`` with the names of those who watch,
+            ``{"event": "resync", …}`` where something may have been missed, and
+            ``{"event": "ended", …}`` once the right to watch has ended.
         """
         browser = _Browser(draft, asyncio.get_running_loop())
         with self._lock:
             self._browsers.add(browser)
-        mark = f"{login}/{id(browser)}"
+        mark, name = f"{who.login}/{id(browser)}", who.name
         try:
             await asyncio.to_thread(self._tell, draft, mark, name)
             yield {"event": "people", "data": json.dumps(self._people(draft), ensure_ascii=False)}
-            while True:
-                try:
-                    told = await asyncio.wait_for(browser.queue.get(), HERE_S)
-                except TimeoutError:
+            async for told in stream.following(browser.queue, HERE_S):
+                if told is None:
                     await asyncio.to_thread(self._tell, draft, mark, name)
-                    continue
-                yield {"event": told["event"], "data": json.dumps(told, ensure_ascii=False)}
+                else:
+                    yield {"event": told["event"], "data": json.dumps(told, ensure_ascii=False)}
+            yield {"event": "ended", "data": "{}"}
         finally:
+            stream.close()
             with self._lock:
                 self._browsers.discard(browser)
             threading.Thread(target=self._tell, args=(draft, mark, ""), daemon=True).start()

@@ -31,6 +31,15 @@ __all__ = ["EXTENSIONS", "Cluster"]
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _ROLE = "onegrid"
 _DATABASE = "onegrid"
+# The server's log says what went wrong, never with which values: they may be where somebody is.
+_SILENT = {
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
+}
 _SOCKET_LIMIT = 90  # sun_path holds 107 bytes; the socket's file name takes the rest
 _NEEDED_BYTES = 200 * 2**20
 _START_TRIES = 20
@@ -217,6 +226,7 @@ class Cluster:
             "work_mem": "32MB",
             "timezone": "UTC",
             "jit": "off",
+            **_SILENT,
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -40,10 +40,16 @@ class Database:
         if address.drivername in {"postgres", "postgresql"}:
             address = address.set(drivername="postgresql+psycopg")
         if not pooled:
-            return cls(create_engine(address, poolclass=NullPool))
+            return cls(_quiet(create_engine(address, poolclass=NullPool, hide_parameters=True)))
         return cls(
-            create_engine(
-                address, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=_POOL_SPARE
+            _quiet(
+                create_engine(
+                    address,
+                    pool_pre_ping=True,
+                    pool_size=POOL_SIZE,
+                    max_overflow=_POOL_SPARE,
+                    hide_parameters=True,
+                )
             )
         )
 
@@ -85,6 +91,21 @@ class Database:
         """Whether the schema has not been made yet."""
         with self.engine.connect() as connection:
             return connection.execute(text("SELECT to_regclass('division')")).scalar() is None
+
+
+def _quiet(engine: Engine) -> Engine:
+    """Errors of the engine say what was wrong, never with which row: it may be where somebody is.
+
+    What goes beyond PostgreSQL's first line (DETAIL, HINT, CONTEXT) quotes values.
+    """
+    event.listen(engine, "handle_error", _without_values)
+    return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args and isinstance(error.args[0], str):
+            error.args = (*error.args[0].splitlines()[:1], *error.args[1:])
 
 
 def open_database(settings: Settings, *, pooled: bool = True) -> Database:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from data.accounts import HASHER, Grant, grants_of
 from data.audit import audit
 from data.errors import NotFoundError
-from data.models import Account, LoginSession
+from data.models import Account, LoginSession, RoleGrant
 from data.scope import Scope
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "log_in",
     "log_out",
     "signed_in",
+    "still_signed_in",
 ]
 
 SESSION_HOURS = 8
@@ -147,6 +149,37 @@ def signed_in(session: Session, token: str | None) -> SignedIn | None:
     return SignedIn(
         account.login, account.name, account.county, grants, held.csrf, account.person_id
     )
+
+
+def still_signed_in(session: Session, tokens: Collection[str]) -> dict[str, SignedIn]:
+    """Who is still at a desk, of many cookies' tokens in one query.
+
+    Being asked about is no sign of life: an idle session ends although its page listens on.
+    """
+    now = datetime.now(UTC)
+    of_digest = {_digest(token): token for token in tokens}
+    rows = session.execute(
+        select(LoginSession.token_hash, LoginSession.csrf, Account, RoleGrant)
+        .join(Account, Account.id == LoginSession.account_id)
+        .outerjoin(RoleGrant, RoleGrant.account_id == Account.id)
+        .where(
+            LoginSession.token_hash.in_(of_digest),
+            LoginSession.expires_at > now,
+            LoginSession.seen_at > now - timedelta(minutes=IDLE_MINUTES),
+            Account.disabled_at.is_(None),
+        )
+        .order_by(RoleGrant.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    found: dict[str, SignedIn] = {}
+    for digest, csrf, account, grant in rows:
+        token = of_digest[digest]
+        held = found[token].grants if token in found else ()
+        if grant is not None:
+            held = (*held, Grant(grant.role, grant.division, grant.class_code))
+        names = (account.login, account.name, account.county)
+        found[token] = SignedIn(*names, held, csrf, account.person_id)
+    return found
 
 
 def _digest(token: str) -> str:

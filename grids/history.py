@@ -7,20 +7,27 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from data.errors import NotFoundError
 from data.scope import Scope
 
 __all__ = ["generations", "lineage_of", "statistics"]
 
 Rows = Sequence[Row[Any]]
 _GENERATIONS = text(
-    "SELECT generation.id, generation.title, coalesce(account.name, generation.author) AS author, "
+    "SELECT generation.id, CASE WHEN near THEN generation.title ELSE '' END AS title, "
+    "CASE WHEN near THEN coalesce(account.name, generation.author) ELSE '' END AS author, "
     "lower(generation.valid) AS since, upper(generation.valid) AS until, "
     "count(grid.id) AS grids, coalesce(sum(grid.households), 0) AS households, "
     "count(grid.id) FILTER (WHERE grid.generation_id = generation.id) AS fresh "
     "FROM generation LEFT JOIN account ON account.login = generation.author "
+    # Of what was drawn elsewhere only the day is told.
+    "CROSS JOIN LATERAL (SELECT bool_or(generation.area ^@ prefix OR prefix ^@ "
+    "  regexp_replace(generation.area, '(000000|000)$', '')) AS near "
+    "  FROM unnest(CAST(:prefixes AS text[])) AS prefix) AS of_area "
     "LEFT JOIN grid ON grid.county = generation.county AND grid.valid @> lower(generation.valid) "
+    "AND grid.community ^@ ANY (:prefixes) "
     "WHERE generation.county = :county AND generation.valid IS NOT NULL "
-    "AND NOT isempty(generation.valid) GROUP BY generation.id, account.name "
+    "AND NOT isempty(generation.valid) GROUP BY generation.id, account.name, near "
     "ORDER BY lower(generation.valid)"
 )
 # Both ways: what a grid came from, and what came of it.
@@ -39,6 +46,7 @@ _LINEAGE = text(
     "JOIN grid AS child ON child.id = lineage.child_id "
     "WHERE lineage.child_id IN (SELECT id FROM line) "
     "AND lineage.parent_id IN (SELECT id FROM line) "
+    "AND parent.community ^@ ANY (:prefixes) AND child.community ^@ ANY (:prefixes) "
     "ORDER BY at, source, target LIMIT 500"
 )
 
@@ -84,11 +92,19 @@ def statistics(
     return session.execute(_STATISTICS, key).all()
 
 
-def generations(session: Session, county: str) -> Rows:
-    """Published generations, oldest first, with their grids, households and new grids."""
-    return session.execute(_GENERATIONS, {"county": county}).all()
+def generations(session: Session, scope: Scope) -> Rows:
+    """Published generations, oldest first, with an area's grids, households and new grids."""
+    return session.execute(_GENERATIONS, scope.parameters).all()
 
 
-def lineage_of(session: Session, county: str, code: str) -> Rows:
-    """Steps of a grid's lineage, oldest first: from which grid, to which, when, what share."""
-    return session.execute(_LINEAGE, {"county": county, "code": code}).all()
+def lineage_of(session: Session, scope: Scope, code: str) -> Rows:
+    """Steps of a grid's lineage, oldest first: from which grid, to which, when, what share.
+
+    Raises
+    ------
+    NotFoundError
+        If the grid is not of the area.
+    """
+    if not scope.covers(code):
+        raise NotFoundError(f"no grid {code} in your area")
+    return session.execute(_LINEAGE, scope.parameters | {"code": code}).all()

@@ -9,7 +9,7 @@ from pathlib import Path
 from data.errors import StateError
 from maps.vendor import VENDOR_DIR
 
-__all__ = ["header_html"]
+__all__ = ["inlined_assets", "linked_assets"]
 
 _STYLES = (
     "leaflet/dist/leaflet.css",
@@ -26,39 +26,46 @@ _STATIC = Path(__file__).parent / "static"
 _URL = re.compile(r"url\(\s*['\"]?(?!data:)([^'\")]+?)['\"]?\s*\)")
 
 
-def header_html(*, inline: bool) -> str:
-    """Head elements that load the assets.
-
-    Parameters
-    ----------
-    inline : bool
-        True puts everything into the page itself: it opens with no network at all.
+def linked_assets() -> str:
+    """Head elements that load the assets from this host.
 
     Raises
     ------
     StateError
         If the assets were not installed.
     """
-    if not (VENDOR_DIR / _SCRIPTS[0]).exists():
-        raise StateError("the browser assets are not installed: run make setup")
-    if inline:
-        return _inlined()
-    links = [f'<link rel="stylesheet" href="/static/vendor/{path}"/>' for path in _STYLES]
-    links.append('<link rel="stylesheet" href="/static/map.css"/>')
+    _require_assets()
+    links = [f'<link rel="stylesheet" href="/static/vendor/{path}">' for path in _STYLES]
+    links.append('<link rel="stylesheet" href="/static/map.css">')
     links += [f'<script src="/static/vendor/{path}"></script>' for path in _SCRIPTS]
     links.append('<script src="/static/map.js"></script>')
     return "\n".join(links)
 
 
 @cache
-def _inlined() -> str:
-    parts = [f"<style>{_style(VENDOR_DIR / path)}</style>" for path in _STYLES]
-    parts.append(f"<style>{_style(_STATIC / 'map.css')}</style>")
-    for path in (*(VENDOR_DIR / name for name in _SCRIPTS), _STATIC / "map.js"):
-        script = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
-        script = re.sub(r"//# sourceMappingURL=\S+", "", script)
-        parts.append(f"<script>{script}</script>")
-    return "\n".join(parts)
+def inlined_assets() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Scripts and styles as the texts of inline elements: such a page needs no network.
+
+    Raises
+    ------
+    StateError
+        If the assets were not installed.
+    """
+    _require_assets()
+    scripts = [*(VENDOR_DIR / name for name in _SCRIPTS), _STATIC / "map.js"]
+    styles = [*(VENDOR_DIR / name for name in _STYLES), _STATIC / "map.css"]
+    return tuple(map(_script, scripts)), tuple(map(_style, styles))
+
+
+def _require_assets() -> None:
+    if not (VENDOR_DIR / _SCRIPTS[0]).exists():
+        raise StateError("the browser assets are not installed: run make setup")
+
+
+def _script(path: Path) -> str:
+    # Read with universal line ends: a browser takes an inline element's hash after them.
+    text = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    return re.sub(r"//# sourceMappingURL=\S+", "", text)
 
 
 def _style(path: Path) -> str:

@@ -5,39 +5,30 @@ from typing import Any
 
 import folium
 import shapely
-from branca.element import Element, MacroElement
+from branca.element import MacroElement
 from folium.plugins import MarkerCluster
 from folium.template import Template
-from markupsafe import escape
 from sqlalchemy.orm import Session
 
 from data.incidents import WAITING
 from data.roles import preset_role_names
-from maps.assets import header_html
+from data.scope import Scope
+from maps.labels import LABELLED, Legend, Line, Tip, labels, layer
 from maps.mapdata import base_layers, collection
+from maps.page import LocalMap, MapPage, finished_page
 from maps.texts import Texts
 
 __all__ = [
     "GRID_COLOURS",
-    "Legend",
-    "LocalMap",
     "MapRequest",
     "base_group",
     "city_map",
-    "finished_page",
 ]
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 GRID_COLOURS = {"urban": "#0072B2", "rural": "#009E73", "dedicated": "#D55E00"}
 _KIND_NAMES = {"urban": "Urban grids", "rural": "Rural grids", "dedicated": "Dedicated grids"}
 _STREET_WIDTH = {"motorway": 5, "trunk": 5, "primary": 4, "secondary": 3, "tertiary": 2.5}
-
-
-class LocalMap(folium.Map):  # type: ignore[misc]  # folium carries no types
-    """A folium map that loads nothing by itself: the assets stand in the page's head."""
-
-    default_js: list[tuple[str, str]] = []  # noqa: RUF012 - folium's own shape
-    default_css: list[tuple[str, str]] = []  # noqa: RUF012 - same
 
 
 class LocalCluster(MarkerCluster):  # type: ignore[misc]  # same
@@ -53,62 +44,28 @@ class GridSearch(MacroElement):  # type: ignore[misc]  # same
     _template = Template(
         """
         {% macro script(this, kwargs) %}
-        new L.Control.Search({
-            layer: L.layerGroup([{{ this.names | join(", ") }}]),
-            propertyName: "label", textPlaceholder: {{ this.placeholder | tojson }},
-            textErr: {{ this.missing | tojson }}, textCancel: "×",
-            initial: false, marker: false,
-            moveToLocation: function (latlng, title, map) {
-                map.fitBounds(latlng.layer.getBounds(), {maxZoom: 17});
-            },
-        }).addTo({{ this._parent.get_name() }});
+        OneGrid.search({{ this._parent.get_name() }}, [{{ this.names | join(", ") }}],
+            {{ this.texts | tojavascript }});
         {% endmacro %}
         """
     )
 
-    def __init__(self, layers: list[Any], placeholder: str, missing: str) -> None:
+    def __init__(self, layers: list[Any], texts: Texts) -> None:
         super().__init__()
-        self._name, self.placeholder, self.missing = "GridSearch", placeholder, missing
-        self.names = [layer.get_name() for layer in layers]
-
-
-class Legend(MacroElement):  # type: ignore[misc]  # same
-    """Legend, scale and zoom buttons in the reader's language; `html` is trusted."""
-
-    _template = Template(
-        """
-        {% macro script(this, kwargs) %}
-        var {{ this.get_name() }} = L.control({position: "bottomleft"});
-        {{ this.get_name() }}.onAdd = function () {
-            var box = L.DomUtil.create("div", "og-legend");
-            box.innerHTML = {{ this.html | tojson }};
-            return box;
-        };
-        {{ this.get_name() }}.addTo({{ this._parent.get_name() }});
-        L.control.scale({imperial: false, position: "bottomright"})
-            .addTo({{ this._parent.get_name() }});
-        L.control.zoom({{ this.zoom | tojson }}).addTo({{ this._parent.get_name() }});
-        {{ this._parent.get_name() }}.attributionControl.setPrefix("Leaflet");
-        {% endmacro %}
-        """
-    )
-
-    def __init__(self, html: str, texts: Texts) -> None:
-        super().__init__()
-        self._name, self.html = "Legend", html
-        self.zoom = {"zoomInTitle": texts("Zoom in"), "zoomOutTitle": texts("Zoom out")}
+        self._name, self.names = "GridSearch", [layer.get_name() for layer in layers]
+        self.texts = {
+            "textPlaceholder": texts("Search grid name or code"),
+            "textErr": texts("No such grid"),
+        }
 
 
 class ClickTo(MacroElement):  # type: ignore[misc]  # same
-    """Opens an address of this host with the clicked place in EPSG:4326."""
+    """Asks an address of this host about the clicked place (EPSG:4326)."""
 
     _template = Template(
         """
         {% macro script(this, kwargs) %}
-        {{ this._parent.get_name() }}.on("click", function (event) {
-            window.top.location.href = {{ this.address | tojson }} + "&lon="
-                + event.latlng.lng.toFixed(7) + "&lat=" + event.latlng.lat.toFixed(7);
-        });
+        OneGrid.askAt({{ this._parent.get_name() }}, {{ this.address | tojavascript }});
         {% endmacro %}
         """
     )
@@ -133,8 +90,9 @@ class MapRequest:
     link : str
         Address that a grid's pop-up links to, with the code appended.
     click : str
-        Address that a click opens, with lon and lat appended; such a map is for everybody and
-        names nobody.
+        Address that a click posts lon and lat to; such a map is for everybody and names nobody.
+    scope : Scope or None
+        The area that is drawn on the county's base map; None for all of it.
     """
 
     texts: Texts
@@ -149,59 +107,38 @@ class MapRequest:
     note: str = ""
     link: str = ""
     click: str = ""
+    scope: Scope | None = None
 
 
-def city_map(session: Session, county: str, request: MapRequest) -> str:
+def city_map(session: Session, county: str, request: MapRequest) -> MapPage:
     """Draw the map of a county as an HTML page."""
-    view = LocalMap(
-        tiles=None,
-        prefer_canvas=True,
-        zoom_control=False,
-        control_scale=False,
-        minZoom=3,
-        maxZoom=19,
-        zoomSnap=0.25,
-    )
+    view = LocalMap(minZoom=3, maxZoom=19)
     texts = request.texts
     base_group(session, county, view, texts)
+    scope = request.scope or Scope.whole(county)
     if "communities" in request.layers:
-        _communities(session, county, view, texts)
-    grids = _grids(session, county, view, request) if "grids" in request.layers else []
+        _communities(session, scope, view, texts)
+    grids = _grids(session, scope, view, request) if "grids" in request.layers else []
     if "responsibilities" in request.layers:
-        _service_areas(session, county, view, texts)
+        _service_areas(session, scope, view, texts)
     if "incidents" in request.layers:
-        _incidents(session, county, view, request)
+        _incidents(session, scope, view, request)
     if "responders" in request.layers:
-        _responders(session, county, view, texts)
+        _responders(session, scope, view, texts)
     _focus(view, request)
     if grids:
-        search = GridSearch(grids, texts("Search grid name or code"), texts("No such grid"))
-        view.add_child(search)
+        view.add_child(GridSearch(grids, texts))
     folium.LayerControl(collapsed=True).add_to(view)
     view.add_child(Legend(_legend(request), texts))
     if request.click:
         view.add_child(ClickTo(request.click))
-    _fit(session, county, view, request)
+    _fit(session, scope, view, request)
     return finished_page(view, texts, texts("OneGrid map"), inline=request.inline)
-
-
-def finished_page(view: LocalMap, texts: Texts, title: str, *, inline: bool) -> str:
-    """The page of a map, with its assets, its title and its language."""
-    figure = view.get_root()
-    figure.header.add_child(Element(header_html(inline=inline)), name="assets", index=0)
-    figure.header.add_child(Element("<link rel='icon' href='data:,'/>"), name="icon")
-    figure.header.add_child(Element(f"<title>{escape(title)}</title>"), name="title")
-    html: str = figure.render()
-    return html.replace("<html>", f'<html lang="{texts.language}">', 1)
-
-
-def _layer(name: str, view: LocalMap, *, show: bool = True) -> folium.FeatureGroup:
-    return folium.FeatureGroup(name=name, show=show).add_to(view)
 
 
 def base_group(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
     """Add the base map: the city's own water, buildings, streets and railways."""
-    group = _layer(texts("Base map"), view)
+    group = layer(view, texts("Base map"))
     layers = base_layers(session, county)
     styles: dict[str, Any] = {
         "water": lambda _: {
@@ -230,10 +167,10 @@ def _street_style(feature: dict[str, Any]) -> dict[str, Any]:
     return {"color": "#e8a33d" if wide and wide > 3 else "#b9b2a5", "weight": wide or 1.2}
 
 
-def _communities(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
-    features = collection(session, county, "community")
+def _communities(session: Session, scope: Scope, view: LocalMap, texts: Texts) -> None:
+    features = collection(session, scope, "community")
     if features["features"]:
-        group = _layer(texts("Communities"), view)
+        group = layer(view, texts("Communities"))
         folium.GeoJson(
             features,
             style_function=lambda _: {"color": "#5b2a86", "weight": 3, "dashArray": "2 6"},
@@ -241,10 +178,10 @@ def _communities(session: Session, county: str, view: LocalMap, texts: Texts) ->
         ).add_to(group)
 
 
-def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -> list[Any]:
+def _grids(session: Session, scope: Scope, view: LocalMap, request: MapRequest) -> list[Any]:
     # Everybody sees this map where a click asks for one card: it names nobody.
     public = bool(request.click)
-    features = collection(session, county, "grid_outline" if public else "grid")["features"]
+    features = collection(session, scope, "grid_outline" if public else "grid")["features"]
     texts, layers = request.texts, []
     for kind, colour in GRID_COLOURS.items():
         mine = [f for f in features if f["properties"]["kind"] == kind]
@@ -253,10 +190,8 @@ def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -
         for feature in mine:
             facts = feature["properties"]
             facts["label"] = f"{facts['name']} {facts['code']}"
-            if not public:
-                facts["popup"] = _grid_popup(facts, request)
-        group = _layer(texts(_KIND_NAMES[kind]), view)
-        layer = folium.GeoJson(
+            facts |= labels([Line(facts["label"])], () if public else _grid_popup(facts, request))
+        drawn = folium.GeoJson(
             {"type": "FeatureCollection", "features": mine},
             style_function=lambda _, colour=colour: {
                 "color": colour,
@@ -264,47 +199,48 @@ def _grids(session: Session, county: str, view: LocalMap, request: MapRequest) -
                 "fillColor": colour,
                 "fillOpacity": 0.14,
             },
-            tooltip=folium.GeoJsonTooltip(["label"], labels=False),
-            popup=None if public else folium.GeoJsonPopup(["popup"], labels=False),
-        ).add_to(group)
-        layers.append(layer)
+            on_each_feature=LABELLED,
+        ).add_to(layer(view, texts(_KIND_NAMES[kind])))
+        layers.append(drawn)
     return layers
 
 
-def _grid_popup(facts: dict[str, Any], request: MapRequest) -> str:
+def _grid_popup(facts: dict[str, Any], request: MapRequest) -> list[Line]:
     texts = request.texts
     lines = [
-        f"<b>{escape(facts['name'])}</b>{escape(facts['code'])}",
-        f"{texts('Community')}: {escape(facts['community'])}",
-        f"{texts('Households')}: {facts['households']}",
-        f"{texts('Gridworker')}: {escape(facts['worker'])}",
+        Line(facts["name"], "strong"),
+        Line(facts["code"]),
+        Line(f"{texts('Community')}: {facts['community']}"),
+        Line(f"{texts('Households')}: {facts['households']}"),
+        Line(f"{texts('Gridworker')}: {facts['worker']}"),
     ]
     if request.link:
-        address = f"{request.link}{facts['code']}"
-        lines.append(f'<a target="_top" href="{escape(address)}">{texts("Open")}</a>')
-    return '<div class="og-popup">' + "<br/>".join(lines) + "</div>"
+        lines.append(Line(texts("Open"), href=f"{request.link}{facts['code']}"))
+    return lines
 
 
-def _service_areas(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
-    features = collection(session, county, "service_area")
+def _service_areas(session: Session, scope: Scope, view: LocalMap, texts: Texts) -> None:
+    features = collection(session, scope, "service_area")
     if features["features"]:
-        group = _layer(texts("Police beats and service areas"), view, show=False)
+        for feature in features["features"]:
+            facts = feature["properties"]
+            facts |= labels([Line(facts["name"], "strong"), Line(facts["holder"])])
         folium.GeoJson(
             features,
             style_function=lambda _: {"color": "#1a237e", "weight": 2.5, "fillOpacity": 0.05},
-            tooltip=folium.GeoJsonTooltip(["name", "holder"], labels=False),
-        ).add_to(group)
+            on_each_feature=LABELLED,
+        ).add_to(layer(view, texts("Police beats and service areas"), show=False))
 
 
-def _incidents(session: Session, county: str, view: LocalMap, request: MapRequest) -> None:
+def _incidents(session: Session, scope: Scope, view: LocalMap, request: MapRequest) -> None:
     texts = request.texts
     cluster = LocalCluster(name=texts("Incidents"), options={"disableClusteringAtZoom": 18})
-    for feature in collection(session, county, "incident")["features"]:
+    for feature in collection(session, scope, "incident")["features"]:
         facts = feature["properties"]
         lon, lat = feature["geometry"]["coordinates"]
         name = facts["class"] if texts.language == "zh" else facts["class_en"]
-        html = f"<b>{escape(name)}</b>{escape(facts['ref'])}<br/>{escape(facts['at'])}"
-        folium.CircleMarker(
+        popup = [Line(name, "strong"), Line(facts["ref"]), Line(facts["at"])]
+        marker = folium.CircleMarker(
             (lat, lon),
             radius=6,
             color="#7a0019",
@@ -312,21 +248,20 @@ def _incidents(session: Session, county: str, view: LocalMap, request: MapReques
             fill=True,
             fill_color="#CC3311" if facts["state"] in WAITING else "#EE7733",
             fill_opacity=0.9,
-            tooltip=f"{name} {facts['at']}",
-            popup=None if request.click else folium.Popup(html, max_width=260),
         ).add_to(cluster)
+        marker.add_child(Tip([Line(f"{name} {facts['at']}")], () if request.click else popup))
     cluster.add_to(view)
 
 
-def _responders(session: Session, county: str, view: LocalMap, texts: Texts) -> None:
-    group = _layer(texts("Responders"), view)
+def _responders(session: Session, scope: Scope, view: LocalMap, texts: Texts) -> None:
+    group = layer(view, texts("Responders"))
     names = preset_role_names(texts.language)
-    for feature in collection(session, county, "responder")["features"]:
+    for feature in collection(session, scope, "responder")["features"]:
         facts = feature["properties"]
         lon, lat = feature["geometry"]["coordinates"]
         role = names.get(facts["role"], facts["role"])
         age = f"{facts['age_min']:.0f} {texts('min ago')}"
-        folium.CircleMarker(
+        marker = folium.CircleMarker(
             (lat, lon),
             radius=6,
             color="#004d40",
@@ -334,30 +269,30 @@ def _responders(session: Session, county: str, view: LocalMap, texts: Texts) -> 
             fill=True,
             fill_color="#44BB99",
             fill_opacity=1,
-            tooltip=f"{escape(facts['name'])} · {escape(role)} · {age}",
         ).add_to(group)
+        marker.add_child(Tip([Line(f"{facts['name']} · {role} · {age}")]))
 
 
 def _focus(view: LocalMap, request: MapRequest) -> None:
     texts = request.texts
     if request.route is not None:
         points = [(lat, lon) for lon, lat in shapely.get_coordinates(request.route).tolist()]
-        group = _layer(texts("Route of the nearest responder"), view)
+        group = layer(view, texts("Route of the nearest responder"))
         folium.PolyLine(points, color="#ffffff", weight=9, opacity=0.9).add_to(group)
         folium.PolyLine(points, color="#d0021b", weight=5, opacity=0.95).add_to(group)
     if request.place is not None:
         lon, lat = request.place
         icon = folium.DivIcon(html='<div class="og-here">◉</div>', icon_size=(22, 22))
-        folium.Marker((lat, lon), icon=icon, tooltip=texts("Chosen place")).add_to(view)
+        marker = folium.Marker((lat, lon), icon=icon).add_to(view)
+        marker.add_child(Tip([Line(texts("Chosen place"))]))
 
 
-def _legend(request: MapRequest) -> str:
+def _legend(request: MapRequest) -> list[Line]:
     texts = request.texts
     lines = []
     if "grids" in request.layers:
         lines += [
-            f'<i style="background:{GRID_COLOURS[kind]}55;border-color:{GRID_COLOURS[kind]}"></i>'
-            f"{texts(name)}"
+            Line(texts(name), mark="box", colour=f"{GRID_COLOURS[kind]}55", edge=GRID_COLOURS[kind])
             for kind, name in _KIND_NAMES.items()
         ]
     dots = (
@@ -365,19 +300,19 @@ def _legend(request: MapRequest) -> str:
         ("responders", "#44BB99", "Responders"),
     )
     lines += [
-        f'<i class="dot" style="background:{colour}"></i>{texts(name)}'
-        for layer, colour, name in dots
-        if layer in request.layers
+        Line(texts(name), mark="dot", colour=colour)
+        for kind, colour, name in dots
+        if kind in request.layers
     ]
     if request.route is not None:
-        lines.append(f'<i style="background:#d0021b;height:4px"></i>{texts("Route")}')
-    lines.append(f"{texts('Coordinates')}: EPSG:4326")
+        lines.append(Line(texts("Route"), mark="way", colour="#d0021b"))
+    lines.append(Line(f"{texts('Coordinates')}: EPSG:4326"))
     if request.note:
-        lines.append(f'<span class="og-note">{escape(request.note)}</span>')
-    return "<br/>".join(lines)
+        lines.append(Line(request.note, "note"))
+    return lines
 
 
-def _fit(session: Session, county: str, view: LocalMap, request: MapRequest) -> None:
+def _fit(session: Session, scope: Scope, view: LocalMap, request: MapRequest) -> None:
     if request.route is not None:
         west, south, east, north = request.route.bounds
         view.fit_bounds([(south, west), (north, east)], padding=(60, 60), max_zoom=17)
@@ -386,7 +321,7 @@ def _fit(session: Session, county: str, view: LocalMap, request: MapRequest) -> 
         view.fit_bounds([(lat, lon), (lat, lon)], max_zoom=17)
     else:
         names = ("grid", "community")
-        shapes = [collection(session, county, name)["features"] for name in names]
+        shapes = [collection(session, scope, name)["features"] for name in names]
         found = [shapely.geometry.shape(f["geometry"]) for f in shapes[0] or shapes[1]]
         if found:
             west, south, east, north = shapely.total_bounds(found)

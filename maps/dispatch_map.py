@@ -4,10 +4,11 @@ from typing import Any
 
 import folium
 import shapely
-from markupsafe import escape
 from sqlalchemy.orm import Session
 
-from maps.city_map import Legend, LocalMap, base_group, finished_page
+from maps.city_map import base_group
+from maps.labels import Legend, Line, Tip, layer
+from maps.page import LocalMap, MapPage, finished_page
 from maps.texts import Texts
 from routing.dispatch import Candidate, Recommendation, WhyNot
 from routing.isochrone import Isochrone
@@ -29,7 +30,7 @@ def dispatch_map(
     reach: Isochrone | None = None,
     closed: Any = None,
     inline: bool = False,
-) -> str:
+) -> MapPage:
     """Draw a recommendation on an HTML page.
 
     Parameters
@@ -41,9 +42,7 @@ def dispatch_map(
     closed : shapely geometry, optional
         Closures that hold, EPSG:4326.
     """
-    view = LocalMap(
-        tiles=None, prefer_canvas=True, zoom_control=False, control_scale=False, zoomSnap=0.25
-    )
+    view = LocalMap()
     base_group(session, county, view, words)
     if reach is not None:
         _reach(view, reach, words)
@@ -54,7 +53,7 @@ def dispatch_map(
         _candidate(view, advice.candidates[number - 1], number, words)
     lon, lat = place
     icon = folium.DivIcon(html='<div class="og-here">◉</div>', icon_size=(22, 22))
-    folium.Marker((lat, lon), icon=icon, tooltip=words("Incident")).add_to(view)
+    folium.Marker((lat, lon), icon=icon).add_to(view).add_child(Tip([Line(words("Incident"))]))
     folium.LayerControl(collapsed=True).add_to(view)
     view.add_child(Legend(_legend(advice, reach, closed, words), words))
     shown = [shapely.Point(place), *(one.route for one in advice.candidates)]
@@ -68,32 +67,35 @@ def _colour(number: int) -> str:
 
 
 def _candidate(view: LocalMap, one: Candidate, number: int, words: Texts) -> None:
-    group = folium.FeatureGroup(name=f"{number}. {escape(one.name)}").add_to(view)
+    group = layer(view, f"{number}. {one.name}")
     points = [(lat, lon) for lon, lat in shapely.get_coordinates(one.route).tolist()]
     minutes = f"{one.time_s / 60:.1f} {words('min')}"
-    text = (
-        f"<b>{number}. {escape(one.name)}</b><br/>{minutes} · {one.distance_m:.0f} m · "
-        f"{words(one.mode)}<br/>{words(one.reason)}<br/>"
-        f"{escape(' → '.join(one.streets)) or words('no named street')}"
-    )
+    tip = [
+        Line(f"{number}. {one.name}", "strong"),
+        Line(f"{minutes} · {one.distance_m:.0f} m · {words(one.mode)}"),
+        Line(words(one.reason)),
+        Line(" → ".join(one.streets) or words("no named street")),
+    ]
     colour = _colour(number)
     folium.PolyLine(points, color="#ffffff", weight=9, opacity=0.9).add_to(group)
-    folium.PolyLine(points, color=colour, weight=5, opacity=0.95, tooltip=text).add_to(group)
+    way = folium.PolyLine(points, color=colour, weight=5, opacity=0.95).add_to(group)
+    way.add_child(Tip(tip))
     # A thin line shows how far off the road the last position was.
     lon, lat = one.place
     folium.PolyLine([(lat, lon), points[0]], color=colour, weight=2, dash_array="3 5").add_to(group)
-    html = f'<div class="og-number" style="background:{colour}">{number}</div>'
+    shade = min(number, len(_ROUTES))
+    html = f'<div class="og-number og-number-{shade}">{number}</div>'
     icon = folium.DivIcon(html=html, icon_size=(24, 24), icon_anchor=(12, 12))
-    folium.Marker((lat, lon), icon=icon, tooltip=text).add_to(group)
+    folium.Marker((lat, lon), icon=icon).add_to(group).add_child(Tip(tip))
 
 
 def _left_out(view: LocalMap, left_out: tuple[WhyNot, ...], words: Texts) -> None:
-    group = folium.FeatureGroup(name=words("Left out")).add_to(view)
+    group = layer(view, words("Left out"))
     for one in left_out:
         if one.place is None:
             continue
         took = "" if one.time_s is None else f" ({one.time_s / 60:.1f} {words('min')})"
-        folium.CircleMarker(
+        marker = folium.CircleMarker(
             (one.place[1], one.place[0]),
             radius=6,
             color="#555",
@@ -101,13 +103,13 @@ def _left_out(view: LocalMap, left_out: tuple[WhyNot, ...], words: Texts) -> Non
             fill=True,
             fill_color="#bbb",
             fill_opacity=0.9,
-            tooltip=f"{escape(one.name)}: {words(one.reason)}{took}",
         ).add_to(group)
+        marker.add_child(Tip([Line(f"{one.name}: {words(one.reason)}{took}")]))
 
 
 def _reach(view: LocalMap, reach: Isochrone, words: Texts) -> None:
     name = f"{words('In reach within')} {reach.minutes:g} {words('min')}"
-    group = folium.FeatureGroup(name=name).add_to(view)
+    group = layer(view, name)
     folium.GeoJson(
         shapely.geometry.mapping(reach.polygon),
         style_function=lambda _: {
@@ -121,7 +123,7 @@ def _reach(view: LocalMap, reach: Isochrone, words: Texts) -> None:
 
 
 def _closed(view: LocalMap, closed: Any, words: Texts) -> None:
-    group = folium.FeatureGroup(name=words("Closed roads")).add_to(view)
+    group = layer(view, words("Closed roads"))
     folium.GeoJson(
         shapely.geometry.mapping(closed),
         style_function=lambda _: {
@@ -135,22 +137,24 @@ def _closed(view: LocalMap, closed: Any, words: Texts) -> None:
     ).add_to(group)
 
 
-def _legend(advice: Recommendation, reach: Isochrone | None, closed: Any, words: Texts) -> str:
+def _legend(
+    advice: Recommendation, reach: Isochrone | None, closed: Any, words: Texts
+) -> list[Line]:
     lines = [
-        f'<i style="background:{_colour(number)};height:4px"></i>{number}. {escape(one.name)} '
-        f"{one.time_s / 60:.1f} {words('min')}"
+        Line(
+            f"{number}. {one.name} {one.time_s / 60:.1f} {words('min')}",
+            mark="way",
+            colour=_colour(number),
+        )
         for number, one in enumerate(advice.candidates[:5], 1)
     ]
     if not advice.candidates:
-        lines.append(words("Nobody can go."))
-    lines.append(
-        f'<i class="dot" style="background:#bbb"></i>{words("Left out")}: {len(advice.left_out)}'
-    )
+        lines.append(Line(words("Nobody can go.")))
+    left_out = f"{words('Left out')}: {len(advice.left_out)}"
+    lines.append(Line(left_out, mark="dot", colour="#bbb"))
     if reach is not None:
-        lines.append(
-            f'<i style="background:{_REACH}55;border-color:{_REACH}"></i>'
-            f"{words('In reach within')} {reach.minutes:g} {words('min')}"
-        )
+        within = f"{words('In reach within')} {reach.minutes:g} {words('min')}"
+        lines.append(Line(within, mark="box", colour=f"{_REACH}55", edge=_REACH))
     if closed is not None and not closed.is_empty:
-        lines.append(f'<i style="background:#b0002055"></i>{words("Closed roads")}')
-    return "<br/>".join([*lines, f"{words('Coordinates')}: EPSG:4326"])
+        lines.append(Line(words("Closed roads"), mark="box", colour="#b0002055"))
+    return [*lines, Line(f"{words('Coordinates')}: EPSG:4326")]

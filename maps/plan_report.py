@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 from data.errors import StateError
 from grids.plan import Drawing
 from grids.report import CommunityReport, GridReport
-from maps.city_map import Legend, LocalMap, base_group, finished_page
+from maps.city_map import base_group
+from maps.labels import LABELLED, Legend, Line, labels
+from maps.page import LocalMap, MapPage, finished_page
 from maps.texts import Texts, texts
 
 __all__ = ["write_report"]
@@ -68,7 +70,7 @@ def write_report(
         path.write_text(json.dumps(_features(rows, shapes), ensure_ascii=False), "utf-8")
     elif path.suffix == ".html":
         page = _page(session, county, _features(rows, shapes), towns, codes, texts("zh"))
-        path.write_text(page, "utf-8")
+        path.write_text(page.html, "utf-8")
     else:
         raise StateError(f"a report is .html, .csv or .geojson, not {path.suffix!r}")
 
@@ -103,8 +105,10 @@ def _page(
     towns: list[CommunityReport],
     codes: list[str],
     words: Texts,
-) -> str:
-    view = LocalMap(tiles=None, prefer_canvas=True, zoom_control=False, control_scale=False)
+) -> MapPage:
+    view = LocalMap()
+    for feature in features["features"]:
+        feature["properties"] |= labels(_tip(feature["properties"], words))
     base_group(session, county, view, words)
     folium.GeoJson(
         features,
@@ -115,9 +119,7 @@ def _page(
             "fillColor": _colour(feature["properties"]),
             "fillOpacity": 0.75,
         },
-        tooltip=folium.GeoJsonTooltip(
-            list(_SHOWN), aliases=[words(label) for label in _SHOWN.values()]
-        ),
+        on_each_feature=LABELLED,
     ).add_to(view)
     folium.LayerControl(collapsed=True).add_to(view)
     view.add_child(Legend(_legend(towns, codes, words), words))
@@ -127,9 +129,13 @@ def _page(
     return finished_page(view, words, words("Draft report"), inline=True)
 
 
-def _legend(towns: list[CommunityReport], codes: list[str], words: Texts) -> str:
+def _tip(facts: dict[str, Any], words: Texts) -> list[Line]:
+    return [Line(f"{words(label)}: {facts[name]}") for name, label in _SHOWN.items()]
+
+
+def _legend(towns: list[CommunityReport], codes: list[str], words: Texts) -> list[Line]:
     steps = [
-        f'<i style="background:{colour}"></i>{words(name)}'
+        Line(words(name), mark="box", colour=colour)
         for _, colour, name in (*_STEPS, (0.0, _DEDICATED, "Dedicated grids"))
     ]
     missed = [
@@ -139,4 +145,4 @@ def _legend(towns: list[CommunityReport], codes: list[str], words: Texts) -> str
         if town.reasons
     ]
     shown = missed[:12] + (["…"] if len(missed) > 12 else [])
-    return "<br/>".join([*steps, *shown, f"{words('Coordinates')}: EPSG:4326"])
+    return [*steps, *map(Line, shown), Line(f"{words('Coordinates')}: EPSG:4326")]

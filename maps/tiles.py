@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
 from data.positions import KEEP_MINUTES
-from data.scope import Scope
+from data.scope import Scope, prefix_of
 
 __all__ = ["LAYERS", "MOST_ZOOM", "TileCache", "base_tile", "draft_tile", "plan_tile", "work_tile"]
 
@@ -96,7 +96,7 @@ _DRAFT_BLOCKS = _layer(
     "(SELECT block.id::text AS key, grid.code AS grid, block.community, block.households, "
     "block.geom FROM block JOIN grid_block ON grid_block.block_id = block.id "
     "JOIN grid ON grid.id = grid_block.grid_id AND grid.valid @> CAST(:at AS timestamptz) "
-    "WHERE block.county = :county AND block.retired_at IS NULL "
+    "WHERE block.county = :county AND block.retired_at IS NULL AND block.community ^@ :area "
     "AND block.geom && (SELECT deg FROM bounds) AND block.community NOT IN (SELECT community "
     "FROM draft_community WHERE generation_id = :draft) UNION ALL "
     "SELECT key, grid_key, community, households, geom FROM draft_block "
@@ -175,16 +175,30 @@ def plan_tile(session: Session, county: str, at: Any, z: int, x: int, y: int) ->
     return _made(session, _PLAN, county=county, at=at, z=z, x=x, y=y)
 
 
-def draft_tile(session: Session, county: str, draft: int, at: Any, z: int, x: int, y: int) -> bytes:
-    """Communities, and grids and blocks as a draft has them; raises as `base_tile`.
+def draft_tile(
+    session: Session, county: str, draft: int, area: str, at: Any, z: int, x: int, y: int
+) -> bytes:
+    """Communities, grids and its area's blocks as a draft has them; raises as `base_tile`.
 
     Parameters
     ----------
+    area : str
+        The division that the draft is of.
     at : datetime
         When the draft's base begins to hold.
     """
     _require_tile(z, x, y)
-    return _made(session, _DRAFT, county=county, draft=draft, at=at, z=z, x=x, y=y)
+    return _made(
+        session,
+        _DRAFT,
+        county=county,
+        draft=draft,
+        area=prefix_of(area or county),
+        at=at,
+        z=z,
+        x=x,
+        y=y,
+    )
 
 
 def work_tile(

@@ -13,6 +13,7 @@ from data.errors import NotFoundError
 from data.exporting import KINDS, export_table, write_table
 from data.models import Role, Team
 from data.people import person_of
+from data.scope import Scope
 from data.settings import Settings
 from grids.directory import load_directory
 from grids.staff_coverage import Problem, staff_coverage
@@ -72,8 +73,8 @@ def coverage(
         directory = load_directory(session, chosen, now, folder=settings.locators_dir)
         report = staff_coverage(directory, wanted.roles, at=now, most_households=most_households)
         if draw is not None:
-            page = coverage_map(session, chosen, report, texts(lang), inline=True)
-            draw.write_text(page, encoding="utf-8")
+            page = coverage_map(session, Scope.whole(chosen), report, texts(lang), inline=True)
+            draw.write_text(page.html, encoding="utf-8")
     if output is not None:
         headings = list(Problem.__slots__)
         write_table(output, headings, (astuple(one) for one in report.problems))

@@ -74,7 +74,7 @@ def dispatch(
             page = dispatch_map(
                 session, chosen, at, advice, texts(lang), reach=reach, closed=shape, inline=True
             )
-            draw.write_text(page, encoding="utf-8")
+            draw.write_text(page.html, encoding="utf-8")
     emit(_plain(advice), _told(advice), as_json=as_json)
     raise typer.Exit(0 if advice.candidates else 1)
 
@@ -136,8 +136,8 @@ def draw_map(
             note=note if chosen == DEMO_COUNTY else settings.review_number,
         )
         page = city_map(session, chosen, drawn)
-    output.write_text(page, encoding="utf-8")
-    console.print(f"written: {output} ({len(page) / 2**20:.1f} MiB)", markup=False)
+    output.write_text(page.html, encoding="utf-8")
+    console.print(f"written: {output} ({len(page.html) / 2**20:.1f} MiB)", markup=False)
 
 
 def _way_to(

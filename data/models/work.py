@@ -28,6 +28,7 @@ class Incident(Base):
 
     `version` counts its transitions, `before` is the state that a pause goes back to, and
     `person_id` or `unit_id` who handles it. A report that comes twice has the same `receipt_key`.
+    `source_ref` is the public number; whoever has `follow_key` too may follow the case and rate it.
     """
 
     __tablename__ = "incident"
@@ -75,6 +76,9 @@ class Incident(Base):
     version: Mapped[int] = mapped_column(server_default="0")
     channel: Mapped[str] = mapped_column(String(20), server_default="import")
     receipt_key: Mapped[str | None] = mapped_column(String(100))
+    follow_key: Mapped[str] = mapped_column(
+        String(32), server_default=text("replace((gen_random_uuid())::text, '-'::text, ''::text)")
+    )
     person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
     unit_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("unit.id"))
     changed_at: Mapped[Now]

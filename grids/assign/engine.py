@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data.scope import Scope
 from grids.places import GridFacts, Where
 from grids.responsibility import Holder, Inquiry, StaffAnswer, answer
 from grids.responsibility.records import AreaKey
@@ -53,6 +54,8 @@ class Assigner:
     ----------
     roles : sequence of str
         Roles whose people are added; by default those that somebody holds.
+    within : Scope, optional
+        Places in no grid of this area are refused.
 
     Attributes
     ----------
@@ -61,9 +64,15 @@ class Assigner:
     """
 
     def __init__(
-        self, directory: Directory, at: datetime, roles: Sequence[str] | None = None
+        self,
+        directory: Directory,
+        at: datetime,
+        roles: Sequence[str] | None = None,
+        *,
+        within: Scope | None = None,
     ) -> None:
         directory.require(at)
+        self._within = within if within is not None and not within.is_whole else None
         self._directory, self.at = directory, at
         held = {post.role for posts in directory.staff.posts.values() for post in posts}
         self.roles = tuple(sorted(held) if roles is None else roles)
@@ -129,6 +138,10 @@ class Assigner:
                 continue
             index[at] = len(answers)
             answers.append(self._answer(where, about[at]))
+        if self._within is not None:
+            foreign = [not self._within.covers(cells[0]) for cells in answers]
+            for at in np.flatnonzero((index >= 0) & np.array([*foreign, False])[index]).tolist():
+                index[at], outside[at] = -1, "outside your area"
         return Assigned(index, answers, outside)
 
     def _located(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> "_Layers":

@@ -4,12 +4,17 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from data.accounts import grants_of
 from data.database import Database
 from data.importing.names import classes_by_name
 from data.jobs import MOST_TRIES, claimed, files_of
 from data.memory import held_for_long
-from data.models import AssignJob
+from data.models import Account, AssignJob
 from data.sandbox import TABLE
+from data.scope import Scope
 from gis.errors import OneGridError
 from grids.assign.engine import Assigner
 from grids.assign.table import AssignOptions, assign_table, begun_at
@@ -63,19 +68,27 @@ def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJ
         version = directory_version(session, job.county, moment)
         directory = load_directory(session, job.county, moment, folder=locators_dir)
         classes = classes_by_name(session)
+        scope = _scope_of(session, job.county, job.author)
     held_for_long()
     options = AssignOptions(
         job.crs, by_class=job.by_class, classes=classes, name=job.name, limits=TABLE
     )
     report = assign_table(
-        Assigner(directory, moment),
+        Assigner(directory, moment, within=scope),
         files.source,
         files.target,
         options=options,
-        version=f"{job.county} {version}",
+        version=f"{job.county} {version} {','.join(scope.prefixes)}",
         progress=lambda _, placed, refused: _tell(database, job.id, placed, refused),
     )
     _tell(database, job.id, report.placed, report.refused, state="done")
+
+
+def _scope_of(session: Session, county: str, author: str) -> Scope:
+    """Where the one who started the job dispatches now."""
+    account = session.scalar(select(Account).filter_by(login=author, disabled_at=None))
+    grants = () if account is None else grants_of(session, account.id)
+    return Scope.of(county, [one.division for one in grants if one.role == "dispatcher"])
 
 
 def _tell(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from data.audit import audit
 from data.errors import StateError
 from data.models import Edit, Generation, Person, Role, Zone
+from data.people import people_seen
 from data.scope import Scope
 from gis.errors import OneGridError
 from grids.drafting import journal
@@ -191,7 +192,7 @@ class Workbench:
         operation = operation_from_json(asked)
         draft = self._locked(session, scope, number, version)
         self._require_area(scope, draft, operation)
-        self._require_known(session, operation)
+        self._require_known(session, scope, operation)
         opened, before = self._up_to_date(session, draft)
         start = self._with_base(session, draft, before, operation)
         done = resolve(start, operation)
@@ -278,8 +279,8 @@ class Workbench:
         if isinstance(operation, op.AdjustBoundary) and not scope.is_whole:
             raise EditRefusedError("area", "a community's boundary is moved by the county only")
 
-    def _require_known(self, session: Session, operation: Any) -> None:
-        """Zones and people are named by number, roles by code: they must be there."""
+    def _require_known(self, session: Session, scope: Scope, operation: Any) -> None:
+        """Zones and people are named by number, roles by code: they must be there, and theirs."""
         for table, number in (
             (Zone, getattr(operation, "zone_id", None)),
             (Person, getattr(operation, "person_id", None)),
@@ -287,6 +288,9 @@ class Workbench:
             held = None if number is None else session.get(table, number)
             if number is not None and (held is None or held.county != self._county):
                 raise EditRefusedError("unknown", f"no {table.__tablename__} {number}")
+        person = getattr(operation, "person_id", None)
+        if person is not None and not people_seen(session, scope, [person]):
+            raise EditRefusedError("unknown", f"no person {person} in your area")
         role = getattr(operation, "role", None)
         if role is not None and session.get(Role, role) is None:
             raise EditRefusedError("unknown", f"no role {role!r}; see onegrid staff roles")

@@ -1,11 +1,13 @@
 """What everybody may know of incidents: what, where, when, how far; no words, no people.
 
-Only classes of public places (urban events and parts) are listed. Whoever has an incident's case
-code may follow that one, whatever its class: the code is not to be guessed.
+Only classes of public places (urban events and parts) are listed, by their public numbers. Whoever
+has a case's secret beside its number may follow that one, whatever its class, and rate it at its
+end.
 """
 
+import secrets
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, select, text
@@ -17,7 +19,15 @@ from routing.errors import ReportError
 from routing.incidents.overview import shown_stages
 from routing.incidents.rules import HandlingRules
 
-__all__ = ["PUBLIC_GROUPS", "SATISFACTION", "course_of_case", "published", "rate_case", "services"]
+__all__ = [
+    "PUBLIC_GROUPS",
+    "SATISFACTION",
+    "course_of_case",
+    "published",
+    "rate_case",
+    "services",
+    "stage_of_case",
+]
 
 PUBLIC_GROUPS = ("event", "part")
 MOST_LISTED = 1000
@@ -42,7 +52,7 @@ _SERVICES = text(
     "ORDER BY code"
 )
 _CASE = text(
-    "SELECT incident.id FROM incident WHERE county = :county AND source_ref = :case "
+    "SELECT id, follow_key FROM incident WHERE county = :county AND source_ref = :case "
     "AND channel <> 'import'"
 )
 _STEPS = text(
@@ -82,18 +92,16 @@ def published(
 
 
 def course_of_case(
-    session: Session, county: str, case: str, rules: HandlingRules
+    session: Session, county: str, case: str, key: str, rules: HandlingRules
 ) -> dict[str, Any]:
-    """How far a reported case is, for whoever has its code: stages and times, nobody's name.
+    """How far a reported case is, for whoever has its secret: stages and times, nobody's name.
 
     Raises
     ------
     NotFoundError
-        If nothing was reported under it; imported cases, whose codes can be guessed, are none.
+        If nothing was reported under the number, or the secret is another.
     """
-    number = session.scalar(_CASE, {"county": county, "case": case})
-    if number is None:
-        raise NotFoundError(f"no case {case[:60]!r}")
+    number = _numbered(session, county, case, key)
     incident = session.get_one(Incident, number)
     flow = rules.flow_of(incident.class_code, incident.flow)
     stages = rules.stages[flow.code]
@@ -114,21 +122,55 @@ def course_of_case(
     }
 
 
-def rate_case(session: Session, county: str, case: str, said: str, words: str) -> None:
+def stage_of_case(session: Session, county: str, case: str, rules: HandlingRules) -> dict[str, Any]:
+    """How far a case of a public class is, by its number alone: no more than the list tells.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, or its class is not public: the answer does not tell which.
+    """
+    now = datetime.now(UTC)
+    if not published(session, county, now, now, cases=[case]):
+        raise _unknown(case)
+    incident = session.scalars(select(Incident).filter_by(county=county, source_ref=case)).one()
+    stages = rules.stages[rules.flow_of(incident.class_code, incident.flow).code]
+    return {
+        "case": case,
+        "class_code": incident.class_code,
+        "stage": stages.get(incident.state, ""),
+        "stages": shown_stages(stages, incident.state),
+        "state": "",
+        "steps": [],
+        "satisfaction": None,
+    }
+
+
+def _numbered(session: Session, county: str, case: str, key: str) -> int:
+    """The number of a case, for whoever has its secret."""
+    row = session.execute(_CASE, {"county": county, "case": case}).one_or_none()
+    if row is None or not secrets.compare_digest(row.follow_key.encode(), key.encode()):
+        raise _unknown(case)
+    return int(row.id)
+
+
+def _unknown(case: str) -> NotFoundError:
+    return NotFoundError(f"no case {case[:60]!r} under this address")
+
+
+def rate_case(session: Session, county: str, case: str, key: str, said: str, words: str) -> None:
     """Keep what the reporter says of a case that has ended; once.
 
     Raises
     ------
     NotFoundError
-        If nothing was reported under the code.
+        If nothing was reported under the number, or the secret is another.
     ReportError
         If it is none of `SATISFACTION`.
     StateError
         If the case goes on, or it has been said already.
     """
-    number = session.scalar(_CASE, {"county": county, "case": case})
-    if number is None:
-        raise NotFoundError(f"no case {case[:60]!r}")
+    number = _numbered(session, county, case, key)
     if said not in SATISFACTION:
         raise ReportError("satisfaction", f"satisfaction {said[:20]!r} is unknown")
     incident = session.get_one(Incident, number, with_for_update=True)

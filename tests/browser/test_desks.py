@@ -131,7 +131,7 @@ def test_a_chinese_page_holds_no_english_word(desk: Desk, path: str) -> None:
 def test_the_exported_map_opens_with_no_network_at_all(desk: Desk, tmp_path: Path) -> None:
     with desk.database.session() as session:
         page = city_map(session, "990100", MapRequest(texts("zh"), inline=True))
-    (tmp_path / "city.html").write_text(page, encoding="utf-8")
+    (tmp_path / "city.html").write_text(page.html, encoding="utf-8")
     desk.page.context.set_offline(True)
     desk.page.goto((tmp_path / "city.html").as_uri())
     desk.page.wait_for_selector("canvas")

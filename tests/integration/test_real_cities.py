@@ -75,7 +75,7 @@ def test_city_goes_from_files_to_map(
     network.save(tmp_path / "network.arrow")
     with database.session() as session:
         assert_dispatch_by_road(session, county, LiveRoads(tmp_path / "network.arrow", county))
-        page = city_map(session, county, MapRequest(texts("zh"), inline=True))
+        page = city_map(session, county, MapRequest(texts("zh"), inline=True)).html
     assert "https://cdn" not in page
     assert page.count("<script src") == 0
 

@@ -56,6 +56,8 @@ export function follow({ stepped, resync, lost, open }) {
     stepped(step);
   });
   source.addEventListener("resync", resync);
+  // Signed out, or the right to hear has ended: the page asks anew who is there.
+  source.addEventListener("ended", () => { source.close(); location.reload(); });
   source.onerror = lost;
   source.onopen = open;
   return source;

@@ -138,8 +138,7 @@ function begin() {
 async function near() {
   const code = by("report-class").value;
   if (!place || !code) return;
-  const asked = new URLSearchParams({ lon: place[0], lat: place[1], class_code: code });
-  const told = await read(`/similar?${asked}`).catch(() => ({ similar: [] }));
+  const told = await change("/similar", { lon: place[0], lat: place[1], class_code: code }).catch(() => ({ similar: [] }));
   by("similar").replaceChildren(...told.similar.map((one) => element("li", {}, element("button", { type: "button", class: "link", onclick: () => open(one.id) }, `${one.case} · ${Math.round(one.distance_m)} m`), ` ${one.description}`)));
   by("similar-title").hidden = !told.similar.length;
 }

@@ -75,8 +75,12 @@ const placed = () => new Promise((done, failed) => navigator.geolocation
 async function way(one, target) {
   try {
     const { coords } = await placed();
-    const asked = new URLSearchParams({ lon: coords.longitude, lat: coords.latitude, mode: facts.mode });
-    const answer = await fetch(`/api/v1/incidents/${one.id}/way?${asked}`);
+    // Where somebody is stands in the body: address lines are kept in logs on the way.
+    const answer = await fetch(`/api/v1/incidents/${one.id}/way`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ lon: coords.longitude, lat: coords.latitude, mode: facts.mode }),
+    });
     if (!answer.ok) throw new Error(answer.status);
     const told = await answer.json();
     target.replaceChildren(drawing(told.line), element("p", {}, `${number(told.time_s / 60, 1)} ${t("min")} · ${number(told.distance_m)} m`), element("ol", { class: "streets" }, ...told.streets.map((street) => element("li", {}, street))));

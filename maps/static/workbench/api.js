@@ -44,6 +44,8 @@ export function watch(handlers, { lost, open }) {
   for (const [name, handle] of Object.entries(handlers)) {
     source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
   }
+  // Signed out, or the right to hear has ended: the page asks anew who is there.
+  source.addEventListener("ended", () => { source.close(); location.reload(); });
   source.onerror = lost;
   source.onopen = open;
   return source;

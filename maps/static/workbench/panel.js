@@ -27,8 +27,8 @@ const edges = ["<50", "50", "60", "70", "80", "90", "100", "110", "120", "130", 
 function histogram(totals) {
   const most = Math.max(1, ...totals.before.histogram, ...totals.after.histogram);
   const bars = totals.after.histogram.map((count, i) => element("div", { class: "bar-slot", title: `${edges[i]} %: ${totals.before.histogram[i]} → ${count}` },
-    element("i", { class: "was", style: `height:${(60 * totals.before.histogram[i]) / most}px` }),
-    element("i", { class: "now", style: `height:${(60 * count) / most}px` }),
+    element("i", { class: "was", style: { height: `${(60 * totals.before.histogram[i]) / most}px` } }),
+    element("i", { class: "now", style: { height: `${(60 * count) / most}px` } }),
     element("small", {}, edges[i])));
   const told = totals.after.histogram.map((count, i) => `${edges[i]} %: ${count}`).join(", ");
   return element("div", { class: "histogram", role: "img", "aria-label": `${t("Grids by size, per cent of the target")}: ${told}` }, ...bars);

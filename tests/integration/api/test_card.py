@@ -185,19 +185,22 @@ def test_the_five_bags_become_a_case_that_is_judged_at_its_end(
     files = {"photo": ("", b"")}
     made = web.post("/report", data=said, files=files)
     case = re.search(r'id="case">([^<]+)<', made.text)[1]
-    assert web.post("/report", data=said, files=files).url.path == f"/report/{case}"
-    early = web.post(f"/report/{case}/satisfaction", data={"satisfaction": "satisfied"})
+    place = made.url.path
+    assert re.fullmatch(f"/report/{case}/[0-9a-f]{{32}}", place)
+    assert f'id="follow" href="http://testserver{place}"' in made.text
+    assert web.post("/report", data=said, files=files).url.path == place
+    early = web.post(f"{place}/satisfaction", data={"satisfaction": "satisfied"})
     assert early.status_code == 409
     with city.session() as session:
         session.execute(
             text("UPDATE incident SET state = 'closed' WHERE source_ref = :case"), {"case": case}
         )
-    assert 'id="rate"' in web.get(f"/report/{case}").text
-    odd = web.post(f"/report/{case}/satisfaction", data={"satisfaction": "blue"})
+    assert 'id="rate"' in web.get(place).text
+    odd = web.post(f"{place}/satisfaction", data={"satisfaction": "blue"})
     assert odd.status_code == 422
-    done = web.post(f"/report/{case}/satisfaction", data={"satisfaction": "dissatisfied"})
+    done = web.post(f"{place}/satisfaction", data={"satisfaction": "dissatisfied"})
     assert 'id="said"' in done.text
-    again = web.post(f"/report/{case}/satisfaction", data={"satisfaction": "satisfied"})
+    again = web.post(f"{place}/satisfaction", data={"satisfaction": "satisfied"})
     assert again.status_code == 409
     with city.session() as session:
         held = session.execute(text("SELECT satisfaction, actor FROM follow_up")).all()

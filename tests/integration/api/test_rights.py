@@ -1,9 +1,17 @@
-"""Every endpoint × every role × inside and outside the role's area."""
+"""Every endpoint × every role × inside and outside the role's area: statuses, and what is told.
 
+Whatever is of another community gets names that nobody else has. Each GET of each desk is then
+asked for by an account of one community: neither those names nor codes of others come back.
+"""
+
+import io
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pypdfium2
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -41,8 +49,9 @@ OPEN = {
     "POST /report",
     "GET /report/qr.svg",
     "GET /report/{case}",
+    "GET /report/{case}/{key}",
     "POST /report/begin",
-    "POST /report/{case}/satisfaction",
+    "POST /report/{case}/{key}/satisfaction",
     "GET /point/{srid}/{lon},{lat}",
     "POST /lost",
     "GET /api/ogc",
@@ -113,14 +122,21 @@ CASES = [
     case("GET /planner/drafts/{draft}/report.xlsx", "planner reviewer", area=True),
     case("GET /dispatch", "dispatcher centre"),
     case("GET /tiles/work/12/3439/1494.mvt", "dispatcher centre"),
-    case("GET /api/v1/incidents/similar?lon=122.31&lat=43.575&class_code=E01", "dispatcher centre"),
+    case(
+        "POST /api/v1/incidents/similar",
+        "dispatcher centre",
+        body='{{"lon": 122.31, "lat": 43.575, "class_code": "E01"}}',
+    ),
     case("GET /api/v1/incidents/cells", "dispatcher centre"),
     case("GET /api/v1/incidents/handovers", "dispatcher"),
     case("GET /api/v1/incidents/clusters", "dispatcher centre"),
     case("GET /api/v1/incidents/proposals?incident={incident}", "dispatcher", area=True),
     case("GET /api/v1/incidents/{incident}/holes?person=1", "dispatcher centre", area=True),
     case(
-        "GET /api/v1/incidents/{incident}/way?lon=122.31&lat=43.575", "dispatcher centre", area=True
+        "POST /api/v1/incidents/{incident}/way",
+        "dispatcher centre",
+        area=True,
+        body='{{"lon": 122.31, "lat": 43.575}}',
     ),
     case("POST /api/v1/incidents/{incident}/photos", "dispatcher centre", area=True, body="{{}}"),
     case("GET /api/v1/incidents/{incident}/photos/0", "dispatcher centre", area=True),
@@ -337,12 +353,151 @@ def test_nobody_may_do_anything_unless_signed_in(web: TestClient, things: dict) 
 def test_what_was_seen_is_noted(web: TestClient, city: Database, things: dict) -> None:
     sign_in(web, city, "a-dispatcher")
     number = things[INSIDE]["incident"]
-    assert web.get(f"/dispatch?incident={number}").status_code == 200
+    assert web.get(f"/dispatch?incident={number}&words=x").status_code == 200
+    assert web.get(f"/api/v1/incidents/{number}?x=122.31").status_code == 200
+    assert web.get("/api/v1/incidents?words=滨南街1号").status_code == 200
+    start = {"lon": 122.31, "lat": 43.575}
+    assert web.post(f"/api/v1/incidents/{number}/way", json=start).status_code == 200
+    assert web.post("/api/v1/incidents/similar", json=start | {"class_code": "E01"}).is_success
+    assert web.get("/api/v1/incidents/122.31,43.575").status_code in {404, 422}
     with city.session() as session:
         rows = session.execute(
             text("SELECT action, subject FROM audit_log WHERE actor = 'a-dispatcher' ORDER BY id")
         ).all()
     assert [tuple(row) for row in rows] == [
         ("login", ""),
-        ("see", f"/dispatch?incident={number}"),
+        ("see", "/dispatch"),
+        ("see", f"/api/v1/incidents/{number}"),
+        ("see", "/api/v1/incidents"),
+        ("see", f"/api/v1/incidents/{number}/way"),
+        ("see", "/api/v1/incidents/similar"),
     ]
+
+
+# Names of what is not the area's, by what they are of.
+FOREIGN = {
+    "person": "外人",
+    "division": "外村",
+    "grid": "外格",
+    "incident": "外事",
+    "draft": "外稿",
+    "service area": "外区",
+}
+# The published plan is everybody's, on every map; who can go is told wherever they come from.
+PUBLIC = {
+    "GET /tiles/draft/{draft}/12/3439/1494.mvt": ("grid", "division"),
+    "GET /api/v1/incidents/proposals?incident={incident}": ("person",),
+}
+MORE = (
+    case("GET /planner?community=990100001004", "planner reviewer"),
+    case("GET /planner?grid=990100001004001", "planner reviewer"),
+    case("GET /api/v1/incidents/{incident}/recommendation?why=true", "dispatcher centre"),
+    case("GET /api/v1/incidents?words=外事", "dispatcher centre"),
+    case("GET /api/v1/incidents?state=closed&state=accepted&limit=500", "dispatcher centre"),
+    case("GET /api/v1/drafts/{draft}/people?words=外", "planner reviewer"),
+    case("GET /api/v1/drafts/{draft}/people?role=mediator", "planner reviewer"),
+    case("GET /api/v1/drafts/{draft}/communities/990100001004", "planner reviewer"),
+    case("GET /api/v1/history/990100001004001", "planner reviewer"),
+    case("GET /dispatch/ledger?period=month", "dispatcher centre"),
+    case("GET /tiles/work/14/13757/5977.mvt", "dispatcher centre"),
+    case("GET /tiles/work/10/859/373.mvt", "dispatcher centre"),
+)
+
+
+POSTS = "SELECT FROM responsibility LEFT JOIN grid ON grid.id = grid_id WHERE person_id = person.id"
+
+
+@pytest.fixture
+def foreign(city: Database, things: dict) -> dict[str, dict[str, int]]:
+    """Mark whatever is of another community than the account's."""
+    statements = (
+        (
+            "UPDATE person SET name = '外人' || id WHERE "
+            f"EXISTS ({POSTS} AND coalesce(division, community) <> :inside) "
+            f"AND NOT EXISTS ({POSTS} AND (service_area_id IS NOT NULL OR coalesce(division, "
+            "community) IN (:inside, '990100001000', '990100000000')))"
+        ),
+        "UPDATE division SET name = '外村' || code WHERE level = 'village' AND code <> :inside",
+        (
+            "UPDATE position SET geom = (SELECT ST_PointOnSurface(geom) FROM grid WHERE community "
+            "= :outside AND upper_inf(valid) LIMIT 1) FROM person WHERE person.id = person_id "
+            "AND name LIKE '外人%'"
+        ),
+        "UPDATE grid SET name = '外格' || code WHERE community <> :inside",
+        (
+            "UPDATE incident SET description = '外事' || incident.id FROM grid "
+            "WHERE grid.id = grid_id AND community <> :inside"
+        ),
+        "UPDATE generation SET title = '外稿' WHERE area = :outside",
+        "UPDATE service_area SET name = '外区' || id",
+    )
+    with city.session() as session:
+        for statement in statements:
+            known = {"inside": INSIDE, "outside": OUTSIDE}
+            values = {name: known[name] for name in known if f":{name}" in statement}
+            assert session.execute(text(statement), values).rowcount > 0, statement
+    return things
+
+
+def told(answer) -> str:
+    """The words of an answer, of whatever kind."""
+    kind = answer.headers.get("content-type", "")
+    if "spreadsheet" in kind:
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+            return " ".join(book.read(name).decode() for name in book.namelist())
+    if "pdf" in kind:
+        pages = pypdfium2.PdfDocument(answer.content)
+        return " ".join(page.get_textpage().get_text_range() for page in pages)
+    words = answer.content.decode("utf-8", "replace")
+    if "/recommendation" in str(answer.url) and answer.status_code == 200:
+        # Who can go is told wherever they come from.
+        words = json.dumps(answer.json() | {"candidates": []}, ensure_ascii=False)
+    return (
+        words.encode().decode("unicode_escape", "replace") if "maps" in str(answer.url) else words
+    )
+
+
+@pytest.mark.parametrize("role", ["planner", "reviewer", "dispatcher", "centre", "worker"])
+def test_nothing_of_another_community_is_told(
+    web: TestClient, city: Database, foreign: dict, role: str
+) -> None:
+    sign_in(web, city, f"a-{role}")
+    seen = 0
+    for one in (*CASES, *MORE):
+        if role not in one.roles or not one.route.startswith("GET "):
+            continue
+        path = one.route.format(**foreign[INSIDE]).split(" ", 1)[1]
+        answer = web.get(path, headers={"Accept-Language": "zh"})
+        seen += answer.status_code == 200
+        words = told(answer)
+        hidden = [w for kind, w in FOREIGN.items() if kind not in PUBLIC.get(one.route, ())]
+        if answer.status_code == 200:
+            assert [word for word in hidden if word in words] == [], one.route
+        if "grid" in PUBLIC.get(one.route, ()) or answer.status_code != 200:
+            continue
+        codes = set(re.findall(r"(?<!\d)990100\d{6,14}(?!\d)", words))
+        own = {code for code in codes if code.startswith(INSIDE)}
+        asked = set(re.findall(r"\d{12,}", path))
+        assert codes - own - asked - {"990100001000", "990100000000"} == set(), one.route
+    assert seen >= {"worker": 3}.get(role, 8)
+
+
+@pytest.mark.usefixtures("things")
+def test_a_table_of_places_is_answered_for_the_area_only(web: TestClient, city: Database) -> None:
+    csrf = sign_in(web, city, "a-dispatcher")
+    query = text(
+        "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_PointOnSurface(geom) AS p FROM grid "
+        "WHERE community = :code AND upper_inf(valid) ORDER BY code LIMIT 1) AS x"
+    )
+    with city.session() as session:
+        places = [session.execute(query, {"code": code}).one() for code in (INSIDE, OUTSIDE)]
+    rows = [{"lon": lon, "lat": lat} for lon, lat in places]
+    asked = {"crs": "EPSG:4326", "rows": rows}
+    answer = web.post("/api/v1/assign", json=asked, headers={"X-CSRF-Token": csrf}).json()
+    assert answer["rows"][0]["community"] == INSIDE
+    assert answer["rows"][1] == {"id": None, "refused": "outside your area"}
+    both = {"type": "LineString", "coordinates": [list(place) for place in places]}
+    asked = {"crs": "EPSG:4326", "geometry": both}
+    found = web.post("/api/v1/assign/shares", json=asked, headers={"X-CSRF-Token": csrf}).json()
+    assert found["grids"]
+    assert {one["code"][:12] for one in found["grids"]} == {INSIDE}

@@ -1,5 +1,8 @@
 """Pages and the API over HTTP, without a browser: rights, errors, forms, attacks."""
 
+import base64
+import hashlib
+import re
 import time
 from collections.abc import Iterator
 
@@ -153,6 +156,8 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
     answer = web.get("/card", params=PLACE)
     assert answer.status_code == 500
     assert "secret" not in answer.text
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("value", ["<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>"])
@@ -163,7 +168,31 @@ def test_what_is_typed_never_becomes_markup(web: TestClient, value: str) -> None
 
 def test_every_answer_forbids_other_hosts(web: TestClient) -> None:
     for path in ("/card", "/docs", "/api/v1/who?lon=1&lat=1", "/none"):
-        assert "default-src 'self'" in web.get(path).headers["content-security-policy"]
+        policy = web.get(path).headers.get_list("content-security-policy")
+        assert len(policy) == 1
+        assert "default-src 'self'" in policy[0]
+        assert "unsafe" not in policy[0]
+
+
+def test_pages_hold_no_script_and_no_style_of_their_own(web: TestClient) -> None:
+    sign_in(web)
+    inline = re.compile(
+        r"<script(?![^>]*(src=|application/json))|<style|\son\w+=|\sstyle=|javascript:"
+    )
+    for path in ("/card", "/docs", "/login", "/report", "/planner", "/dispatch", "/none"):
+        assert inline.search(web.get(path).text) is None, path
+    page = web.get("/maps/card")
+    (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in page.headers["content-security-policy"]
+
+
+def test_a_click_on_the_map_is_asked_about_in_the_body(web: TestClient) -> None:
+    card = web.post("/card", data={"lon": "122.31", "lat": "43.575"})
+    assert card.status_code == 200
+    assert 'id="card"' in card.text
+    for lon, lat in (("x", "1"), ("200", "1"), ("1", "91"), ("nan", "1"), ("1", "")):
+        assert web.post("/card", data={"lon": lon, "lat": lat}).status_code == 422
 
 
 def test_health_counts_the_grids(web: TestClient) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from data.database import Database
 from data.importing import import_people, import_responsibilities
+from data.scope import Scope
 from data.settings import DEMO_COUNTY as COUNTY
 from grids.directory import load_directory
 from grids.staff_coverage import Coverage, staff_coverage
@@ -73,7 +74,7 @@ def test_every_gap_is_found(city: Database, tmp_path: Path) -> None:
                 {"id": beat.id},
             )
         )
-        page = coverage_map(session, COUNTY, found, texts("zh"))
+        page = coverage_map(session, Scope.whole(COUNTY), found, texts("zh"))
     lacks = {
         role: {code for code, roles in found.missing.items() if role in roles} for role in CARD
     }
@@ -84,7 +85,7 @@ def test_every_gap_is_found(city: Database, tmp_path: Path) -> None:
     assert [one.role for one in of(found, "no_phone")] == ["centre_director"]
     part = next(one for one in of(found, "nobody") if one.detail.startswith("held for"))
     assert part.role == "police"
-    assert json.dumps("岗位齐全")[1:-1] in page
+    assert json.dumps("岗位齐全")[1:-1] in page.html
 
 
 def test_overlaps_and_posts_without_an_area_are_found(city: Database, tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""The right to hear: who listens to a stream is asked again while it lasts.
+
+One thread of the process asks for all its streams at once, by one query a pulse. A stream passes
+nothing on by an answer that is older than two pulses, and ends with the session, the account or
+the role; an area or a class that is taken away is no longer heard of.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from data.database import Database
+from data.sessions import SignedIn, still_signed_in
+
+__all__ = ["PULSE_S", "Right", "Rights", "Stream"]
+
+_LOG = logging.getLogger("onegrid")
+PULSE_S = 3.0
+_STALE_S, _POLL_S = 2 * PULSE_S, 1.0
+Event = dict[str, Any]
+
+
+@dataclass(eq=False)
+class Right:
+    """What somebody who listens is known to be, and since when; `who` is None once they may not."""
+
+    token: str
+    who: SignedIn | None
+    asked_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the answer is young enough to pass something on by it."""
+        return time.monotonic() - self.asked_s < _STALE_S
+
+
+class Rights:
+    """The rights of this process's streams, asked for every `PULSE_S` seconds."""
+
+    def __init__(self, county: str, database: Database) -> None:
+        self._county, self._database = county, database
+        self._lock = threading.Lock()
+        self._held: set[Right] = set()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._ask_on, daemon=True, name="rights")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End asking."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def hold(self, token: str, who: SignedIn) -> Right:
+        """Keep asking about somebody, until they are let go."""
+        right = Right(token, who)
+        with self._lock:
+            self._held.add(right)
+        return right
+
+    def let_go(self, right: Right) -> None:
+        """Ask no more."""
+        with self._lock:
+            self._held.discard(right)
+
+    def ask(self) -> None:
+        """Ask once for all that are held."""
+        with self._lock:
+            held = list(self._held)
+        if not held:
+            return
+        begun = time.monotonic()
+        with self._database.session() as session:
+            known = still_signed_in(session, {one.token for one in held})
+        for one in held:
+            who = known.get(one.token)
+            one.who = who if who is not None and who.county == self._county else None
+            one.asked_s = begun
+
+    def _ask_on(self) -> None:
+        while not self._stop.wait(PULSE_S):
+            try:
+                self.ask()
+            except SQLAlchemyError:  # the streams fall silent until it answers
+                _LOG.info("the database does not tell who may listen; trying again")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream of events that lasts as long as the right to hear it.
+
+    Attributes
+    ----------
+    may : callable
+        Whether somebody may listen on; asked of the latest answer.
+    """
+
+    rights: Rights
+    right: Right
+    may: Callable[[SignedIn], bool]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the one who listens still may."""
+        return self.right.who is not None and self.may(self.right.who)
+
+    async def following(
+        self, queue: "asyncio.Queue[Event]", beat_s: float
+    ) -> AsyncIterator[Event | None]:
+        """What is put into a queue, and None after each silence of `beat_s`.
+
+        It ends with the right; nothing is passed on by an old answer.
+        """
+        heard_s = time.monotonic()
+        while self.is_open:
+            try:
+                event = await asyncio.wait_for(queue.get(), _POLL_S)
+            except TimeoutError:
+                if time.monotonic() - heard_s >= beat_s:
+                    heard_s = time.monotonic()
+                    yield None
+                continue
+            while not self.right.is_fresh:  # noqa: ASYNC110 - a thread renews it
+                await asyncio.sleep(_POLL_S)
+            if self.is_open:
+                yield event
+
+    def close(self) -> None:
+        """Ask no more about the one who listened."""
+        self.rights.let_go(self.right)

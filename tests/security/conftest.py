@@ -1,0 +1,30 @@
+"""Attacks, each with what it needs of the demonstration city."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from data.database import Database
+from data.settings import DEMO_COUNTY, Settings
+from tests.conftest import Furnished, create_database
+from tests.served import Served
+
+__all__: list[str] = []
+
+
+@pytest.fixture
+def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def served(cluster, furnished: Furnished) -> Iterator[Served]:
+    """The city, served by a process of its own: streams never end within this one."""
+    database = create_database(cluster, "attacked_city", furnished.template)
+    process = Served(database, furnished.home, DEMO_COUNTY)
+    process.start()
+    yield process
+    process.stop()
