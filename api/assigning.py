@@ -14,8 +14,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.limits import LARGEST_ROWS
 from api.session import Db, desk, engines
-from api.uploads import asked_first, fitting, received
+from api.uploads import asked_first, body_as, fitting, received
 from data.errors import StateError
 from data.jobs import enqueue, files_of, find_job, lane_of, require_kind
 from data.models import AssignJob
@@ -75,6 +76,30 @@ class Rows(BaseModel):
     rows: list[Row] = Field(max_length=MOST_ROWS)
 
 
+# What `body_as` reads, for the description of the interface.
+_ROWS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["crs", "rows"],
+                    "properties": {
+                        "crs": {"type": "string", "description": "EPSG:n, GCJ-02 or BD-09"},
+                        "rows": {
+                            "type": "array",
+                            "maxItems": MOST_ROWS,
+                            "items": Row.model_json_schema(),
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+
 class Shape(BaseModel):
     """A shape whose grids are asked for."""
 
@@ -82,8 +107,13 @@ class Shape(BaseModel):
     geometry: dict[str, Any] = Field(description="GeoJSON point, line or polygon, x before y")
 
 
-@router.post("")
-def rows(request: Request, db: Db, who: Dispatcher, asked: Rows) -> dict[str, Any]:
+@router.post("", openapi_extra=_ROWS)
+def rows(
+    request: Request,
+    who: Annotated[SignedIn, Depends(asked_first("dispatcher", has_token=False))],
+    asked: Annotated[Rows, Depends(body_as(Rows, LARGEST_ROWS))],
+    db: Db,
+) -> dict[str, Any]:
     """Assign up to 10,000 rows at once, answered in their order; refused ones say why."""
     scope = who.scope("dispatcher")
     assigner = Assigner(engines(request).directory(db), datetime.now(UTC), within=scope)
@@ -157,6 +187,7 @@ def _start(request: Request, who: SignedIn, asked: Table, name: str, path: Path)
             crs=asked.crs,
             by_class=asked.by_class,
             author=who.login,
+            lane=lane,
         )
         session.add(job)
         session.flush()

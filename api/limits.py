@@ -9,13 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import TooLargeError
 from data.pictures import LARGEST_PHOTO
 
-__all__ = ["LARGEST_BODY", "BodyLimit", "body_of"]
+__all__ = ["LARGEST_BODY", "LARGEST_ROWS", "BodyLimit", "body_of"]
 
 # A drawn polygon of some ten thousand points.
 LARGEST_BODY = 2_000_000
+# Ten thousand rows with their addresses.
+LARGEST_ROWS = 16_000_000
 LARGEST_PLAN, LARGEST_TABLE = 200 * 2**20, 512 * 2**20
 _LARGER = {
-    re.compile(r"/api/v1/assign"): 16_000_000,  # ten thousand rows with their addresses
+    re.compile(r"/api/v1/assign"): LARGEST_ROWS,
     re.compile(r"/api/v1/incidents/table"): 8_000_000,
     re.compile(r"/report|/api/v1/incidents/\d+/photos"): LARGEST_PHOTO + 100_000,
     # Files go to the disk as they come, after it was asked who sends them.

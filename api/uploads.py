@@ -14,13 +14,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from api.errors import TooLargeError
+from api.limits import body_of
 from api.session import checked_form, desk
 from data.errors import SourceError
 from data.jobs import require_kind
 from data.sandbox import work_folder
 from data.sessions import SignedIn
 
-__all__ = ["Sent", "asked_first", "fitting", "named_as", "received"]
+__all__ = ["Sent", "asked_first", "body_as", "fitting", "named_as", "received"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -55,6 +56,21 @@ def asked_first(
         return who
 
     return asked
+
+
+def body_as(model: type[Model], largest: int) -> Callable[..., Coroutine[Any, Any, Model]]:
+    """Dependency: a long body of JSON as a model; it stands behind `asked_first`.
+
+    FastAPI itself reads a body before it asks anything.
+    """
+
+    async def read(request: Request) -> Model:
+        try:
+            return model.model_validate_json(await body_of(request, largest))
+        except ValidationError as error:
+            raise RequestValidationError(error.errors()) from error
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ _PURGE = text(
 # Two uploads of one author at once are counted one after the other.
 _COUNT_ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:county || :author, 20))")
 _UNFINISHED = text(
-    "SELECT id FROM assign_job WHERE county = :county AND author = :author "
+    "SELECT lane FROM assign_job WHERE county = :county AND author = :author "
     "AND state IN ('waiting', 'running')"
 )
 _CLAIM = text("SELECT pg_try_advisory_xact_lock(21, :number)")
@@ -153,12 +153,11 @@ def lane_of(session: Session, county: str, author: str) -> int:
     """
     key = {"county": county, "author": author}
     session.execute(_COUNT_ALONE, key)
-    unfinished = session.scalars(_UNFINISHED, key).all()
-    if len(unfinished) >= MOST_RUNNING + MOST_WAITING:
+    taken = session.scalars(_UNFINISHED, key).all()
+    if len(taken) >= MOST_RUNNING + MOST_WAITING:
         raise QuotaError(
-            f"{len(unfinished)} of your files wait or are being worked on: wait until some are done"
+            f"{len(taken)} of your files wait or are being worked on: wait until some are done"
         )
-    taken = [number % MOST_RUNNING for number in unfinished]
     return min(range(MOST_RUNNING), key=taken.count)
 
 

@@ -135,6 +135,8 @@ class AssignJob(Base):
     id: Mapped[BigId]
     state: Mapped[str] = mapped_column(String(10), server_default="waiting")
     tries: Mapped[int] = mapped_column(server_default=text("0"))
+    # Jobs of an author in one lane run one after the other.
+    lane: Mapped[int] = mapped_column(server_default=text("0"))
     name: Mapped[str] = mapped_column(String(200))
     crs: Mapped[str | None] = mapped_column(String(40))
     by_class: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -8,6 +8,7 @@ tried for ever.
 
 import asyncio
 import io
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +28,7 @@ from api.converters import Converters
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from api.limits import LARGEST_BODY
 from api.worker import make_worker
-from data.database import Database
+from data.database import POOL_SIZE, Database
 from data.jobs import CLOCK, MOST_RUNNING, MOST_TRIES, MOST_WAITING, UPLOADS, claimed
 from data.pictures import redrawn
 from data.settings import Settings
@@ -100,6 +101,7 @@ def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple
 @pytest.mark.parametrize(
     "path",
     [
+        "/api/v1/assign",
         "/api/v1/assign/jobs",
         "/planner/drafts/adopt",
         "/api/v1/incidents/1/photos",
@@ -112,13 +114,20 @@ def test_who_may_upload_is_asked_before_the_body_is_read(web: TestClient, path: 
     assert read == 0
 
 
+def posted_to(web: TestClient) -> list[Any]:
+    """Every route that takes a body."""
+    routes: list[Any] = []
+    for route in web.app.routes:
+        inner = getattr(route, "original_router", None)
+        routes += inner.routes if inner is not None else [route]
+    return [one for one in routes if {"POST", "PUT"} & set(getattr(one, "methods", None) or ())]
+
+
 def test_no_path_reads_a_body_without_an_end(web: TestClient) -> None:
     """Also where a form, or a file, is parsed by the framework."""
     seen = set()
-    for route in web.app.routes:
-        if "POST" not in (getattr(route, "methods", None) or ()):
-            continue
-        path = route.path.replace("{", "").replace("}", "").replace("number", "1")
+    for route in posted_to(web):
+        path = re.sub(r"\{[^}]*\}", "1", route.path)
         for kind in ("multipart/form-data; boundary=b", "application/x-www-form-urlencoded"):
             status, read = sent_to(web, path, 30, **{"content-type": kind})
             assert status, path
@@ -138,17 +147,16 @@ def test_a_report_is_counted_before_its_photo_is_read(web: TestClient) -> None:
     web.app.state.guard.forget()
 
 
-def test_photos_and_papers_hold_no_turn(
-    web: TestClient, city: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    used = []
+def test_photos_and_papers_hold_no_turn(web: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = []
+    turns = web.app.state.admission._turns
 
     def drawn(content: bytes, **how: Any) -> bytes:
-        used.append(city.engine.pool.checkedout())
+        free.append(turns._value)
         return redrawn(content, **how)
 
     def on_paper(page: str) -> bytes:
-        used.append(city.engine.pool.checkedout())
+        free.append(turns._value)
         return printed(page)
 
     monkeypatch.setattr("routing.incidents.photos.redrawn", drawn)
@@ -158,7 +166,6 @@ def test_photos_and_papers_hold_no_turn(
     Image.new("RGB", (40, 30)).save(picture, "JPEG")
     form = {"class_code": "E01", "key": "uploads-1234", "place": "122.31, 43.575"}
     files = {"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
-    before = city.engine.pool.checkedout()
     assert web.post("/report", data=form, files=files, follow_redirects=False).status_code == 303
     card = web.post("/card", data=HERE).text
     handle = card.partition('name="handle" value="')[2].partition('"')[0]
@@ -166,7 +173,7 @@ def test_photos_and_papers_hold_no_turn(
     assert paper.content.startswith(b"%PDF")
     sign_in(web)
     assert web.get("/dispatch/ledger/print.pdf").content.startswith(b"%PDF")
-    assert used == [before] * 3
+    assert free == [POOL_SIZE] * 3
 
 
 def test_papers_of_cards_are_counted_as_cards(city: Database, settings: Settings) -> None:
@@ -281,13 +288,14 @@ def test_messages_name_no_path_of_the_server(
 ) -> None:
     sign_in(web)
     places = []
-    for name, content in (("a.csv", "\n"), ("b.xlsx", "PKx"), ("c.gpkg", "SQLite format 3\0x")):
-        made = web.post("/api/v1/assign/jobs", files={"file": (name, content)})
+    for name, content in (("a.csv", "\n\n"), ("b.xlsx", "PKx"), ("c.gpkg", "SQLite format 3\0x")):
+        files, form = {"file": (name, content)}, {"crs": "EPSG:4326"}
+        made = web.post("/api/v1/assign/jobs", files=files, data=form)
         places.append((name, made.headers["location"], made.json()["job"]))
     for name, place, number in places:
         run_job(city, settings.jobs_dir, settings.locators_dir, number)
         said = web.get(place).json()
         assert said["state"] == "failed", said
-        assert name in said["reason"]
+        assert name in said["reason"], said
         assert str(settings.home) not in said["reason"]
         assert "/tmp" not in said["reason"]  # noqa: S108 - looked for, not used

@@ -1,4 +1,4 @@
-"""Uploads: how often a job was tried."""
+"""Uploads: how often a job was tried, and in which of its author's lanes it runs."""
 
 from alembic import op
 
@@ -11,7 +11,9 @@ depends_on = None
 def upgrade() -> None:
     """Count the tries of a job."""
     op.get_bind().exec_driver_sql("""
-        ALTER TABLE assign_job ADD COLUMN tries integer NOT NULL DEFAULT 0;
+        ALTER TABLE assign_job
+            ADD COLUMN tries integer NOT NULL DEFAULT 0,
+            ADD COLUMN lane integer NOT NULL DEFAULT 0;
         CREATE INDEX ix_assign_job_author ON assign_job (county, author, state);
     """)
 
@@ -20,5 +22,5 @@ def downgrade() -> None:
     """Count no more."""
     op.get_bind().exec_driver_sql("""
         DROP INDEX ix_assign_job_author;
-        ALTER TABLE assign_job DROP COLUMN tries;
+        ALTER TABLE assign_job DROP COLUMN tries, DROP COLUMN lane;
     """)

@@ -137,7 +137,8 @@ def test_what_the_author_can_mend_is_said(
     assert "not stated" in web.get(without).json()["reason"]
     assert web.get(broken).json()["state"] == "failed"
     assert web.get(hostile).json()["refused"] == 1
-    assert {path.name for path in settings.jobs_dir.iterdir()} == {"1", "2", "3"}
+    kept = {str(path.relative_to(settings.jobs_dir)) for path in settings.jobs_dir.rglob("*.csv")}
+    assert kept == {"3/assigned.csv", "3/assigned.csv.refused.csv"}, "what was refused is not kept"
     form = {"crs": "?"}
     bad = web.post("/api/v1/assign/jobs", files={"file": ("a.csv", "lon,lat\n")}, data=form)
     assert bad.status_code == 422
