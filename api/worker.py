@@ -9,6 +9,8 @@ import logging
 import signal
 
 import procrastinate
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Status
 from sqlalchemy import text
 
 from api.parts import end_with_parent
@@ -107,7 +109,8 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
 
 # The sixth field of a schedule is its seconds.
 def _follow_incidents(app: procrastinate.App, database: Database, settings: Settings) -> None:
-    @app.periodic(cron="* * * * * */10")
+    # Twice in the time within which a timer must be kept: a tick may die with its worker.
+    @app.periodic(cron="* * * * * */5")
     @app.task(queueing_lock="timers", name="timers", queue=CLOCK)
     def timers(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
         """Take back orders that nobody took, and climb the ladder of reminders."""
@@ -142,9 +145,17 @@ def _keep_house(app: procrastinate.App, database: Database, settings: Settings) 
     @app.periodic(cron="* * * * * */5")
     @app.task(queueing_lock="stalled", name="stalled", queue=CLOCK)
     async def stalled(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
-        """Give the jobs of a killed worker to one that lives."""
-        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
-            await app.job_manager.retry_job(job)
+        """Give the files of a killed worker to one that lives; the clock ticks again anyway."""
+        jobs = app.job_manager
+        for job in await jobs.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
+            try:
+                if job.queue == UPLOADS:
+                    await jobs.retry_job(job)
+                else:
+                    await jobs.finish_job(job, Status.FAILED, delete_job=True)
+            except ConnectorException as error:
+                # One that has ended meanwhile, or waits already: the others go on.
+                _LOG.warning("job %s of a killed worker: %s", job.id, error)
 
     @app.periodic(cron="0 * * * *")
     @app.task(queueing_lock="old_jobs", name="old_jobs", queue=CLOCK)

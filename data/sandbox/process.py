@@ -80,12 +80,12 @@ class Limits:
     open_files: int = 64
 
 
-PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=400 * _MIB, output_bytes=8 * _MIB)
-PAPER = Limits(wall_s=120, cpu_s=90, memory_bytes=700 * _MIB, output_bytes=200 * _MIB)
+PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=320 * _MIB, output_bytes=8 * _MIB)
+PAPER = Limits(wall_s=120, cpu_s=90, memory_bytes=512 * _MIB, output_bytes=200 * _MIB)
 TABLE = Limits(
     wall_s=1800,
     cpu_s=120,
-    memory_bytes=700 * _MIB,
+    memory_bytes=384 * _MIB,
     output_bytes=4096 * _MIB,
     file_bytes=1024 * _MIB,
 )
@@ -93,7 +93,7 @@ TABLE = Limits(
 PLAN = Limits(
     wall_s=60,
     cpu_s=20,
-    memory_bytes=500 * _MIB,
+    memory_bytes=384 * _MIB,
     output_bytes=1024 * _MIB,
     file_bytes=1024 * _MIB,
 )

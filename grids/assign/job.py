@@ -38,8 +38,8 @@ def run_job(database: Database, jobs_dir: Path, locators_dir: Path, number: int)
             job = session.get(AssignJob, number)
             if job is None or job.state in {"done", "failed"}:
                 return
-            job.state, job.tries = "running", job.tries + 1
-            is_spent = job.tries > MOST_TRIES
+            is_spent = job.tries >= MOST_TRIES
+            job.state, job.tries = "running", job.tries + (not is_spent)
         if is_spent:
             _give_up(database, jobs_dir, job, _GIVEN_UP)
             return
