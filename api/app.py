@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 import maps
 from api import (
+    account,
     addresses,
     assigning,
     card,
@@ -48,6 +49,8 @@ from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
 from api.limits import BodyLimit
+from api.password_pool import PasswordPool
+from api.sign_in_guard import SignInGuard
 from api.watching import Watching
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
@@ -77,6 +80,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
     app.state.guard = Guard(settings, database)
+    app.state.sign_ins = SignInGuard(settings, database, app.state.guard)
+    app.state.passwords = PasswordPool()
     errors.install(app)
     # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
@@ -124,6 +129,7 @@ _PARTS = (
     lost,
     ogc,
     login,
+    account,
 )
 
 
@@ -131,12 +137,15 @@ _PARTS = (
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
     app.state.guard.start()
+    app.state.sign_ins.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.passwords.stop()
+    app.state.sign_ins.stop()
     app.state.guard.stop()
     app.state.engines.stop()
 

@@ -2,19 +2,33 @@
 
 import secrets
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
-from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from sqlalchemy.orm import Session
 
 from api.engines import Engines
 from api.errors import LoginRequiredError, RefusedError
 from data.audit import audit
+from data.database import Database
 from data.sessions import SignedIn, signed_in
 
-__all__ = ["COOKIE", "Db", "changing", "checked_form", "county_of", "desk", "desk_role", "engines"]
+__all__ = [
+    "COOKIE",
+    "Db",
+    "changing",
+    "checked_form",
+    "checked_token",
+    "county_of",
+    "desk",
+    "desk_role",
+    "engines",
+    "in_turn",
+    "of_anybody",
+]
 
+R = TypeVar("R")
 COOKIE = "onegrid_session"
 
 
@@ -58,6 +72,15 @@ def desk(*roles: str, noted: bool = True) -> Callable[..., SignedIn]:
     return check
 
 
+def of_anybody(request: Request, db: Db) -> SignedIn:
+    """Dependency: somebody is signed in, whatever their roles."""
+    who = signed_in(db, request.cookies.get(COOKIE))
+    if who is None or who.county != county_of(request):
+        raise LoginRequiredError("sign in first")
+    request.state.who = who
+    return who
+
+
 def changing(*roles: str) -> Callable[..., SignedIn]:
     """Dependency: the role, and the session's token in the header ``X-CSRF-Token``."""
     check = desk(*roles)
@@ -79,8 +102,25 @@ def desk_role(who: SignedIn) -> str:
 
 def checked_form(who: SignedIn, csrf: str) -> None:
     """Refuse a form that was not made for this session."""
-    if not secrets.compare_digest(who.csrf, csrf):
+    checked_token(who.csrf, csrf)
+
+
+def checked_token(expected: str, csrf: str) -> None:
+    """Refuse a form whose token is another; as bytes, since it may hold any letter."""
+    if not secrets.compare_digest(expected.encode(), csrf.encode(errors="replace")):
         raise RefusedError("the form has expired: load the page again")
+
+
+async def in_turn(request: Request, work: Callable[[Session], R]) -> R:
+    """Do something in a transaction of its own, within one turn at the database."""
+    state = request.app.state
+    async with state.admission.turn():
+        return await run_in_threadpool(_in_session, state.database, work)
+
+
+def _in_session(database: Database, work: Callable[[Session], R]) -> R:
+    with database.session() as session:
+        return work(session)
 
 
 def engines(request: Request) -> Engines:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from data.database import Database
 from data.jobs import TASK, job_app, purge_jobs
 from data.positions import place_demo_staff, purge_positions
+from data.sessions import purge_sessions
 from data.settings import DEMO_COUNTY, Settings
 from grids.assign.job import run_job
 from routing.incidents.delivery import carriers, deliver_one
@@ -110,6 +111,13 @@ def _keep_house(app: procrastinate.App, database: Database, settings: Settings) 
         """Give the jobs of a killed worker to one that lives."""
         for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_S):
             await app.job_manager.retry_job(job)
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(queueing_lock="old_sessions", name="old_sessions")
+    def old_sessions(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Delete sessions that have ended."""
+        with database.session() as session:
+            purge_sessions(session)
 
     @app.periodic(cron="0 * * * *")
     @app.task(queueing_lock="old_jobs", name="old_jobs")

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
         together: ``20 per 10 minutes``. Beyond the first each card takes a wait.
     suggestions_most, reports_most : str
         How often a stranger's typing is looked up, and how much one may report.
+    logins_name, logins_address, logins_range : str
+        How many wrong passwords from devices that are not known: for one name, from one address,
+        from a range of addresses.
+    logins_device : str
+        How many wrong passwords from a device that somebody has signed in from; and how many wrong
+        codes of a second factor.
     trusted_networks : str
         Networks whose clients are not counted, separated by commas: counters, own programs.
     public_url : str
@@ -65,10 +71,24 @@ class Settings(BaseSettings):
     cards_range: str = "1000 per day"
     suggestions_most: str = "300 per 10 minutes"
     reports_most: str = "20 per 10 minutes"
+    logins_name: str = "10 per 15 minutes"
+    logins_address: str = "30 per 15 minutes"
+    logins_range: str = "300 per 15 minutes"
+    logins_device: str = "10 per 15 minutes"
     trusted_networks: str = ""
     public_url: str = ""
 
-    @field_validator("cards_free", "cards_most", "cards_range", "suggestions_most", "reports_most")
+    @field_validator(
+        "cards_free",
+        "cards_most",
+        "cards_range",
+        "suggestions_most",
+        "reports_most",
+        "logins_name",
+        "logins_address",
+        "logins_range",
+        "logins_device",
+    )
     @classmethod
     def _a_limit(cls, value: str) -> str:
         limits.parse(value)
@@ -85,6 +105,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the web server listens on this machine alone."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the public address is one of HTTPS."""
+        return self.public_url.lower().startswith("https://") or self.secure_cookies
 
     @property
     def networks_dir(self) -> Path:

@@ -30,6 +30,7 @@ _MARKER_OF_FOLDER = {
     "unit": "unit",
     "integration": "db",
     "migration": "db",
+    "security": "db",
     "browser": "browser",
 }
 

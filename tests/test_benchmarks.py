@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
         ("partition_scale", []),
         ("redraw", []),
         ("routing", []),
+        ("signing_in", []),
         ("who", []),
     ],
 )

@@ -11,6 +11,7 @@ from data import accounts
 from data.accounts import ROLES, Grant
 from data.audit import entries, verify
 from data.models import Account
+from data.second_factor import remove_factor
 from data.settings import Settings
 
 __all__ = ["audit_app", "user_app"]
@@ -89,7 +90,7 @@ def disable(login: Login) -> None:
 
 @user_app.command()
 def enable(login: Login) -> None:
-    """Open an account that was disabled or locked."""
+    """Open an account that was disabled."""
     with ready_database(Settings()).session() as session:
         accounts.enable_account(session, login, actor=_ACTOR)
     console.print(f"enabled: {login}", markup=False)
@@ -102,6 +103,14 @@ def password(login: Login) -> None:
     with ready_database(Settings()).session() as session:
         accounts.change_password(session, login, new, actor=_ACTOR)
     console.print(f"changed: {login}", markup=False)
+
+
+@user_app.command("reset-factor")
+def reset_factor(login: Login) -> None:
+    """Take the second factor away, of who has lost telephone and recovery codes."""
+    with ready_database(Settings()).session() as session:
+        remove_factor(session, login, actor=_ACTOR)
+    console.print(f"signs in by password alone: {login}", markup=False)
 
 
 @user_app.command("list")
@@ -118,7 +127,7 @@ def list_accounts(*, county: County = None, as_json: AsJson = False) -> None:
                 "login": one.login,
                 "name": one.name,
                 "disabled": one.disabled_at,
-                "locked_until": one.locked_until,
+                "second_factor": one.totp_confirmed_at is not None,
                 "grants": [asdict(held) for held in accounts.grants_of(session, one.id)],
             }
             for one in held

@@ -34,6 +34,11 @@ OPEN = {
     "GET /login",
     "POST /login",
     "POST /logout",
+    # They need a session that waits for them; see tests/security/test_own_account.
+    "GET /login/factor",
+    "POST /login/factor",
+    "GET /login/password",
+    "POST /login/password",
     "GET /api/v1/who",
     "GET /tiles/base/{z}/{x}/{y}.mvt",
     "GET /tiles/plan/{z}/{x}/{y}.mvt",
@@ -62,6 +67,16 @@ OPEN = {
     "GET /open311/v2/services/{code}.{kind}",
     "GET /open311/v2/requests.{kind}",
     "GET /open311/v2/requests/{case}.{kind}",
+}
+# Whoever is signed in, about their own account; see tests/security/test_own_account.
+OWN = {
+    "GET /account",
+    "POST /account/password",
+    "POST /account/sessions/end",
+    "POST /account/factor/begin",
+    "POST /account/factor/confirm",
+    "POST /account/factor/codes",
+    "POST /account/factor/remove",
 }
 # Programs and devices: a key or a token of their own says who they are.
 KEYED = {
@@ -269,7 +284,7 @@ def shape(route: str) -> str:
 def test_every_endpoint_stands_in_the_table(web: TestClient) -> None:
     known = {shape(one.route) for one in CASES} | {shape(route) for route in OPEN}
     known |= {shape(route) for route in COUNTY_ONLY} | STREAMS | {"GET /openapi.json"}
-    known |= {shape(route) for route in KEYED} | {"GET /work/offline.js"}
+    known |= {shape(route) for route in KEYED | OWN} | {"GET /work/offline.js"}
     known = {like(route) for route in known}
     assert {one for one in map(shape, paths(web)) if like(one) not in known} == set()
 
