@@ -48,6 +48,7 @@ from api.engines import Engines
 from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
+from api.hosts import install_hosts
 from api.limits import BodyLimit
 from api.password_pool import PasswordPool
 from api.sign_in_guard import SignInGuard
@@ -95,11 +96,14 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit)
+    install_hosts(app, settings)
     app.add_middleware(Headers)
     return app
 
 
 _PARTS = (
+    # Whom many ask who should not: it is found first.
+    login,
     who,
     addresses,
     card,
@@ -128,7 +132,6 @@ _PARTS = (
     mapit,
     lost,
     ogc,
-    login,
     account,
 )
 

@@ -19,7 +19,7 @@ from limits.strategies import FixedWindowRateLimiter
 from data.asked import AskedStorage
 from data.database import Database
 from data.server_key import server_key
-from data.settings import Settings
+from data.settings import Settings, networks_of
 from gis.errors import OneGridError
 
 __all__ = ["Guard", "TooManyError", "Verdict"]
@@ -85,8 +85,7 @@ class Guard:
         self._range = limits.parse(settings.cards_range)
         self._suggestions = limits.parse(settings.suggestions_most)
         self._reports = limits.parse(settings.reports_most)
-        parts = filter(None, (one.strip() for one in settings.trusted_networks.split(",")))
-        self._trusted = [ipaddress.ip_network(one) for one in parts]
+        self._trusted = networks_of(settings.trusted_networks)
         pairs = (pair.strip().partition(":") for pair in settings.intake_keys.split(","))
         self._partners = [key.encode() for _, _, key in pairs if key]
         self._key = b""

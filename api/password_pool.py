@@ -1,12 +1,11 @@
 """Where passwords are hashed: few at once, beside the database's turns and behind other work.
 
-A hash takes tens of milliseconds of several cores and 64 MB. Two at once, a short line of those
-who wait, known devices before strangers; who finds the line full is sent away at once.
+A hash takes tens of milliseconds of several cores and 64 MB. Two at once at most, a short line
+of those who wait, known devices before strangers; who finds the line full is sent away at once.
 """
 
 import asyncio
 import os
-import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +17,10 @@ __all__ = ["PasswordPool"]
 
 Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
-_MOST, _MOST_WAITING, _WAIT_S = 2, 8, 5.0
-# Hashing yields the processors to every other thread of the server.
-_NICE = 15
+# A hash is four threads: on a small machine, two at once would leave the server little. A low
+# priority would be worse: a thread that waits for the processor holds Python's lock meanwhile.
+_MOST = 2 if (os.cpu_count() or 1) >= 4 else 1
+_MOST_WAITING, _WAIT_S = 8, 5.0
 
 
 class PasswordPool:
@@ -101,8 +101,3 @@ class PasswordPool:
         if self._executor is None:
             self._executor = ThreadPoolExecutor(self._most, "passwords")
         return self._executor
-
-
-def _be_nice() -> None:
-    # On Linux a thread has a niceness of its own, and the threads that it starts inherit it.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

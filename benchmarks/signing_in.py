@@ -204,7 +204,7 @@ def main() -> int:
         _fill(database)
         with served(database, folder, county=COUNTY, trusted="127.0.0.1/32") as base:
             say({"guessing": _OWNER})
-            report = asyncio.run(_under_attack(base, 20.0 if options.small else 60.0))
+            report = asyncio.run(_under_attack(base, 8.0 if options.small else 60.0))
     missed = judge(report, small=options.small)
     print(json.dumps(report | {"missed": missed}, indent=1))
     return 1 if missed else 0

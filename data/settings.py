@@ -2,15 +2,31 @@
 
 import ipaddress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["DEMO_COUNTY", "Settings"]
+__all__ = ["DEMO_COUNTY", "Network", "Settings", "networks_of"]
 
 # 99 is no province: the demonstration city cannot be taken for a real county.
 DEMO_COUNTY = "990100"
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks_of(text: str) -> list[Network]:
+    """Networks that are separated by commas; a single address is one.
+
+    Raises
+    ------
+    ValueError
+        If one is none, or has bits set behind its mask.
+    """
+    parts = filter(None, (one.strip() for one in text.split(",")))
+    return [ipaddress.ip_network(one) for one in parts]
 
 
 class Settings(BaseSettings):
@@ -49,8 +65,12 @@ class Settings(BaseSettings):
     trusted_networks : str
         Networks whose clients are not counted, separated by commas: counters, own programs.
     public_url : str
-        Address under which residents reach the server, for the codes on door signs; by default
-        that of the request.
+        Address under which people reach the server: what links and codes lead to, the only host
+        beside this machine's own names that is answered, and where it is one of HTTPS, the
+        reason for secure cookies and HSTS.
+    proxies : str
+        Networks of the proxies before the server, separated by commas: their ``X-Forwarded-For``
+        and ``X-Forwarded-Proto`` are believed, nobody else's.
     """
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
@@ -62,7 +82,6 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     review_number: str = ""
-    secure_cookies: bool = False
     smtp: str = ""
     mail_from: str = ""
     intake_keys: str = ""
@@ -77,6 +96,7 @@ class Settings(BaseSettings):
     logins_device: str = "10 per 15 minutes"
     trusted_networks: str = ""
     public_url: str = ""
+    proxies: str = ""
 
     @field_validator(
         "cards_free",
@@ -94,11 +114,18 @@ class Settings(BaseSettings):
         limits.parse(value)
         return value
 
-    @field_validator("trusted_networks")
+    @field_validator("trusted_networks", "proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
-        for one in filter(None, value.split(",")):
-            ipaddress.ip_network(one.strip())
+        networks_of(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("an address begins with https:// or http:// and names a host")
         return value
 
     @field_validator("home")
@@ -115,9 +142,14 @@ class Settings(BaseSettings):
             return self.host == "localhost"
 
     @property
+    def proxy_networks(self) -> list[Network]:
+        """The proxies whose word is believed about clients."""
+        return networks_of(self.proxies)
+
+    @property
     def is_https(self) -> bool:
         """Whether the public address is one of HTTPS."""
-        return self.public_url.lower().startswith("https://") or self.secure_cookies
+        return self.public_url.lower().startswith("https://")
 
     @property
     def networks_dir(self) -> Path:

@@ -21,6 +21,7 @@ from api.app import create_app
 from api.cli.context import console, ready_database
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
+from api.exposure import require_no_demo, require_public_address
 from api.worker import run_worker
 from data.cluster import Cluster
 from data.database import open_database
@@ -30,6 +31,9 @@ from data.settings import DEMO_COUNTY, Settings
 __all__ = ["register"]
 
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
+Insecure = Annotated[
+    bool, typer.Option(help="Listen beyond this machine though the public address is plain HTTP.")
+]
 WithParent = Annotated[bool, typer.Option(hidden=True)]
 
 
@@ -43,14 +47,18 @@ def serve(
     *,
     port: Port = None,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    insecure: Insecure = False,
     with_parent: WithParent = False,
 ) -> None:
     """Run the web server alone."""
     if with_parent:
         _end_with_parent()
     settings = Settings()
+    require_public_address(settings, insecure=insecure)
     # The schema is brought up to date before the first process answers.
-    ready_database(settings).engine.dispose()
+    database = ready_database(settings)
+    require_no_demo(settings, database)
+    database.engine.dispose()
     uvicorn.run(
         "api.cli.serving:application",
         factory=True,
@@ -59,6 +67,8 @@ def serve(
         workers=workers,
         log_level="warning",
         access_log=False,
+        # The application asks for its proxies itself (api.hosts).
+        proxy_headers=False,
     )
 
 
@@ -76,13 +86,14 @@ def worker(*, with_parent: WithParent = False) -> None:
     asyncio.run(run_worker(open_database(settings), settings))
 
 
-def up(*, port: Port = None) -> None:
+def up(*, port: Port = None, insecure: Insecure = False) -> None:
     """Start everything: cluster, demonstration city if there is no data, web server, worker.
 
     Ctrl-C stops everything that this command started.
     """
     settings = Settings()
     chosen = settings.port if port is None else port
+    require_public_address(settings, insecure=insecure)
     _require_free(settings.host, chosen)
     # A polite kill stops everything as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -95,13 +106,15 @@ def up(*, port: Port = None) -> None:
             started = cluster.ensure_running()
         _say("bringing the schema up to date")
         database = ready_database(settings)
-        _say("looking for data; an empty database gets the demonstration city")
-        if furnish(database, settings.home):
+        require_no_demo(settings, database)
+        _say("looking for data; an empty database gets the demonstration city on this machine")
+        if settings.is_local and furnish(database, settings.home):
             _say("playing a month of work in it")
             with database.session() as session:
                 play_month(session, seed=1, end=datetime.now(UTC))
         _say("starting the web server and the worker")
-        commands = (["serve", "--port", str(chosen)], ["worker"])
+        web = ["serve", "--port", str(chosen), *(["--insecure"] if insecure else [])]
+        commands = (web, ["worker"])
         children.extend(_child(arguments) for arguments in commands)
         _await(f"http://{settings.host}:{chosen}/login", children)
         _tell(settings, chosen)
@@ -177,7 +190,7 @@ def _tell(settings: Settings, port: int) -> None:
         ("card", "查询 card"),
     ):
         console.print(f"  {name:<14} {base}/{path}", markup=False)
-    if settings.county == DEMO_COUNTY:
+    if settings.county == DEMO_COUNTY and settings.is_local:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     console.print("  Ctrl-C stops everything\n")
