@@ -53,6 +53,8 @@ from api.limits import BodyLimit
 from api.password_pool import PasswordPool
 from api.sign_in_guard import SignInGuard
 from api.watching import Watching
+from data.audit_heads import HeadKeeper
+from data.audit_reads import ReadLog
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
 from grids.drafting import Workbench
@@ -83,6 +85,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.guard = Guard(settings, database)
     app.state.sign_ins = SignInGuard(settings, database, app.state.guard)
     app.state.passwords = PasswordPool()
+    keeper = HeadKeeper(settings)
+    app.state.read_log = ReadLog(database, settings.county, settings.home, keeper)
     errors.install(app)
     # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
@@ -141,12 +145,14 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
     app.state.guard.start()
     app.state.sign_ins.start()
+    app.state.read_log.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.read_log.stop()
     app.state.passwords.stop()
     app.state.sign_ins.stop()
     app.state.guard.stop()

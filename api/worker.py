@@ -7,6 +7,7 @@ import signal
 import procrastinate
 from sqlalchemy import text
 
+from data.audit_reads import make_partitions
 from data.database import Database
 from data.jobs import TASK, job_app, purge_jobs
 from data.positions import place_demo_staff, purge_positions
@@ -118,6 +119,13 @@ def _keep_house(app: procrastinate.App, database: Database, settings: Settings) 
         """Delete sessions that have ended."""
         with database.session() as session:
             purge_sessions(session)
+
+    @app.periodic(cron="20 * * * *")
+    @app.task(queueing_lock="partitions", name="partitions")
+    def partitions(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Make the audit log's partitions ahead."""
+        with database.session() as session:
+            make_partitions(session)
 
     @app.periodic(cron="0 * * * *")
     @app.task(queueing_lock="old_jobs", name="old_jobs")

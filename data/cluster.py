@@ -26,10 +26,13 @@ from psycopg import sql
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
 from data.errors import ClusterError
 
-__all__ = ["EXTENSIONS", "Cluster"]
+__all__ = ["EXTENSIONS", "SERVING_ROLE", "Cluster"]
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _ROLE = "onegrid"
+# Who migrates and keeps house, and who serves.
+SERVING_ROLE = "onegrid_serve"
+_ROLES = (_ROLE, SERVING_ROLE)
 _DATABASE = "onegrid"
 _SOCKET_LIMIT = 90  # sun_path holds 107 bytes; the socket's file name takes the rest
 _NEEDED_BYTES = 200 * 2**20
@@ -87,13 +90,18 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """SQLAlchemy address of the cluster's database."""
+        """SQLAlchemy address of the cluster's database, as its owner."""
         return self.url_of(_DATABASE)
 
-    def url_of(self, database: str) -> str:
+    @property
+    def serving_url(self) -> str:
+        """SQLAlchemy address of the cluster's database, as the role that serves."""
+        return self.url_of(_DATABASE, role=SERVING_ROLE)
+
+    def url_of(self, database: str, *, role: str = _ROLE) -> str:
         """SQLAlchemy address of a database of this cluster."""
         port = f"&port={self.port}" if self.port else ""
-        return f"postgresql+psycopg://{_ROLE}@/{database}?host={quote(str(self.socket_dir))}{port}"
+        return f"postgresql+psycopg://{role}@/{database}?host={quote(str(self.socket_dir))}{port}"
 
     def is_running(self) -> bool:
         """Whether the server answers on its socket."""
@@ -201,7 +209,7 @@ class Cluster:
     def _write_authentication(self) -> None:
         users = sorted({self.run_as.name, pwd.getpwuid(os.geteuid()).pw_name})
         (self.data_dir / "pg_ident.conf").write_text(
-            "".join(f"onegrid {user} {_ROLE}\n" for user in users)
+            "".join(f"onegrid {user} {role}\n" for user in users for role in _ROLES)
         )
         (self.data_dir / "pg_hba.conf").write_text(
             "local all all peer map=onegrid\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -229,6 +237,7 @@ class Cluster:
             os.chown(self.log_file, self.run_as.uid, self.run_as.gid)
         if self._postmaster() is None:
             self._clear_stale_files()
+        self._write_authentication()  # a cluster of an earlier version knows one role
         for _ in range(_START_TRIES):
             done = self._pg_ctl(
                 "start", "-w", "-t", "60", "-l", self.log_file, "-o", self._options()
@@ -249,6 +258,12 @@ class Cluster:
                 "SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)
             ).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+            if not connection.execute(
+                "SELECT 1 FROM pg_roles WHERE rolname = %s", (SERVING_ROLE,)
+            ).fetchone():
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(SERVING_ROLE))
+                )
             if self.port is not None:
                 connection.execute(
                     sql.SQL("ALTER ROLE {} PASSWORD {}").format(

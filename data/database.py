@@ -87,10 +87,17 @@ class Database:
             return connection.execute(text("SELECT to_regclass('division')")).scalar() is None
 
 
-def open_database(settings: Settings, *, pooled: bool = True) -> Database:
-    """Open the configured database; starts the private cluster where no address is given."""
+def open_database(settings: Settings, *, pooled: bool = True, owner: bool = False) -> Database:
+    """Open the configured database; starts the private cluster where no address is given.
+
+    Parameters
+    ----------
+    owner : bool
+        As the role that migrates; else as the one that serves, where there are two.
+    """
     if settings.database_url is not None:
-        return Database.at(settings.database_url, pooled=pooled)
+        address = settings.owner_url if owner and settings.owner_url else settings.database_url
+        return Database.at(address, pooled=pooled)
     cluster = Cluster(settings.home, settings.cluster_port)
     cluster.ensure_running()
-    return Database.at(cluster.url, pooled=pooled)
+    return Database.at(cluster.url if owner else cluster.serving_url, pooled=pooled)

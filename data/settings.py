@@ -38,6 +38,12 @@ class Settings(BaseSettings):
         State folder: the private cluster, road networks, the demonstration city's files.
     database_url : str or None
         Any PostGIS >= 3.1; None means the private cluster in `home`.
+    owner_url : str or None
+        With `database_url`: the address of the database's owner, who migrates; `database_url` is
+        then that of a role that serves and may not change the audit log.
+    audit_witness : str
+        Whom the audit log's heads are told: an ``https://`` address by POST, or an e-mail address
+        by the mail server of `smtp`.
     cluster_port : int or None
         TCP port of the private cluster on 127.0.0.1; None, the default, means no TCP at all.
     county : str
@@ -77,6 +83,7 @@ class Settings(BaseSettings):
 
     home: Path = Path(".onegrid")
     database_url: str | None = None
+    owner_url: str | None = None
     cluster_port: int | None = Field(default=None, ge=1024, le=65535)
     county: str = Field(default=DEMO_COUNTY, pattern=r"^\d{6}$")
     host: str = "127.0.0.1"
@@ -95,6 +102,7 @@ class Settings(BaseSettings):
     logins_range: str = "300 per 15 minutes"
     logins_device: str = "10 per 15 minutes"
     trusted_networks: str = ""
+    audit_witness: str = ""
     public_url: str = ""
     proxies: str = ""
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
     [
         ("address", []),
         ("assign", []),
+        ("audit", []),
         ("card", []),
         ("locator", []),
         ("lookup", []),

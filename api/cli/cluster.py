@@ -48,7 +48,7 @@ def status(*, as_json: AsJson = False) -> None:
 @app.command()
 def url() -> None:
     """Print the database's address, for psql and others."""
-    typer.echo(open_database(Settings(), pooled=False).conninfo)
+    typer.echo(open_database(Settings(), pooled=False, owner=True).conninfo)
 
 
 @app.command()
@@ -61,12 +61,12 @@ def migrate() -> None:
 @app.command()
 def backup(target: Annotated[Path, typer.Argument(help="File to write (pg_dump custom).")]) -> None:
     """Back the whole database up to one file."""
-    write_backup(open_database(Settings(), pooled=False), target)
+    write_backup(open_database(Settings(), pooled=False, owner=True), target)
     console.print(f"written: {target}")
 
 
 @app.command()
 def restore(source: Annotated[Path, typer.Argument(help="A file that backup wrote.")]) -> None:
     """Replace the database by a backup, all or nothing."""
-    read_backup(open_database(Settings(), pooled=False), source)
+    read_backup(open_database(Settings(), pooled=False, owner=True), source)
     console.print(f"restored from {source}")

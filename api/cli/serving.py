@@ -1,6 +1,7 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -26,10 +27,12 @@ from api.worker import run_worker
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError
+from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
 
 __all__ = ["register"]
 
+_LOG = logging.getLogger("onegrid")
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 Insecure = Annotated[
     bool, typer.Option(help="Listen beyond this machine though the public address is plain HTTP.")
@@ -59,6 +62,7 @@ def serve(
     database = ready_database(settings)
     require_no_demo(settings, database)
     database.engine.dispose()
+    _tell_protection(settings)
     uvicorn.run(
         "api.cli.serving:application",
         factory=True,
@@ -70,6 +74,15 @@ def serve(
         # The application asks for its proxies itself (api.hosts).
         proxy_headers=False,
     )
+
+
+def _tell_protection(settings: Settings) -> None:
+    database = open_database(settings, pooled=False)
+    if not is_protected(database.engine):
+        _LOG.warning(
+            "the role that serves may change the audit log: name the database's owner in "
+            "ONEGRID_OWNER_URL and another role in ONEGRID_DATABASE_URL"
+        )
 
 
 def application() -> FastAPI:

@@ -1,5 +1,6 @@
 """``onegrid user`` and ``onegrid audit``: accounts, their grants, and who did what."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,9 +10,12 @@ from sqlalchemy import select
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from data import accounts
 from data.accounts import ROLES, Grant
-from data.audit import entries, verify
+from data.audit import entries
+from data.audit_check import WholeVerdict, verify_all
+from data.database import open_database
 from data.models import Account
 from data.second_factor import remove_factor
+from data.serving_role import is_protected
 from data.settings import Settings
 
 __all__ = ["audit_app", "user_app"]
@@ -181,13 +185,36 @@ def verify_chain(
 ) -> None:
     """Check that no entry was changed, taken out or cut off; exit code 1 where one was."""
     settings = Settings()
-    with ready_database(settings).session() as session:
-        found = verify(session, county_or_default(settings, county), head=head)
-    whole = found.broken_at is None and found.holds_head
-    text = f"{found.entries} entries, head {found.head}"
-    if found.broken_at is not None:
-        text = f"the chain is broken at entry {found.broken_at}"
-    elif not found.holds_head:
-        text = f"the entry with hash {head} is gone: the log was cut off"
-    emit(asdict(found), text, as_json=as_json)
-    raise typer.Exit(0 if whole else 1)
+    chosen = county_or_default(settings, county)
+    database = ready_database(settings)
+    protected = is_protected(open_database(settings, pooled=False).engine)
+    with database.session() as session:
+        found = verify_all(session, chosen, settings.home, is_protected=protected, head=head)
+    facts = asdict(found.chain) | asdict(found)
+    del facts["chain"]
+    emit(facts, "\n".join(_findings(found, head)), as_json=as_json)
+    raise typer.Exit(0 if found.is_whole else 1)
+
+
+def _findings(found: WholeVerdict, head: str | None) -> Iterator[str]:
+    chain = found.chain
+    yield f"{chain.entries} entries, head {chain.head}"
+    yield f"{found.reads} reads in {found.batches} batches; {found.heads} kept heads compared"
+    if chain.broken_at is not None:
+        yield f"the chain is broken at entry {chain.broken_at}"
+    if not chain.holds_head:
+        yield f"the entry with hash {head} is gone: the log was cut off"
+    if found.cut_after is not None:
+        cut = found.cut_after
+        yield f"entry {cut.id} of {cut.at}, whose hash was kept, is gone: the log was cut off"
+    if found.broken_batch is not None:
+        yield f"the reads of batch {found.broken_batch} are not those that were sealed"
+    for gap in found.gaps:
+        yield (
+            f"a process was killed: reads in the {gap.most_s:.0f} s after {gap.since} are missing"
+        )
+    if not found.is_protected:
+        yield (
+            "the serving role of the database could change the log: set ONEGRID_OWNER_URL to the "
+            "owner's address and ONEGRID_DATABASE_URL to another role's"
+        )

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Json, Now
 
-__all__ = ["Account", "AuditLog", "LoginSession", "RecoveryCode", "RoleGrant"]
+__all__ = ["Account", "AuditLog", "AuditRead", "LoginSession", "RecoveryCode", "RoleGrant"]
 
 
 class Account(Base):
@@ -129,3 +129,25 @@ class AuditLog(Base):
     subject: Mapped[str] = mapped_column(String(200), server_default="")
     detail: Mapped[Json]
     hash: Mapped[str] = mapped_column(String(64), server_default="")
+
+
+class AuditRead(Base):
+    """Who looked at what: written by batches, each sealed by an entry of the chain.
+
+    Partitions, one for each month, stand in the schema ``audit``.
+    """
+
+    __tablename__ = "audit_read"
+    __table_args__ = (
+        Index("ix_audit_read_county_batch", "county", "batch"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=text("now()"), primary_key=True
+    )
+    batch: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(100))
+    action: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str] = mapped_column(String(200), server_default="")
