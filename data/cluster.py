@@ -25,6 +25,7 @@ from psycopg import sql
 
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
 from data.errors import ClusterError
+from data.private_files import make_home
 
 __all__ = ["EXTENSIONS", "SERVING_ROLE", "Cluster"]
 
@@ -65,10 +66,14 @@ class Cluster:
     @cached_property
     def root(self) -> Path:
         """Folder of the cluster: in `home`, or where the server's user cannot go there, beside."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        make_home(self.home, is_passed=self.run_as.uid is not None)
         if self.run_as.can_enter(self.home):
             return self.home
-        return Path("/var/lib/onegrid") / self._digest
+        beside = Path("/var/lib/onegrid") / self._digest
+        for folder in (beside.parent, beside):
+            if not folder.exists():
+                make_home(folder, is_passed=True)
+        return beside
 
     @property
     def data_dir(self) -> Path:

@@ -5,6 +5,7 @@ the machine lacks (PostgreSQL, PostGIS, disk), or that is not safe to listen wit
 were refused.
 """
 
+import os
 import sys
 
 from rich.console import Console
@@ -25,6 +26,7 @@ from api.cli import (
 )
 from api.cli.context import app
 from data.errors import ClusterError, DatabaseError, ExposedError
+from data.private_files import PRIVATE_UMASK
 from gis.errors import OneGridError
 
 __all__ = ["app", "main"]
@@ -46,6 +48,7 @@ serving.register(app)
 
 def main() -> None:
     """Run the command line; our own errors become one line and an exit code."""
+    os.umask(PRIVATE_UMASK)
     try:
         app()
     except OneGridError as error:

@@ -27,6 +27,7 @@ from api.worker import run_worker
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError
+from data.private_files import tighten
 from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
 
@@ -58,6 +59,7 @@ def serve(
         _end_with_parent()
     settings = Settings()
     require_public_address(settings, insecure=insecure)
+    tighten(settings.home)
     # The schema is brought up to date before the first process answers.
     database = ready_database(settings)
     require_no_demo(settings, database)
@@ -96,6 +98,7 @@ def worker(*, with_parent: WithParent = False) -> None:
     if with_parent:
         _end_with_parent()
     settings = Settings()
+    tighten(settings.home)
     asyncio.run(run_worker(open_database(settings), settings))
 
 
@@ -107,6 +110,7 @@ def up(*, port: Port = None, insecure: Insecure = False) -> None:
     settings = Settings()
     chosen = settings.port if port is None else port
     require_public_address(settings, insecure=insecure)
+    tighten(settings.home)
     _require_free(settings.host, chosen)
     # A polite kill stops everything as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
