@@ -64,7 +64,7 @@ def serve(
     database = ready_database(settings)
     require_no_demo(settings, database)
     database.engine.dispose()
-    _tell_protection(settings)
+    _check_serving(settings)
     uvicorn.run(
         "api.cli.serving:application",
         factory=True,
@@ -78,8 +78,9 @@ def serve(
     )
 
 
-def _tell_protection(settings: Settings) -> None:
+def _check_serving(settings: Settings) -> None:
     database = open_database(settings, pooled=False)
+    database.require_direct()
     if not is_protected(database.engine):
         _LOG.warning(
             "the role that serves may change the audit log: name the database's owner in "
@@ -99,7 +100,9 @@ def worker(*, with_parent: WithParent = False) -> None:
         _end_with_parent()
     settings = Settings()
     tighten(settings.home)
-    asyncio.run(run_worker(open_database(settings), settings))
+    database = open_database(settings)
+    database.require_direct()
+    asyncio.run(run_worker(database, settings))
 
 
 def up(*, port: Port = None, insecure: Insecure = False) -> None:
