@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 import maps
 from api import (
+    account,
     addresses,
     assigning,
     card,
@@ -48,10 +49,15 @@ from api.engines import Engines
 from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
+from api.hosts import install_hosts
 from api.limits import BodyLimit
 from api.pages import render
+from api.password_pool import PasswordPool
 from api.rights import Rights
+from api.sign_in_guard import SignInGuard
 from api.watching import Watching
+from data.audit_heads import HeadKeeper
+from data.audit_reads import ReadLog
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
 from grids.drafting import Workbench
@@ -84,6 +90,10 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.feed = Feed(settings.county, database)
     app.state.tiles = TileCache()
     app.state.guard = Guard(settings, database)
+    app.state.sign_ins = SignInGuard(settings, database, app.state.guard)
+    app.state.passwords = PasswordPool()
+    keeper = HeadKeeper(settings)
+    app.state.read_log = ReadLog(database, settings.county, settings.home, keeper)
     errors.install(app)
     # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
@@ -97,6 +107,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit)
+    install_hosts(app, settings)
     return app
 
 
@@ -109,6 +120,8 @@ class _Application(FastAPI):
 
 
 _PARTS = (
+    # Whom many ask who should not: it is found first.
+    login,
     who,
     addresses,
     card,
@@ -137,7 +150,7 @@ _PARTS = (
     mapit,
     lost,
     ogc,
-    login,
+    account,
 )
 
 
@@ -146,6 +159,8 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
     app.state.guard.start()
     app.state.rights.start()
+    app.state.sign_ins.start()
+    app.state.read_log.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
@@ -153,6 +168,9 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     for one in listeners:
         one.stop()
     app.state.rights.stop()
+    app.state.read_log.stop()
+    app.state.passwords.stop()
+    app.state.sign_ins.stop()
     app.state.guard.stop()
     app.state.engines.stop()
 

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from api.card import MaybeLat, MaybeLon, card_of_handle, form_of
+from api.hosts import public_url
 from api.pages import language_of, map_answer, texts_of
 from api.papers import Paper
 from api.session import Db, county_of, desk, engines
@@ -29,7 +30,7 @@ from maps.grid_picture import grid_picture
 from maps.texts import texts
 from maps.vcards import jcard, vcard
 
-__all__ = ["card_file", "public_url", "router"]
+__all__ = ["card_file", "router"]
 
 router = APIRouter(include_in_schema=False)
 GridCode = Annotated[str, Path(pattern=r"^\d{6,20}$")]
@@ -88,12 +89,6 @@ def _link(request: Request, session: Session, address: str) -> str:
     number = int(book.ids[rows[0]])
     token = signs_of(session, county_of(request), [number])[number]
     return f"{public_url(request)}/d/{token}"
-
-
-def public_url(request: Request) -> str:
-    """Where residents reach the server, without a slash at its end."""
-    said: str = request.app.state.settings.public_url
-    return (said or str(request.base_url)).rstrip("/")
 
 
 def _picture(session: Session, directory: Directory, card: Card) -> Markup:

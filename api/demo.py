@@ -14,6 +14,7 @@ from data.database import Database
 from data.demo import DemoFiles, write_demo
 from data.errors import StateError
 from data.models import Account, Division, Person
+from data.passwords import DEMO_PASSWORD
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from grids.assign import assign_incidents
@@ -31,7 +32,6 @@ __all__ = ["DEMO_LOGIN", "DEMO_PASSWORD", "DEMO_REVIEWER", "DEMO_WORKER", "furni
 DEMO_LOGIN = "demo"
 DEMO_REVIEWER = "demo-review"
 DEMO_WORKER = "demo-worker"
-DEMO_PASSWORD = "onegrid-demo"  # noqa: S105 - printed by the program, for a fictional city
 _SEED = 1
 Step = tuple[str, Callable[[Session], object]]
 

@@ -19,7 +19,7 @@ from limits.strategies import FixedWindowRateLimiter
 from data.asked import AskedStorage
 from data.database import Database
 from data.server_key import server_key
-from data.settings import Settings
+from data.settings import Settings, networks_of
 from gis.errors import OneGridError
 
 __all__ = ["Guard", "TooManyError", "Verdict"]
@@ -85,8 +85,7 @@ class Guard:
         self._range = limits.parse(settings.cards_range)
         self._suggestions = limits.parse(settings.suggestions_most)
         self._reports = limits.parse(settings.reports_most)
-        parts = filter(None, (one.strip() for one in settings.trusted_networks.split(",")))
-        self._trusted = [ipaddress.ip_network(one) for one in parts]
+        self._trusted = networks_of(settings.trusted_networks)
         pairs = (pair.strip().partition(":") for pair in settings.intake_keys.split(","))
         self._partners = [key.encode() for _, _, key in pairs if key]
         self._key = b""
@@ -110,7 +109,7 @@ class Guard:
         """Whether `card` answers without asking the database."""
         if not self._key:
             return False
-        one, near = self._who(request)
+        one, near = self.client(request)
         if self._ranges.waits(self._range.key_for(near)):
             return False
         keys = (self._free.key_for(one), self._most.key_for(one))
@@ -123,7 +122,37 @@ class Guard:
 
     def signer(self, purpose: str) -> URLSafeSerializer:
         """Signs what a client keeps for the server."""
-        return URLSafeSerializer(self._secret(), salt=purpose)
+        return URLSafeSerializer(self.secret(), salt=purpose)
+
+    def client(self, request: Request) -> tuple[str, str]:
+        """The client and its range, as keyed hashes."""
+        return self._names(request.client.host if request.client else "")
+
+    def is_trusted(self, request: Request) -> bool:
+        """Whether the client is of a network that is not counted."""
+        if not self._trusted or request.client is None:
+            return False
+        try:
+            address = ipaddress.ip_address(request.client.host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+    def hashed(self, text: str) -> str:
+        """A hash with the server's key, under which something is counted."""
+        return hmac.new(self.secret(), text.encode(), hashlib.sha256).hexdigest()[:24]
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether `secret` answers without asking the database."""
+        return bool(self._key)
+
+    def secret(self) -> bytes:
+        """The server's key."""
+        if not self._key:
+            with self._database.session() as session:
+                self._key = server_key(session, self._county)
+        return self._key
 
     def card(self, request: Request, ticket: str = "") -> Verdict:
         """Count a card that is asked for.
@@ -133,9 +162,9 @@ class Guard:
         ticket : str
             Of an earlier verdict, whose wait is over.
         """
-        if self._is_trusted(request) or self.is_partner(request):
+        if self.is_trusted(request) or self.is_partner(request):
             return Verdict(may=True)
-        one, near = self._who(request)
+        one, near = self.client(request)
         within_day = self._limiter.test(self._most, one)
         within_day &= self._range_limiter.test(self._range, near)
         if not within_day:
@@ -182,9 +211,9 @@ class Guard:
         self._require(request, self._reports, "report")
 
     def _require(self, request: Request, most: limits.RateLimitItem, purpose: str) -> None:
-        if self._is_trusted(request) or self.is_partner(request):
+        if self.is_trusted(request) or self.is_partner(request):
             return
-        one, _ = self._who(request)
+        one, _ = self.client(request)
         if not self._limiter.hit(most, one, purpose):
             stats = self._limiter.get_window_stats(most, one, purpose)
             raise TooManyError(f"no more than {most}", _from_now(stats.reset_time))
@@ -214,39 +243,17 @@ class Guard:
             return False
         return who == one and since <= time.time() <= since + _HOLDS_S
 
-    def _who(self, request: Request) -> tuple[str, str]:
-        """The client and its range, as keyed hashes."""
-        return self._names(request.client.host if request.client else "")
-
     def _named(self, host: str) -> tuple[str, str]:
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
-            return self._hash(host), self._hash(f"{host}/")
+            return self.hashed(host), self.hashed(f"{host}/")
         # A dual-stack socket writes old addresses the new way.
         address = getattr(address, "ipv4_mapped", None) or address
         narrow, wide = (
             ipaddress.ip_network((address, bits), strict=False) for bits in _RANGES[address.version]
         )
-        return self._hash(str(narrow)), self._hash(str(wide))
-
-    def _hash(self, text: str) -> str:
-        return hmac.new(self._secret(), text.encode(), hashlib.sha256).hexdigest()[:24]
-
-    def _is_trusted(self, request: Request) -> bool:
-        if not self._trusted or request.client is None:
-            return False
-        try:
-            address = ipaddress.ip_address(request.client.host)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
-
-    def _secret(self) -> bytes:
-        if not self._key:
-            with self._database.session() as session:
-                self._key = server_key(session, self._county)
-        return self._key
+        return self.hashed(str(narrow)), self.hashed(str(wide))
 
 
 def _from_now(moment_s: float) -> float:

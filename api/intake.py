@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.card_files import public_url
+from api.hosts import public_url
 from api.limits import body_of
 from api.open311 import partner_of
 from api.report import follow_path

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from api.errors import OddQueryError
 from api.etags import tagged
+from api.hosts import public_url
 from api.session import Db, county_of
 from data.errors import NotFoundError
 from maps.plan_features import COLLECTIONS, Asked, Collection, count_features, features, one_feature
@@ -68,7 +69,7 @@ def _json(request: Request, said: Any, media_type: str = "application/json") -> 
 
 
 def _base(request: Request) -> str:
-    return f"{str(request.base_url).rstrip('/')}/api/ogc"
+    return f"{public_url(request)}/api/ogc"
 
 
 def _link(href: str, rel: str, kind: str = "application/json", **more: Any) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def landing(request: Request) -> Response:
     links = [
         _link(base, "self"),
         _link(f"{base}/api", "service-desc", _OPENAPI),
-        _link(f"{str(request.base_url).rstrip('/')}/docs", "service-doc", "text/html"),
+        _link(f"{public_url(request)}/docs", "service-doc", "text/html"),
         _link(f"{base}/conformance", "conformance"),
         _link(f"{base}/collections", "data"),
         _link(f"{base}/tileMatrixSets", f"{_CORE}tiles-1/1.0/rel/tiling-schemes"),

@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DataError
 
 from api.errors import UNFIT, RefusedError, status_of
+from api.hosts import public_url
 from api.limits import body_of
 from api.session import Db, county_of, engines
 from data.errors import NotFoundError
@@ -101,7 +102,7 @@ Here = Depends(_jurisdiction)
 @router.get("/discovery.{kind}")
 def discovery(request: Request, kind: Format) -> Response:
     """Where which version is."""
-    url = str(request.base_url).rstrip("/") + _BASE
+    url = public_url(request) + _BASE
     endpoint = {
         "specification": "http://wiki.open311.org/GeoReport_v2",
         "url": url,

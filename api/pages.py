@@ -47,7 +47,7 @@ def render(request: Request, template: str, **values: Any) -> str:
     return _ENVIRONMENT.get_template(template).render(
         _=words,
         lang=language,
-        switch=str(request.url.include_query_params(lang=other)),
+        switch=f"{request.url.path}?{request.url.include_query_params(lang=other).query}",
         fictional=settings.county == DEMO_COUNTY,
         review_number=settings.review_number,
         role_name=role_name_in(language),

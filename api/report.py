@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
 from api.card import BAGS, MaybeLat, MaybeLon, card_of_handle, form_of
-from api.card_files import public_url
 from api.errors import TooLargeError
+from api.hosts import public_url
 from api.pages import language_of, render
 from api.session import Db, county_of, engines
 from api.uploads import fitting
@@ -172,7 +172,7 @@ def _place_of(request: Request, db: Db, said: str) -> KnownPlace:
 @router.get("/report/qr.svg")
 def qr(request: Request, grid: Annotated[str, Query(pattern=r"^(\d{15})?$")] = "") -> Response:
     """The code to print on a door plate: it opens the form with its grid."""
-    address = f"{str(request.base_url).rstrip('/')}/report" + (f"?grid={grid}" if grid else "")
+    address = f"{public_url(request)}/report" + (f"?grid={grid}" if grid else "")
     drawn = io.BytesIO()
     segno.make(address, error="m").save(drawn, kind="svg", scale=6, border=4)
     return Response(drawn.getvalue(), media_type="image/svg+xml")

@@ -3,30 +3,37 @@
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
-from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.concurrency import contextmanager_in_threadpool, run_in_threadpool
 from sqlalchemy.orm import Session
 
+from api.admission import BusyError
 from api.engines import Engines
 from api.errors import LoginRequiredError, RefusedError
 from api.rights import Rights, Stream
-from data.audit import audit
+from data.audit_reads import ReadLog
+from data.database import Database
 from data.sessions import SignedIn, signed_in
 
 __all__ = [
     "COOKIE",
     "Db",
+    "audit_read",
     "changing",
     "checked_form",
+    "checked_token",
     "county_of",
     "desk",
     "desk_role",
     "engines",
+    "in_turn",
+    "of_anybody",
     "stream_of",
 ]
 
+R = TypeVar("R")
 COOKIE = "onegrid_session"
 
 
@@ -69,19 +76,40 @@ def desk(*roles: str, noted: bool = True, asks: bool = False) -> Callable[..., S
         if who.county != county_of(request) or not who.roles & set(roles):
             raise RefusedError(f"this needs the role {' or '.join(roles)}")
         if noted and (asks or request.method == "GET"):
-            audit(db, who.county, who.login, "see", _subject(request))
+            audit_read(request, who)
         return who
 
     return check
 
 
-def _subject(request: Request) -> str:
-    """What was asked for: the route with its records' numbers and codes, and nothing else."""
-    path: str = request.scope["route"].path
-    for name, value in request.path_params.items():
-        if re.fullmatch(r"\d{1,20}", str(value)):
-            path = path.replace(f"{{{name}}}", str(value))
-    return path
+def of_anybody(request: Request, db: Db) -> SignedIn:
+    """Dependency: somebody is signed in, whatever their roles."""
+    who = signed_in(db, request.cookies.get(COOKIE))
+    if who is None or who.county != county_of(request):
+        raise LoginRequiredError("sign in first")
+    request.state.who = who
+    return who
+
+
+def audit_read(request: Request, who: SignedIn) -> None:
+    """Note who looks at which record; it is written within a second, with many others.
+
+    The action is the address without values; the subject names the record, and nothing else that
+    was asked: places and words are nobody's business later.
+    """
+    log: ReadLog = request.app.state.read_log
+    if log.is_full:
+        raise BusyError("what is read cannot be noted now: try again in a moment")
+    route = getattr(request.scope.get("route"), "path", request.url.path)
+    asked = request.path_params | {key: request.query_params.get(key, "") for key in _RECORDS}
+    subject = " ".join(
+        f"{key}={said}" for key, said in asked.items() if re.fullmatch(r"\d{1,20}", str(said))
+    )
+    log.note(who.login, f"see {route}", subject)
+
+
+# What an address asks for by number beside its path.
+_RECORDS = ("incident", "person", "draft", "grid", "former")
 
 
 def changing(*roles: str) -> Callable[..., SignedIn]:
@@ -105,7 +133,12 @@ def desk_role(who: SignedIn) -> str:
 
 def checked_form(who: SignedIn, csrf: str) -> None:
     """Refuse a form that was not made for this session."""
-    if not secrets.compare_digest(who.csrf, csrf):
+    checked_token(who.csrf, csrf)
+
+
+def checked_token(expected: str, csrf: str) -> None:
+    """Refuse a form whose token is another; as bytes, since it may hold any letter."""
+    if not secrets.compare_digest(expected.encode(), csrf.encode(errors="replace")):
         raise RefusedError("the form has expired: load the page again")
 
 
@@ -113,6 +146,18 @@ def stream_of(request: Request, who: SignedIn, may: Callable[[SignedIn], bool]) 
     """A stream for whoever is signed in, that ends when they are not, or may not any more."""
     rights: Rights = request.app.state.rights
     return Stream(rights, rights.hold(request.cookies.get(COOKIE, ""), who), may)
+
+
+async def in_turn(request: Request, work: Callable[[Session], R]) -> R:
+    """Do something in a transaction of its own, within one turn at the database."""
+    state = request.app.state
+    async with state.admission.turn():
+        return await run_in_threadpool(_in_session, state.database, work)
+
+
+def _in_session(database: Database, work: Callable[[Session], R]) -> R:
+    with database.session() as session:
+        return work(session)
 
 
 def engines(request: Request) -> Engines:

@@ -14,10 +14,13 @@ from procrastinate.jobs import Status
 from sqlalchemy import text
 
 from api.parts import end_with_parent
+from data.audit_reads import make_partitions
 from data.database import Database, open_database
 from data.jobs import CLOCK, MOST_TRIES, TASK, UPLOADS, job_app, purge_jobs
 from data.positions import place_demo_staff, purge_positions
+from data.private_files import tighten
 from data.sandbox import remove_left_folders
+from data.sessions import purge_sessions
 from data.settings import DEMO_COUNTY, Settings
 from routing.incidents.delivery import carriers, deliver_one
 from routing.incidents.timers import MOST_AT_ONCE, climb, lapse
@@ -50,7 +53,10 @@ def uploads() -> None:
 
 def _run(queue: str) -> None:
     settings = Settings()
-    asyncio.run(run_worker(open_database(settings), settings, queue))
+    tighten(settings.home)
+    database = open_database(settings)
+    database.require_direct()
+    asyncio.run(run_worker(database, settings, queue))
 
 
 async def run_worker(database: Database, settings: Settings, queue: str) -> None:
@@ -104,6 +110,7 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
 
     _follow_incidents(app, database, settings)
     _keep_house(app, database, settings)
+    _give_back(app)
     return app
 
 
@@ -142,6 +149,31 @@ def _keep_house(app: procrastinate.App, database: Database, settings: Settings) 
             if session.execute(demo).scalar():
                 place_demo_staff(session, DEMO_COUNTY, seed=timestamp // 300)
 
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(queueing_lock="old_sessions", name="old_sessions", queue=CLOCK)
+    def old_sessions(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Delete sessions that have ended."""
+        with database.session() as session:
+            purge_sessions(session)
+
+    @app.periodic(cron="20 * * * *")
+    @app.task(queueing_lock="partitions", name="partitions", queue=CLOCK)
+    def partitions(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Make the audit log's partitions ahead."""
+        with database.session() as session:
+            make_partitions(session)
+
+    @app.periodic(cron="0 * * * *")
+    @app.task(queueing_lock="old_jobs", name="old_jobs", queue=CLOCK)
+    def old_jobs(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
+        """Delete the files of old jobs, and what killed conversions have left."""
+        for folder in (None, settings.jobs_dir):
+            remove_left_folders(folder)
+        with database.session() as session:
+            purge_jobs(session, settings.jobs_dir)
+
+
+def _give_back(app: procrastinate.App) -> None:
     @app.periodic(cron="* * * * * */5")
     @app.task(queueing_lock="stalled", name="stalled", queue=CLOCK)
     async def stalled(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
@@ -156,12 +188,3 @@ def _keep_house(app: procrastinate.App, database: Database, settings: Settings) 
             except ConnectorException as error:
                 # One that has ended meanwhile, or waits already: the others go on.
                 _LOG.warning("job %s of a killed worker: %s", job.id, error)
-
-    @app.periodic(cron="0 * * * *")
-    @app.task(queueing_lock="old_jobs", name="old_jobs", queue=CLOCK)
-    def old_jobs(timestamp: int) -> None:  # noqa: ARG001 - what a periodic task is given
-        """Delete the files of old jobs, and what killed conversions have left."""
-        for folder in (None, settings.jobs_dir):
-            remove_left_folders(folder)
-        with database.session() as session:
-            purge_jobs(session, settings.jobs_dir)

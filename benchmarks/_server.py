@@ -22,11 +22,14 @@ PASSWORD = "benchmark account 1"  # noqa: S105 - of a throw-away database
 
 
 @contextmanager
-def served(database: Database, folder: str) -> Iterator[str]:
-    """Our server over the database; its address."""
+def served(
+    database: Database, folder: str, *, county: str = COUNTY, trusted: str = "127.0.0.0/8"
+) -> Iterator[str]:
+    """Our server over the database; its address. Clients of `trusted` are not counted."""
     port = free_port()
     url = database.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
-    environment = {"ONEGRID_DATABASE_URL": url, "ONEGRID_COUNTY": COUNTY, "ONEGRID_HOME": folder}
+    environment = {"ONEGRID_DATABASE_URL": url, "ONEGRID_COUNTY": county, "ONEGRID_HOME": folder}
+    environment["ONEGRID_TRUSTED_NETWORKS"] = trusted
     command = [
         sys.executable,
         "-c",

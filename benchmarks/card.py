@@ -160,6 +160,7 @@ def over_http(
             "ONEGRID_HOME": folder,
             # Clients are told apart as strangers are; a range is one, since all are of 10/8.
             "ONEGRID_TRUSTED_NETWORKS": "",
+            "ONEGRID_PROXIES": "127.0.0.1",
             "ONEGRID_CARDS_RANGE": "100000000 per day",
             "ONEGRID_CARDS_FREE": "1000 per minute",
             "ONEGRID_CARDS_MOST": "1000000 per day",

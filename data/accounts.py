@@ -4,16 +4,17 @@ System, security and audit administration are separate roles (等保 2.0, 三权
 holds at most one of them.
 """
 
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pwdlib import PasswordHash
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.errors import NotFoundError, StateError
 from data.models import Account, Division, IncidentClass, LoginSession, RoleGrant
+from data.passwords import hash_of, is_exempt, require_password
 from data.people import person_of
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "grant_role",
     "grants_of",
     "revoke_role",
+    "set_password_hash",
     "stand_for",
 ]
 
@@ -41,8 +43,6 @@ ROLES = (
     "administrator",
 )
 _SEPARATE = frozenset({"auditor", "security", "administrator"})
-LEAST_PASSWORD = 10
-HASHER = PasswordHash.recommended()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ def add_account(
         raise StateError(f"login {login!r} is taken")
     if not login.strip() or len(login) > 60:
         raise StateError("a login has 1 to 60 characters")
-    _require_password(login, password)
-    account = Account(county=county, login=login, name=name, password_hash=HASHER.hash(password))
+    if not is_exempt(county, password):
+        require_password(login, name, password)
+    account = Account(county=county, login=login, name=name, password_hash=hash_of(password))
     session.add(account)
     session.flush()
     audit(session, county, actor, "account.add", login)
@@ -185,23 +186,38 @@ def disable_account(session: Session, login: str, *, actor: str = "system") -> N
     """Close an account and its sessions at once; its history stays."""
     account = account_of(session, login)
     account.disabled_at = datetime.now(UTC)
+    account.device_stamp = secrets.token_urlsafe(12)
     _close_sessions(session, account)
     audit(session, account.county, actor, "account.disable", login)
 
 
 def enable_account(session: Session, login: str, *, actor: str = "system") -> None:
-    """Open an account again, whether it was disabled or locked."""
+    """Open a disabled account again."""
     account = account_of(session, login)
-    account.disabled_at, account.locked_until, account.failures = None, None, 0
+    account.disabled_at = None
     audit(session, account.county, actor, "account.enable", login)
 
 
 def change_password(session: Session, login: str, password: str, *, actor: str = "system") -> None:
-    """Set a new password; open sessions end."""
+    """Set a new password; open sessions end, and known devices are forgotten.
+
+    Raises
+    ------
+    NotFoundError, StateError
+        If there is no such account, or the password is one that may not be.
+    """
     account = account_of(session, login)
-    _require_password(login, password)
-    account.password_hash = HASHER.hash(password)
-    account.failures, account.locked_until = 0, None
+    require_password(login, account.name, password)
+    set_password_hash(session, login, hash_of(password), actor=actor)
+
+
+def set_password_hash(
+    session: Session, login: str, password_hash: str, *, actor: str = "system"
+) -> None:
+    """Set the hash of a new password that was checked and hashed outside the transaction."""
+    account = account_of(session, login)
+    account.password_hash = password_hash
+    account.device_stamp = secrets.token_urlsafe(12)
     _close_sessions(session, account)
     audit(session, account.county, actor, "account.password", login)
 
@@ -216,20 +232,6 @@ def _require_division(session: Session, county: str, code: str) -> None:
         raise NotFoundError(f"no division {code!r}")
     if division.county != county:
         raise StateError(f"division {code} is not in county {county}")
-
-
-def _require_password(login: str, password: str) -> None:
-    kinds = sum(
-        any(map(test, password))
-        for test in (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
-    )
-    if len(password) < LEAST_PASSWORD or kinds < 2:
-        raise StateError(
-            f"the password needs {LEAST_PASSWORD} characters of two kinds or more "
-            "(small, capital, digits, others)"
-        )
-    if login.lower() in password.lower() and len(login) >= len(password) / 2:
-        raise StateError("the password holds little more than the login")
 
 
 def _plain(grant: Grant) -> dict[str, str | None]:

@@ -25,11 +25,15 @@ from psycopg import sql
 
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
 from data.errors import ClusterError
+from data.private_files import make_home
 
-__all__ = ["EXTENSIONS", "Cluster"]
+__all__ = ["EXTENSIONS", "SERVING_ROLE", "Cluster"]
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _ROLE = "onegrid"
+# Who migrates and keeps house, and who serves.
+SERVING_ROLE = "onegrid_serve"
+_ROLES = (_ROLE, SERVING_ROLE)
 _DATABASE = "onegrid"
 # The server's log says what went wrong, never with which values: they may be where somebody is.
 _SILENT = {
@@ -71,10 +75,14 @@ class Cluster:
     @cached_property
     def root(self) -> Path:
         """Folder of the cluster: in `home`, or where the server's user cannot go there, beside."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        make_home(self.home, is_passed=self.run_as.uid is not None)
         if self.run_as.can_enter(self.home):
             return self.home
-        return Path("/var/lib/onegrid") / self._digest
+        beside = Path("/var/lib/onegrid") / self._digest
+        for folder in (beside.parent, beside):
+            if not folder.exists():
+                make_home(folder, is_passed=True)
+        return beside
 
     @property
     def data_dir(self) -> Path:
@@ -96,13 +104,18 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        """SQLAlchemy address of the cluster's database."""
+        """SQLAlchemy address of the cluster's database, as its owner."""
         return self.url_of(_DATABASE)
 
-    def url_of(self, database: str) -> str:
+    @property
+    def serving_url(self) -> str:
+        """SQLAlchemy address of the cluster's database, as the role that serves."""
+        return self.url_of(_DATABASE, role=SERVING_ROLE)
+
+    def url_of(self, database: str, *, role: str = _ROLE) -> str:
         """SQLAlchemy address of a database of this cluster."""
         port = f"&port={self.port}" if self.port else ""
-        return f"postgresql+psycopg://{_ROLE}@/{database}?host={quote(str(self.socket_dir))}{port}"
+        return f"postgresql+psycopg://{role}@/{database}?host={quote(str(self.socket_dir))}{port}"
 
     def is_running(self) -> bool:
         """Whether the server answers on its socket."""
@@ -210,7 +223,7 @@ class Cluster:
     def _write_authentication(self) -> None:
         users = sorted({self.run_as.name, pwd.getpwuid(os.geteuid()).pw_name})
         (self.data_dir / "pg_ident.conf").write_text(
-            "".join(f"onegrid {user} {_ROLE}\n" for user in users)
+            "".join(f"onegrid {user} {role}\n" for user in users for role in _ROLES)
         )
         (self.data_dir / "pg_hba.conf").write_text(
             "local all all peer map=onegrid\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -239,6 +252,7 @@ class Cluster:
             os.chown(self.log_file, self.run_as.uid, self.run_as.gid)
         if self._postmaster() is None:
             self._clear_stale_files()
+        self._write_authentication()  # a cluster of an earlier version knows one role
         for _ in range(_START_TRIES):
             done = self._pg_ctl(
                 "start", "-w", "-t", "60", "-l", self.log_file, "-o", self._options()
@@ -259,6 +273,12 @@ class Cluster:
                 "SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)
             ).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+            if not connection.execute(
+                "SELECT 1 FROM pg_roles WHERE rolname = %s", (SERVING_ROLE,)
+            ).fetchone():
+                connection.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(SERVING_ROLE))
+                )
             if self.port is not None:
                 connection.execute(
                     sql.SQL("ALTER ROLE {} PASSWORD {}").format(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -21,6 +21,9 @@ _POSTGIS_MINIMUM = (3, 1)
 # database. It may open some more for what does not wait behind requests.
 POOL_SIZE = 12
 _POOL_SPARE = 8
+
+
+_EXTENSIONS_SQL = "; ".join(f"CREATE EXTENSION {name}" for name in EXTENSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +74,46 @@ class Database:
         Raises
         ------
         DatabaseError
-            If the server does not answer, or lacks an extension.
+            If the server does not answer, is a pooler, or lacks an extension.
         """
+        self.require_direct()
         try:
             with self.engine.begin() as connection:
                 connection.execute(text("SELECT pg_advisory_xact_lock(20189)"))
                 for name in EXTENSIONS:
                     connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {name}"))
                 version = connection.execute(text("SELECT postgis_lib_version()")).scalar_one()
-        except OperationalError as error:
+        except DBAPIError as error:
             raise DatabaseError(
-                f"the database does not answer: {str(error.orig).strip()}; "
-                "check ONEGRID_DATABASE_URL or run: onegrid db start"
+                f"the database lacks an extension: {_first_line(error)}; install PostGIS on its "
+                f"server, and as a superuser: {_EXTENSIONS_SQL}"
             ) from error
         if tuple(int(part) for part in version.split(".")[:2]) < _POSTGIS_MINIMUM:
             raise DatabaseError(f"PostGIS {version} is too old: 3.1 or newer is needed")
+
+    def require_direct(self) -> None:
+        """Check that the address is the database's own, not a pooler's (PgBouncer).
+
+        Raises
+        ------
+        DatabaseError
+            If it does not answer, or another process answers than the one that was greeted.
+        """
+        try:
+            with self.engine.connect() as connection:
+                answering = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+                greeted = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]  # it is connected
+        except DBAPIError as error:
+            raise DatabaseError(
+                f"the database does not answer: {_first_line(error)}; "
+                "check ONEGRID_DATABASE_URL or run: onegrid db start"
+            ) from error
+        if answering != greeted:
+            raise DatabaseError(
+                "the address is that of a pooler such as PgBouncer, through which notices, "
+                "prepared statements and session locks do not go: name the database's own address "
+                "(the program keeps a pool itself)"
+            )
 
     def is_empty(self) -> bool:
         """Whether the schema has not been made yet."""
@@ -108,10 +136,22 @@ def _without_values(context: ExceptionContext) -> None:
             error.args = (*error.args[0].splitlines()[:1], *error.args[1:])
 
 
-def open_database(settings: Settings, *, pooled: bool = True) -> Database:
-    """Open the configured database; starts the private cluster where no address is given."""
+def open_database(settings: Settings, *, pooled: bool = True, owner: bool = False) -> Database:
+    """Open the configured database; starts the private cluster where no address is given.
+
+    Parameters
+    ----------
+    owner : bool
+        As the role that migrates; else as the one that serves, where there are two.
+    """
     if settings.database_url is not None:
-        return Database.at(settings.database_url, pooled=pooled)
+        address = settings.owner_url if owner and settings.owner_url else settings.database_url
+        return Database.at(address, pooled=pooled)
     cluster = Cluster(settings.home, settings.cluster_port)
     cluster.ensure_running()
-    return Database.at(cluster.url, pooled=pooled)
+    return Database.at(cluster.url if owner else cluster.serving_url, pooled=pooled)
+
+
+def _first_line(error: DBAPIError) -> str:
+    lines = str(error.orig).strip().splitlines()
+    return lines[0] if lines else type(error.orig).__name__

@@ -5,6 +5,7 @@ from gis.errors import OneGridError
 __all__ = [
     "ClusterError",
     "DatabaseError",
+    "ExposedError",
     "NotFoundError",
     "SourceError",
     "StaleError",
@@ -34,3 +35,7 @@ class StateError(OneGridError):
 
 class StaleError(OneGridError):
     """A change made on a state that is no longer the present one: load it again."""
+
+
+class ExposedError(OneGridError):
+    """A server that would listen beyond this machine without what that needs."""

@@ -6,7 +6,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Engine
+from sqlalchemy.exc import ProgrammingError
+
+from data.errors import DatabaseError
 
 __all__ = ["configuration", "current_revision", "downgrade", "head_revision", "upgrade"]
 
@@ -31,7 +35,26 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Migrate forward, in one transaction."""
+    """Migrate forward, in one transaction.
+
+    Raises
+    ------
+    DatabaseError
+        If the role may not make tables.
+    """
+    try:
+        _upgrade(engine, revision)
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        said = str(error.orig).strip().splitlines()[0]
+        raise DatabaseError(
+            f"the role may not bring the schema up to date: {said}; let it own the database, or "
+            "name its owner's address in ONEGRID_OWNER_URL"
+        ) from error
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
     config = configuration()
     with engine.begin() as connection:
         # Two programs that start at once migrate one after the other.

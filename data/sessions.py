@@ -1,4 +1,8 @@
-"""Server-side sessions: signing in, lockout, idle logout; cookies are held as token hashes."""
+"""Server-side sessions: opened after a password, idle logout; cookies are held as token hashes.
+
+Signing in takes three steps, since a password costs much time and memory: `credentials_of` reads,
+the password is checked outside any transaction, and `open_session` writes.
+"""
 
 import hashlib
 import secrets
@@ -6,35 +10,43 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from data.accounts import HASHER, Grant, grants_of
+from data.accounts import Grant, grants_of
 from data.audit import audit
 from data.errors import NotFoundError
 from data.models import Account, LoginSession, RoleGrant
+from data.passwords import NOBODYS_HASH, fits
 from data.scope import Scope
 
 __all__ = [
     "IDLE_MINUTES",
-    "LOCK_MINUTES",
-    "MOST_FAILURES",
     "SESSION_HOURS",
+    "Credentials",
+    "Listed",
     "SignedIn",
+    "Waiting",
+    "credentials_of",
+    "end_others",
+    "go_on",
     "log_in",
     "log_out",
+    "open_session",
+    "purge_sessions",
+    "sessions_of",
     "signed_in",
     "still_signed_in",
+    "waiting",
 ]
 
 SESSION_HOURS = 8
 IDLE_MINUTES = 30
-MOST_FAILURES = 5
-LOCK_MINUTES = 15
 # How old the note of the last request may grow: a write for each would cost more than it says.
 _SEEN_S = 60
-# Checked when the login is unknown, so that both answers take the same time.
-_NOBODY = HASHER.hash(secrets.token_urlsafe(16))
+# Between the password and the second step nobody needs longer.
+_WAITING_MINUTES = 10
+_WRONG = "login and password do not fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,53 +78,135 @@ class SignedIn:
         return None if None in held else frozenset(one for one in held if one)
 
 
-def log_in(session: Session, login: str, password: str) -> str:
-    """Check a password and open a session; return the cookie's token.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A session that may do one thing only: show the second factor, or set a new password.
 
-    After `MOST_FAILURES` wrong passwords in a row none is looked at for `LOCK_MINUTES`. The
-    transaction must be committed after a refusal too: it holds the count.
+    Attributes
+    ----------
+    stage : str
+        ``factor`` or ``password``.
+    """
+
+    login: str
+    name: str
+    county: str
+    csrf: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a password is checked against; of an unknown login, a hash that nothing fits.
+
+    Attributes
+    ----------
+    account_id : int
+        0 where the login is unknown or disabled.
+    has_factor : bool
+        Whether a second factor is asked for.
+    """
+
+    login: str
+    account_id: int = 0
+    county: str = ""
+    name: str = ""
+    password_hash: str = NOBODYS_HASH
+    device_stamp: str = ""
+    has_factor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One of an account's sessions, for its own list."""
+
+    begun_at: datetime
+    seen_at: datetime
+    device: str
+    is_this: bool
+
+
+def credentials_of(session: Session, login: str) -> Credentials:
+    """What a login's password is checked against."""
+    account = session.scalar(
+        select(Account).where(Account.login == login, Account.disabled_at.is_(None))
+    )
+    if account is None:
+        return Credentials(login)
+    return Credentials(
+        login,
+        account.id,
+        account.county,
+        account.name,
+        account.password_hash,
+        account.device_stamp,
+        account.totp_confirmed_at is not None,
+    )
+
+
+def open_session(
+    session: Session,
+    credentials: Credentials,
+    *,
+    device: str = "",
+    must_change: bool = False,
+    stage: str = "",
+) -> str:
+    """Open a session for somebody whose password fitted; return the cookie's token.
+
+    Parameters
+    ----------
+    device : str
+        What the browser calls itself.
+    must_change : bool
+        Whether a new password must be set before anything else.
+    stage : str
+        By default the first step that the account needs.
 
     Raises
     ------
     NotFoundError
-        If login and password do not fit, whichever is wrong, or the account is locked.
+        If the account was disabled, or its password changed, while it was being checked.
     """
-    account = session.scalar(
-        select(Account)
-        .where(Account.login == login, Account.disabled_at.is_(None))
-        .with_for_update()
+    same = select(Account.id).where(
+        Account.id == credentials.account_id,
+        Account.password_hash == credentials.password_hash,
+        Account.disabled_at.is_(None),
     )
-    fits = HASHER.verify(password, account.password_hash if account else _NOBODY)
-    now = datetime.now(UTC)
-    if account is None:
-        raise NotFoundError("login and password do not fit")
-    if account.locked_until is not None and account.locked_until > now:
-        audit(session, account.county, login, "login.locked")
-        raise NotFoundError("login and password do not fit")
-    if not fits:
-        _count_failure(session, account, now)
-        raise NotFoundError("login and password do not fit")
-    account.failures, account.locked_until = 0, None
+    if session.scalar(same) is None:
+        raise NotFoundError(_WRONG)
     token = secrets.token_urlsafe(32)
+    hours = timedelta(hours=SESSION_HOURS)
+    needed = "factor" if credentials.has_factor else "password" if must_change else "open"
+    stage = stage or needed
     session.add(
         LoginSession(
-            county=account.county,
+            county=credentials.county,
             token_hash=_digest(token),
-            account_id=account.id,
+            account_id=credentials.account_id,
             csrf=secrets.token_urlsafe(32),
-            expires_at=now + timedelta(hours=SESSION_HOURS),
+            expires_at=datetime.now(UTC) + hours,
+            stage=stage,
+            must_change=must_change,
+            device=device[:200],
         )
     )
-    audit(session, account.county, login, "login")
+    audit(session, credentials.county, credentials.login, "login", stage=stage)
     return token
 
 
-def _count_failure(session: Session, account: Account, now: datetime) -> None:
-    account.failures += 1
-    if account.failures >= MOST_FAILURES:
-        account.failures = 0
-        account.locked_until = now + timedelta(minutes=LOCK_MINUTES)
-    audit(session, account.county, account.login, "login.refused")
+def log_in(session: Session, login: str, password: str) -> str:
+    """Check a password and open a session in one transaction, for programs without a crowd.
+
+    Raises
+    ------
+    NotFoundError
+        If login and password do not fit, whichever is wrong.
+    """
+    credentials = credentials_of(session, login)
+    if not fits(password, credentials.password_hash):
+        raise NotFoundError(_WRONG)
+    return open_session(session, credentials)
 
 
 def log_out(session: Session, token: str) -> None:
@@ -121,19 +215,14 @@ def log_out(session: Session, token: str) -> None:
 
 
 def signed_in(session: Session, token: str | None) -> SignedIn | None:
-    """Who a cookie's token belongs to; None where it is unknown, idle or has expired."""
+    """Who a cookie's token belongs to; None where it is unknown, idle, expired or waits."""
     if not token:
         return None
     now = datetime.now(UTC)
     found = session.execute(
         select(LoginSession, Account)
         .join(Account, Account.id == LoginSession.account_id)
-        .where(
-            LoginSession.token_hash == _digest(token),
-            LoginSession.expires_at > now,
-            LoginSession.seen_at > now - timedelta(minutes=IDLE_MINUTES),
-            Account.disabled_at.is_(None),
-        )
+        .where(*_alive(token, now, IDLE_MINUTES), LoginSession.stage == "open")
     ).one_or_none()
     if found is None:
         return None
@@ -164,6 +253,7 @@ def still_signed_in(session: Session, tokens: Collection[str]) -> dict[str, Sign
         .outerjoin(RoleGrant, RoleGrant.account_id == Account.id)
         .where(
             LoginSession.token_hash.in_(of_digest),
+            LoginSession.stage == "open",
             LoginSession.expires_at > now,
             LoginSession.seen_at > now - timedelta(minutes=IDLE_MINUTES),
             Account.disabled_at.is_(None),
@@ -180,6 +270,81 @@ def still_signed_in(session: Session, tokens: Collection[str]) -> dict[str, Sign
         names = (account.login, account.name, account.county)
         found[token] = SignedIn(*names, held, csrf, account.person_id)
     return found
+
+
+def waiting(session: Session, token: str | None) -> Waiting | None:
+    """Whose session waits for a second step, and for which; None where it does not."""
+    if not token:
+        return None
+    found = session.execute(
+        select(LoginSession, Account)
+        .join(Account, Account.id == LoginSession.account_id)
+        .where(
+            *_alive(token, datetime.now(UTC), _WAITING_MINUTES),
+            LoginSession.stage != "open",
+        )
+    ).one_or_none()
+    if found is None:
+        return None
+    row, account = found
+    return Waiting(account.login, account.name, account.county, row.csrf, row.stage)
+
+
+def go_on(session: Session, token: str) -> str:
+    """Take a session that waits to its next stage, which is returned."""
+    row = session.get_one(LoginSession, _digest(token), with_for_update=True)
+    row.stage = "password" if row.stage == "factor" and row.must_change else "open"
+    row.seen_at = datetime.now(UTC)
+    session.flush()
+    return row.stage
+
+
+def sessions_of(session: Session, login: str, token: str) -> list[Listed]:
+    """An account's sessions that are alive, newest first."""
+    now = datetime.now(UTC)
+    rows = session.scalars(
+        select(LoginSession)
+        .join(Account, Account.id == LoginSession.account_id)
+        .where(Account.login == login, LoginSession.expires_at > now)
+        .where(LoginSession.seen_at > now - timedelta(minutes=IDLE_MINUTES))
+        .order_by(LoginSession.id.desc())
+    )
+    own = _digest(token)
+    return [Listed(r.begun_at, r.seen_at, r.device, r.token_hash == own) for r in rows]
+
+
+def end_others(session: Session, login: str, token: str) -> int:
+    """End all sessions of an account but one, and forget its devices; return how many ended.
+
+    The device that asks is given a new cookie by its next sign-in.
+    """
+    account = session.scalars(select(Account).where(Account.login == login)).one()
+    account.device_stamp = secrets.token_urlsafe(12)
+    others = delete(LoginSession).where(
+        LoginSession.account_id == account.id, LoginSession.token_hash != _digest(token)
+    )
+    ended = session.scalars(others.returning(LoginSession.id)).all()
+    audit(session, account.county, login, "account.end_sessions", login, ended=len(ended))
+    return len(ended)
+
+
+def purge_sessions(session: Session) -> int:
+    """Delete sessions that have expired or are idle; return how many."""
+    now = datetime.now(UTC)
+    gone = delete(LoginSession).where(
+        (LoginSession.expires_at < now)
+        | (LoginSession.seen_at < now - timedelta(minutes=IDLE_MINUTES))
+    )
+    return len(session.scalars(gone.returning(LoginSession.id)).all())
+
+
+def _alive(token: str, now: datetime, idle_minutes: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        LoginSession.token_hash == _digest(token),
+        LoginSession.expires_at > now,
+        LoginSession.seen_at > now - timedelta(minutes=idle_minutes),
+        Account.disabled_at.is_(None),
+    )
 
 
 def _digest(token: str) -> str:

@@ -2,15 +2,31 @@
 
 import ipaddress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["DEMO_COUNTY", "Settings"]
+__all__ = ["DEMO_COUNTY", "Network", "Settings", "networks_of"]
 
 # 99 is no province: the demonstration city cannot be taken for a real county.
 DEMO_COUNTY = "990100"
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks_of(text: str) -> list[Network]:
+    """Networks that are separated by commas; a single address is one.
+
+    Raises
+    ------
+    ValueError
+        If one is none, or has bits set behind its mask.
+    """
+    parts = filter(None, (one.strip() for one in text.split(",")))
+    return [ipaddress.ip_network(one) for one in parts]
 
 
 class Settings(BaseSettings):
@@ -22,6 +38,12 @@ class Settings(BaseSettings):
         State folder: the private cluster, road networks, the demonstration city's files.
     database_url : str or None
         Any PostGIS >= 3.1; None means the private cluster in `home`.
+    owner_url : str or None
+        With `database_url`: the address of the database's owner, who migrates; `database_url` is
+        then that of a role that serves and may not change the audit log.
+    audit_witness : str
+        Whom the audit log's heads are told: an ``https://`` address by POST, or an e-mail address
+        by the mail server of `smtp`.
     cluster_port : int or None
         TCP port of the private cluster on 127.0.0.1; None, the default, means no TCP at all.
     county : str
@@ -40,23 +62,33 @@ class Settings(BaseSettings):
         together: ``20 per 10 minutes``. Beyond the first each card takes a wait.
     suggestions_most, reports_most : str
         How often a stranger's typing is looked up, and how much one may report.
+    logins_name, logins_address, logins_range : str
+        How many wrong passwords from devices that are not known: for one name, from one address,
+        from a range of addresses.
+    logins_device : str
+        How many wrong passwords from a device that somebody has signed in from; and how many wrong
+        codes of a second factor.
     trusted_networks : str
         Networks whose clients are not counted, separated by commas: counters, own programs.
     public_url : str
-        Address under which residents reach the server, for the codes on door signs; by default
-        that of the request.
+        Address under which people reach the server: what links and codes lead to, the only host
+        beside this machine's own names that is answered, and where it is one of HTTPS, the
+        reason for secure cookies and HSTS.
+    proxies : str
+        Networks of the proxies before the server, separated by commas: their ``X-Forwarded-For``
+        and ``X-Forwarded-Proto`` are believed, nobody else's.
     """
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
 
     home: Path = Path(".onegrid")
     database_url: str | None = None
+    owner_url: str | None = None
     cluster_port: int | None = Field(default=None, ge=1024, le=65535)
     county: str = Field(default=DEMO_COUNTY, pattern=r"^\d{6}$")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     review_number: str = ""
-    secure_cookies: bool = False
     smtp: str = ""
     mail_from: str = ""
     intake_keys: str = ""
@@ -65,26 +97,67 @@ class Settings(BaseSettings):
     cards_range: str = "1000 per day"
     suggestions_most: str = "300 per 10 minutes"
     reports_most: str = "20 per 10 minutes"
+    logins_name: str = "10 per 15 minutes"
+    logins_address: str = "30 per 15 minutes"
+    logins_range: str = "300 per 15 minutes"
+    logins_device: str = "10 per 15 minutes"
     trusted_networks: str = ""
+    audit_witness: str = ""
     public_url: str = ""
+    proxies: str = ""
 
-    @field_validator("cards_free", "cards_most", "cards_range", "suggestions_most", "reports_most")
+    @field_validator(
+        "cards_free",
+        "cards_most",
+        "cards_range",
+        "suggestions_most",
+        "reports_most",
+        "logins_name",
+        "logins_address",
+        "logins_range",
+        "logins_device",
+    )
     @classmethod
     def _a_limit(cls, value: str) -> str:
         limits.parse(value)
         return value
 
-    @field_validator("trusted_networks")
+    @field_validator("trusted_networks", "proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
-        for one in filter(None, value.split(",")):
-            ipaddress.ip_network(one.strip())
+        networks_of(value)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("an address begins with https:// or http:// and names a host")
         return value
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the web server listens on this machine alone."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def proxy_networks(self) -> list[Network]:
+        """The proxies whose word is believed about clients."""
+        return networks_of(self.proxies)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the public address is one of HTTPS."""
+        return self.public_url.lower().startswith("https://")
 
     @property
     def networks_dir(self) -> Path:

@@ -131,6 +131,7 @@ def city_settings(furnished: Furnished, city: Database) -> Settings:
     return Settings(
         home=furnished.home,
         database_url=city.engine.url.render_as_string(),
+        public_url="http://testserver",
         cards_free=often,
         cards_most=often,
         cards_range=often,

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
     [
         ("address", []),
         ("assign", []),
+        ("audit", []),
         ("card", []),
         ("locator", []),
         ("lookup", []),
@@ -25,6 +26,7 @@ ROOT = Path(__file__).parents[1]
         ("partition_scale", []),
         ("redraw", []),
         ("routing", []),
+        ("signing_in", []),
         ("who", []),
     ],
 )

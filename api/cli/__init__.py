@@ -1,9 +1,11 @@
 """The ``onegrid`` command line.
 
 Exit codes: 0 done; 1 refused or failed, with the reason; 2 wrong usage, or something that
-the machine lacks (PostgreSQL, PostGIS, disk); 3 done, but rows were refused.
+the machine lacks (PostgreSQL, PostGIS, disk), or that is not safe to listen with; 3 done, but rows
+were refused.
 """
 
+import os
 import sys
 
 from rich.console import Console
@@ -23,7 +25,8 @@ from api.cli import (
     work,
 )
 from api.cli.context import app
-from data.errors import ClusterError, DatabaseError
+from data.errors import ClusterError, DatabaseError, ExposedError
+from data.private_files import PRIVATE_UMASK
 from gis.errors import OneGridError
 
 __all__ = ["app", "main"]
@@ -45,11 +48,12 @@ serving.register(app)
 
 def main() -> None:
     """Run the command line; our own errors become one line and an exit code."""
+    os.umask(PRIVATE_UMASK)
     try:
         app()
     except OneGridError as error:
         Console(stderr=True, highlight=False).print(f"✗ {error}", style="red", markup=False)
-        sys.exit(2 if isinstance(error, ClusterError | DatabaseError) else 1)
+        sys.exit(2 if isinstance(error, ClusterError | DatabaseError | ExposedError) else 1)
     except OperationalError as error:  # the server went away, or its disk is full
         text = f"✗ the database failed: {str(error.orig).strip()}"
         Console(stderr=True, highlight=False).print(text, style="red", markup=False)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from api.cli.context import AsJson, console, emit, ready_database
+from data.backup import LEFT_OUT
 from data.backup import backup as write_backup
 from data.backup import restore as read_backup
 from data.cluster import Cluster
@@ -48,7 +49,7 @@ def status(*, as_json: AsJson = False) -> None:
 @app.command()
 def url() -> None:
     """Print the database's address, for psql and others."""
-    typer.echo(open_database(Settings(), pooled=False).conninfo)
+    typer.echo(open_database(Settings(), pooled=False, owner=True).conninfo)
 
 
 @app.command()
@@ -59,14 +60,22 @@ def migrate() -> None:
 
 
 @app.command()
-def backup(target: Annotated[Path, typer.Argument(help="File to write (pg_dump custom).")]) -> None:
-    """Back the whole database up to one file."""
-    write_backup(open_database(Settings(), pooled=False), target)
-    console.print(f"written: {target}")
+def backup(target: Annotated[Path, typer.Argument(help="File to write (tar).")]) -> None:
+    """Back database, road networks and files of jobs up to one file; says what is left out."""
+    settings = Settings()
+    database = open_database(settings, pooled=False, owner=True)
+    write_backup(database, target, settings.home)
+    console.print(f"written: {target}", markup=False)
+    for name, reason in LEFT_OUT.items():
+        console.print(f"  left out: {name} ({reason})", markup=False)
 
 
 @app.command()
 def restore(source: Annotated[Path, typer.Argument(help="A file that backup wrote.")]) -> None:
-    """Replace the database by a backup, all or nothing."""
-    read_backup(open_database(Settings(), pooled=False), source)
-    console.print(f"restored from {source}")
+    """Replace database and state by a backup's; stop server and worker first."""
+    settings = Settings()
+    database = open_database(settings, pooled=False, owner=True)
+    restored = read_backup(database, source, settings.home)
+    # It may be of an earlier version; and the role that serves is let in again.
+    ready_database(settings)
+    console.print(f"restored from {source}: {', '.join(restored)}", markup=False)

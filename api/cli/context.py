@@ -11,6 +11,7 @@ from data import migrate
 from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses
 from data.presets import seed_presets
+from data.serving_role import grant_serving, may_serve, serving_role_of
 from data.settings import Settings
 
 __all__ = ["AsJson", "County", "app", "console", "county_or_default", "emit", "ready_database"]
@@ -39,14 +40,19 @@ def county_or_default(settings: Settings, county: str | None) -> str:
 
 
 def ready_database(settings: Settings, *, pooled: bool = False) -> Database:
-    """Open the database, with extensions, newest schema and presets."""
-    database = open_database(settings, pooled=pooled)
+    """Open the database as its owner, with extensions, newest schema and presets."""
+    database = open_database(settings, pooled=pooled, owner=True)
     database.prepare()
+    role = serving_role_of(settings)
     if database.is_empty() or migrate.current_revision(database.engine) != migrate.head_revision():
         migrate.upgrade(database.engine)
         with database.session() as session:
             seed_presets(session)
             complete_all_addresses(session)
+        if role is not None:
+            grant_serving(database.engine, role)
+    elif role is not None and not may_serve(database.engine, role):
+        grant_serving(database.engine, role)
     return database
 
 

@@ -1,6 +1,7 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -18,22 +19,29 @@ from api.app import create_app
 from api.cli.context import console, ready_database
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
+from api.exposure import require_no_demo, require_public_address
 from api.parts import Parts, end_with_parent
 from api.worker import QUEUES, run_worker
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError
+from data.private_files import tighten
 from data.sandbox import protection
+from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
 
 __all__ = ["register"]
 
+_LOG = logging.getLogger("onegrid")
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 # What the worker consists of.
 _WORKERS = {
     "the worker of timers": ("api.worker:clock",),
     "the worker of files": ("api.worker:uploads",),
 }
+Insecure = Annotated[
+    bool, typer.Option(help="Listen beyond this machine though the public address is plain HTTP.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,21 +54,27 @@ def serve(
     *,
     port: Port = None,
     workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    insecure: Insecure = False,
 ) -> None:
     """Run the web server alone."""
-    _serve(port, workers)
+    _serve(port, workers, insecure=insecure)
 
 
 def web() -> None:
     """Run the web server as a part, which ends with its parent; its port is the first argument."""
     end_with_parent()
-    _serve(int(sys.argv[1]), 1)
+    _serve(int(sys.argv[1]), 1, insecure="--insecure" in sys.argv)
 
 
-def _serve(port: int | None, workers: int) -> None:
+def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
     settings = Settings()
+    require_public_address(settings, insecure=insecure)
+    tighten(settings.home)
     # The schema is brought up to date before the first process answers.
-    ready_database(settings).engine.dispose()
+    database = ready_database(settings)
+    require_no_demo(settings, database)
+    database.engine.dispose()
+    _check_serving(settings)
     uvicorn.run(
         "api.cli.serving:application",
         factory=True,
@@ -69,7 +83,19 @@ def _serve(port: int | None, workers: int) -> None:
         workers=workers,
         log_level="warning",
         access_log=False,
+        # The application asks for its proxies itself (api.hosts).
+        proxy_headers=False,
     )
+
+
+def _check_serving(settings: Settings) -> None:
+    database = open_database(settings, pooled=False)
+    database.require_direct()
+    if not is_protected(database.engine):
+        _LOG.warning(
+            "the role that serves may change the audit log: name the database's owner in "
+            "ONEGRID_OWNER_URL and another role in ONEGRID_DATABASE_URL"
+        )
 
 
 def application() -> FastAPI:
@@ -88,8 +114,11 @@ def worker(
     settings = Settings()
     if queue and queue not in QUEUES:
         raise typer.BadParameter(f"{queue!r} is none of {', '.join(QUEUES)}", param_hint="--queue")
+    tighten(settings.home)
     if queue:
-        asyncio.run(run_worker(open_database(settings), settings, queue))
+        database = open_database(settings)
+        database.require_direct()
+        asyncio.run(run_worker(database, settings, queue))
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -99,13 +128,15 @@ def worker(
         console.print("\nstopping")
 
 
-def up(*, port: Port = None) -> None:
+def up(*, port: Port = None, insecure: Insecure = False) -> None:
     """Start everything: cluster, demonstration city if there is no data, web server, worker.
 
     A part that ends is started again. Ctrl-C stops everything that this command started.
     """
     settings = Settings()
     chosen = settings.port if port is None else port
+    require_public_address(settings, insecure=insecure)
+    tighten(settings.home)
     _require_free(settings.host, chosen)
     # A polite kill stops everything as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -117,7 +148,7 @@ def up(*, port: Port = None) -> None:
             started = cluster.ensure_running()
         _prepare(settings)
         _say("starting the web server and the worker")
-        web = ("api.cli.serving:web", str(chosen))
+        web = ("api.cli.serving:web", str(chosen), *(["--insecure"] if insecure else []))
         with Parts({"the web server": web, **_WORKERS}, _say) as parts:
             _await(f"http://{settings.host}:{chosen}/login", parts)
             _tell(settings, chosen)
@@ -133,8 +164,9 @@ def _prepare(settings: Settings) -> None:
     _say(protection().summary())
     _say("bringing the schema up to date")
     database = ready_database(settings)
-    _say("looking for data; an empty database gets the demonstration city")
-    if furnish(database, settings.home):
+    require_no_demo(settings, database)
+    _say("looking for data; an empty database gets the demonstration city on this machine")
+    if settings.is_local and furnish(database, settings.home):
         _say("playing a month of work in it")
         with database.session() as session:
             play_month(session, seed=1, end=datetime.now(UTC))
@@ -176,7 +208,7 @@ def _tell(settings: Settings, port: int) -> None:
         ("card", "查询 card"),
     ):
         console.print(f"  {name:<14} {base}/{path}", markup=False)
-    if settings.county == DEMO_COUNTY:
+    if settings.county == DEMO_COUNTY and settings.is_local:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     console.print("  Ctrl-C stops everything\n")

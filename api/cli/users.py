@@ -1,5 +1,6 @@
 """``onegrid user`` and ``onegrid audit``: accounts, their grants, and who did what."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,8 +10,12 @@ from sqlalchemy import select
 from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
 from data import accounts
 from data.accounts import ROLES, Grant
-from data.audit import entries, verify
+from data.audit import entries
+from data.audit_check import WholeVerdict, verify_all
+from data.database import open_database
 from data.models import Account
+from data.second_factor import remove_factor
+from data.serving_role import is_protected
 from data.settings import Settings
 
 __all__ = ["audit_app", "user_app"]
@@ -89,7 +94,7 @@ def disable(login: Login) -> None:
 
 @user_app.command()
 def enable(login: Login) -> None:
-    """Open an account that was disabled or locked."""
+    """Open an account that was disabled."""
     with ready_database(Settings()).session() as session:
         accounts.enable_account(session, login, actor=_ACTOR)
     console.print(f"enabled: {login}", markup=False)
@@ -102,6 +107,14 @@ def password(login: Login) -> None:
     with ready_database(Settings()).session() as session:
         accounts.change_password(session, login, new, actor=_ACTOR)
     console.print(f"changed: {login}", markup=False)
+
+
+@user_app.command("reset-factor")
+def reset_factor(login: Login) -> None:
+    """Take the second factor away, of who has lost telephone and recovery codes."""
+    with ready_database(Settings()).session() as session:
+        remove_factor(session, login, actor=_ACTOR)
+    console.print(f"signs in by password alone: {login}", markup=False)
 
 
 @user_app.command("list")
@@ -118,7 +131,7 @@ def list_accounts(*, county: County = None, as_json: AsJson = False) -> None:
                 "login": one.login,
                 "name": one.name,
                 "disabled": one.disabled_at,
-                "locked_until": one.locked_until,
+                "second_factor": one.totp_confirmed_at is not None,
                 "grants": [asdict(held) for held in accounts.grants_of(session, one.id)],
             }
             for one in held
@@ -172,13 +185,36 @@ def verify_chain(
 ) -> None:
     """Check that no entry was changed, taken out or cut off; exit code 1 where one was."""
     settings = Settings()
-    with ready_database(settings).session() as session:
-        found = verify(session, county_or_default(settings, county), head=head)
-    whole = found.broken_at is None and found.holds_head
-    text = f"{found.entries} entries, head {found.head}"
-    if found.broken_at is not None:
-        text = f"the chain is broken at entry {found.broken_at}"
-    elif not found.holds_head:
-        text = f"the entry with hash {head} is gone: the log was cut off"
-    emit(asdict(found), text, as_json=as_json)
-    raise typer.Exit(0 if whole else 1)
+    chosen = county_or_default(settings, county)
+    database = ready_database(settings)
+    protected = is_protected(open_database(settings, pooled=False).engine)
+    with database.session() as session:
+        found = verify_all(session, chosen, settings.home, is_protected=protected, head=head)
+    facts = asdict(found.chain) | asdict(found)
+    del facts["chain"]
+    emit(facts, "\n".join(_findings(found, head)), as_json=as_json)
+    raise typer.Exit(0 if found.is_whole else 1)
+
+
+def _findings(found: WholeVerdict, head: str | None) -> Iterator[str]:
+    chain = found.chain
+    yield f"{chain.entries} entries, head {chain.head}"
+    yield f"{found.reads} reads in {found.batches} batches; {found.heads} kept heads compared"
+    if chain.broken_at is not None:
+        yield f"the chain is broken at entry {chain.broken_at}"
+    if not chain.holds_head:
+        yield f"the entry with hash {head} is gone: the log was cut off"
+    if found.cut_after is not None:
+        cut = found.cut_after
+        yield f"entry {cut.id} of {cut.at}, whose hash was kept, is gone: the log was cut off"
+    if found.broken_batch is not None:
+        yield f"the reads of batch {found.broken_batch} are not those that were sealed"
+    for gap in found.gaps:
+        yield (
+            f"a process was killed: reads in the {gap.most_s:.0f} s after {gap.since} are missing"
+        )
+    if not found.is_protected:
+        yield (
+            "the serving role of the database could change the log: set ONEGRID_OWNER_URL to the "
+            "owner's address and ONEGRID_DATABASE_URL to another role's"
+        )

@@ -54,7 +54,7 @@ from data.models.rules import (
     Team,
 )
 from data.models.territory import Division, Zone
-from data.models.trust import Account, AuditLog, LoginSession, RoleGrant
+from data.models.trust import Account, AuditLog, AuditRead, LoginSession, RecoveryCode, RoleGrant
 from data.models.work import AssignJob, Assignment, Dispatch, Incident, IncidentEvent, Position
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "Assignment",
     "Attachment",
     "AuditLog",
+    "AuditRead",
     "Base",
     "Block",
     "Building",
@@ -113,6 +114,7 @@ __all__ = [
     "Position",
     "Profile",
     "Railway",
+    "RecoveryCode",
     "Reporter",
     "Responsibility",
     "ResponsibilityChange",

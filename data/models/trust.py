@@ -2,12 +2,22 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, BigId, Json, Now
 
-__all__ = ["Account", "AuditLog", "LoginSession", "RoleGrant"]
+__all__ = ["Account", "AuditLog", "AuditRead", "LoginSession", "RecoveryCode", "RoleGrant"]
 
 
 class Account(Base):
@@ -21,9 +31,12 @@ class Account(Base):
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str] = mapped_column(String(200))
     disabled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    # Wrong passwords in a row, and until when no password is looked at.
-    failures: Mapped[int] = mapped_column(server_default=text("0"))
-    locked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # What a cookie of a known device must name: a new one forgets all devices.
+    device_stamp: Mapped[str] = mapped_column(String(32), server_default="")
+    # The second factor holds from its confirmation; a code's time step is not taken twice.
+    totp_secret: Mapped[str | None] = mapped_column(String(64))
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    totp_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     # Whose tasks they are, for who also stands in the staff list.
     person_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"))
 
@@ -53,17 +66,50 @@ class RoleGrant(Base):
 
 
 class LoginSession(Base):
-    """A server-side session; the cookie's token is held only as a hash."""
+    """A server-side session; the cookie's token is held only as a hash.
+
+    Attributes
+    ----------
+    stage : str
+        ``factor`` until the second factor is shown, ``password`` until a new password is set,
+        then ``open``: before, it may do nothing else.
+    must_change : bool
+        Whether a new password is to be set after the second factor.
+    device : str
+        What the browser calls itself, for the account's own list of sessions.
+    """
 
     __tablename__ = "session"
+    __table_args__ = (
+        UniqueConstraint("id"),
+        CheckConstraint("stage IN ('factor', 'password', 'open')", name="stage"),
+        Index("ix_session_account_id", "account_id"),
+        Index("ix_session_expires_at", "expires_at"),
+    )
 
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity())
     account_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("account.id", ondelete="CASCADE")
     )
     csrf: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     seen_at: Mapped[Now]
+    begun_at: Mapped[Now]
+    stage: Mapped[str] = mapped_column(String(10), server_default="open")
+    must_change: Mapped[bool] = mapped_column(server_default=text("false"))
+    device: Mapped[str] = mapped_column(String(200), server_default="")
+
+
+class RecoveryCode(Base):
+    """A code that stands once for the second factor, as a hash; what is used is deleted."""
+
+    __tablename__ = "recovery_code"
+
+    account_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    )
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
 class AuditLog(Base):
@@ -83,3 +129,25 @@ class AuditLog(Base):
     subject: Mapped[str] = mapped_column(String(200), server_default="")
     detail: Mapped[Json]
     hash: Mapped[str] = mapped_column(String(64), server_default="")
+
+
+class AuditRead(Base):
+    """Who looked at what: written by batches, each sealed by an entry of the chain.
+
+    Partitions, one for each month, stand in the schema ``audit``.
+    """
+
+    __tablename__ = "audit_read"
+    __table_args__ = (
+        Index("ix_audit_read_county_batch", "county", "batch"),
+        {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=text("now()"), primary_key=True
+    )
+    batch: Mapped[int] = mapped_column(BigInteger)
+    actor: Mapped[str] = mapped_column(String(100))
+    action: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str] = mapped_column(String(200), server_default="")

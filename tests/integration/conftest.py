@@ -1,5 +1,6 @@
 """The command line in this process, against the demonstration city."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -25,4 +26,6 @@ def onegrid(city_settings: Settings, tmp_path: Path, monkeypatch, capfd):
         assert (ended.value.code or 0) == code, (words, said)
         return said.out + said.err
 
-    return run
+    umask = os.umask(0o022)
+    yield run
+    os.umask(umask)  # a command leaves it narrow

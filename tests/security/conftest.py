@@ -9,9 +9,10 @@ from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
 from tests.conftest import Furnished, create_database
+from tests.integration.conftest import onegrid
 from tests.served import Served
 
-__all__: list[str] = []
+__all__ = ["onegrid"]
 
 
 @pytest.fixture

@@ -272,7 +272,9 @@ class Clock:
 
 def strict(settings: Settings) -> Settings:
     """As a stranger is met."""
-    fresh = Settings(home=settings.home, database_url=settings.database_url)
+    fresh = Settings(
+        home=settings.home, database_url=settings.database_url, public_url=settings.public_url
+    )
     assert fresh.cards_most == "100 per day"
     return fresh
 

@@ -115,7 +115,7 @@ def test_map_is_one_file_that_needs_nothing(onegrid, tmp_path: Path) -> None:
 
 
 def test_accounts_are_kept_on_the_command_line_and_the_log_knows(onegrid, monkeypatch) -> None:
-    monkeypatch.setattr("typer.prompt", lambda *_, **__: "long enough")
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "long enough, too")
     onegrid("user", "add", "ada", "--role", "planner", "--area", "990100001000")
     onegrid("user", "grant", "ada", "dispatcher")
     onegrid("user", "revoke", "ada", "planner", code=1)

@@ -91,7 +91,9 @@ def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def asked(city: Database, furnished: Furnished) -> Iterator[TestClient]:
-    settings = Settings(home=furnished.home, intake_keys=f"other:x, partner:{KEY}")
+    settings = Settings(
+        public_url="http://testserver", home=furnished.home, intake_keys=f"other:x, partner:{KEY}"
+    )
     with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
         yield client
 

@@ -35,7 +35,13 @@ CIVIC = (
 @pytest.fixture(scope="module")
 def web(furnished: Furnished, city: Database) -> Iterator[TestClient]:
     often = "100000 per minute"
-    settings = Settings(home=furnished.home, cards_free=often, cards_most=often, cards_range=often)
+    settings = Settings(
+        public_url="http://testserver",
+        home=furnished.home,
+        cards_free=often,
+        cards_most=often,
+        cards_range=often,
+    )
     with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
         yield client
 

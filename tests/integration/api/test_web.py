@@ -55,12 +55,12 @@ def test_a_login_never_leads_to_another_host(web: TestClient, target: str) -> No
 
 def test_a_planner_is_no_dispatcher(web: TestClient, city: Database) -> None:
     with city.session() as session:
-        add_account(session, "990100", "ada", "Ada", "long enough", ("planner",))
-        add_account(session, "150502", "bob", "Bob", "long enough", ("planner",))
-    sign_in(web, "ada", "long enough")
+        add_account(session, "990100", "ada", "Ada", "long enough, too", ("planner",))
+        add_account(session, "150502", "bob", "Bob", "long enough, too", ("planner",))
+    sign_in(web, "ada", "long enough, too")
     assert web.get("/planner").status_code == 200
     assert web.get("/dispatch").status_code == 403
-    sign_in(web, "bob", "long enough")
+    sign_in(web, "bob", "long enough, too")
     assert web.get("/planner").status_code == 403, "an account of another county"
 
 

@@ -27,13 +27,13 @@ def test_a_restored_backup_is_the_same_to_the_last_vertex(
 ) -> None:
     before = fingerprint(city)
     assert sum(count for count, _ in before.values()) > 5000
-    backup(city, tmp_path / "city.dump")
+    backup(city, tmp_path / "city.dump", tmp_path / "home")
     elsewhere = create_database(cluster, "restored")
-    restore(elsewhere, tmp_path / "city.dump")
+    restore(elsewhere, tmp_path / "city.dump", tmp_path / "home")
     assert fingerprint(elsewhere) == before
     with elsewhere.engine.begin() as connection:
         connection.execute(text("UPDATE building SET name = NULL"))
-    restore(elsewhere, tmp_path / "city.dump")
+    restore(elsewhere, tmp_path / "city.dump", tmp_path / "home")
     assert fingerprint(elsewhere) == before
     elsewhere.engine.dispose()
 
@@ -42,14 +42,14 @@ def test_a_broken_backup_changes_nothing(city: Database, tmp_path: Path) -> None
     before = fingerprint(city)
     (tmp_path / "broken.dump").write_bytes(b"PGDMP and then nonsense")
     with pytest.raises(DatabaseError, match="pg_restore"):
-        restore(city, tmp_path / "broken.dump")
+        restore(city, tmp_path / "broken.dump", tmp_path / "home")
     with pytest.raises(DatabaseError, match="no backup file"):
-        restore(city, tmp_path / "none.dump")
+        restore(city, tmp_path / "none.dump", tmp_path / "home")
     assert fingerprint(city) == before
 
 
 def test_a_failed_backup_leaves_no_half_file(tmp_path: Path) -> None:
     nowhere = Database.at("postgresql://onegrid@127.0.0.1:1/onegrid")
     with pytest.raises(DatabaseError, match="pg_dump"):
-        backup(nowhere, tmp_path / "city.dump")
+        backup(nowhere, tmp_path / "city.dump", tmp_path / "home")
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,58 @@
+"""What a server must have before it listens beyond this machine."""
+
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from data.database import Database
+from data.errors import ExposedError
+from data.models import Account
+from data.passwords import DEMO_PASSWORD, fits
+from data.settings import DEMO_COUNTY, Settings
+
+__all__ = ["require_no_demo", "require_public_address"]
+
+
+def require_public_address(settings: Settings, *, insecure: bool) -> None:
+    """Refuse to listen beyond this machine without a public address by HTTPS.
+
+    Raises
+    ------
+    ExposedError
+        Says what to set.
+    """
+    if settings.is_local:
+        return
+    if not settings.public_url:
+        raise ExposedError(
+            f"the server would listen on {settings.host}, beyond this machine, without a public "
+            "address: set ONEGRID_PUBLIC_URL to the https:// address under which people reach it"
+        )
+    if urlsplit(settings.public_url).scheme != "https" and not insecure:
+        raise ExposedError(
+            f"{settings.public_url} is plain HTTP, by which passwords go in the clear: put a proxy "
+            "with TLS before the server and name its https:// address, or give --insecure"
+        )
+
+
+def require_no_demo(settings: Settings, database: Database) -> None:
+    """Refuse to listen beyond this machine where the demonstration's password opens an account.
+
+    Raises
+    ------
+    ExposedError
+        Names the logins.
+    """
+    if settings.is_local:
+        return
+    query = select(Account.login, Account.password_hash).where(
+        Account.county == DEMO_COUNTY, Account.disabled_at.is_(None), Account.login.like("demo%")
+    )
+    with database.session() as session:
+        rows = session.execute(query.order_by(Account.login)).all()
+    working = [login for login, password_hash in rows if fits(DEMO_PASSWORD, password_hash)]
+    if working:
+        raise ExposedError(
+            f"the demonstration's printed password opens {', '.join(working)}: give each another "
+            "by `onegrid user password`, or close it by `onegrid user disable`"
+        )

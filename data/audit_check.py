@@ -1,0 +1,111 @@
+"""Whether the audit log is whole: the chain, the batches of reads that it seals, and its end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from data.audit import Verdict, verify
+from data.audit_heads import Head, kept_heads
+
+__all__ = ["Gap", "WholeVerdict", "verify_all"]
+
+_SEALS = text(
+    "WITH seal AS ("
+    "  SELECT subject AS batch, detail->>'hash' AS hash, (detail->>'rows')::bigint AS rows"
+    "  FROM audit_log WHERE county = :county AND action = 'reads.seal'), "
+    "batch AS ("
+    "  SELECT batch::text AS batch, audit_read_hash(:county, batch) AS hash, count(*) AS rows"
+    "  FROM audit_read WHERE county = :county GROUP BY batch) "
+    "SELECT (SELECT count(*) FROM seal) AS seals, (SELECT sum(rows) FROM batch) AS rows, "
+    "(SELECT min(coalesce(seal.batch, batch.batch)::bigint) FROM seal FULL JOIN batch "
+    "USING (batch) WHERE (seal.hash, seal.rows) IS DISTINCT FROM (batch.hash, batch.rows)) "
+    "AS broken"
+)
+_GAPS = text(
+    "SELECT at, detail->>'since' AS since, (detail->>'most_s')::float AS most_s FROM audit_log "
+    "WHERE county = :county AND action = 'reads.gap' ORDER BY id"
+)
+_HOLDS = text("SELECT hash FROM audit_log WHERE county = :county AND id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Reads that were lost with a process that was killed.
+
+    Attributes
+    ----------
+    since : str
+        When it last wrote; what it read in the `most_s` seconds after may be missing.
+    """
+
+    since: str
+    most_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WholeVerdict:
+    """What a check found.
+
+    Attributes
+    ----------
+    chain : Verdict
+    reads, batches : int
+        Rows that were read, and the seals of their batches.
+    broken_batch : int or None
+        First batch whose rows are not those that were sealed, or that nothing seals.
+    cut_after : Head or None
+        First of the heads kept in the state folder that the chain no longer holds.
+    heads : int
+        How many heads were compared.
+    gaps : tuple of Gap
+    is_protected : bool
+        Whether the serving role may not change the log.
+    """
+
+    chain: Verdict
+    reads: int
+    batches: int
+    broken_batch: int | None
+    cut_after: Head | None
+    heads: int
+    gaps: tuple[Gap, ...]
+    is_protected: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing was changed, taken out or cut off."""
+        chain = self.chain
+        return (
+            chain.broken_at is None
+            and chain.holds_head
+            and self.broken_batch is None
+            and self.cut_after is None
+        )
+
+
+def verify_all(
+    session: Session, county: str, home: Path, *, is_protected: bool, head: str | None = None
+) -> WholeVerdict:
+    """Check the chain, the sealed batches, and the heads that the state folder keeps.
+
+    Parameters
+    ----------
+    head : str, optional
+        A hash kept elsewhere.
+    """
+    chain = verify(session, county, head=head)
+    seals = session.execute(_SEALS, {"county": county}).one()
+    heads = list(kept_heads(home, county))
+    cut = next((one for one in heads if not _holds(session, one)), None)
+    gaps = tuple(Gap(row.since, row.most_s) for row in session.execute(_GAPS, {"county": county}))
+    broken = None if seals.broken is None else int(seals.broken)
+    return WholeVerdict(
+        chain, int(seals.rows or 0), int(seals.seals), broken, cut, len(heads), gaps, is_protected
+    )
+
+
+def _holds(session: Session, head: Head) -> bool:
+    present = session.scalar(_HOLDS, {"county": head.county, "id": head.id})
+    return bool(present == head.hash)

@@ -1,0 +1,55 @@
+"""Two roles of the database: the owner migrates, the other serves and cannot unwrite the log."""
+
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import make_url
+
+from data.cluster import SERVING_ROLE
+from data.settings import Settings
+
+__all__ = ["grant_serving", "is_protected", "may_serve", "serving_role_of"]
+
+_LOGS = ("audit_log", "audit_read", "incident_event")
+_GRANT = """
+    GRANT USAGE ON SCHEMA public, jobs, audit TO {role};
+    GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, jobs TO {role};
+    GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public, jobs, audit TO {role};
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public, jobs TO {role};
+    REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON {logs} FROM {role};
+    REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role};
+    REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM {role};
+"""
+_MAY_CHANGE = text(
+    "SELECT bool_or(has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE') "
+    "OR has_table_privilege(c.oid, 'TRUNCATE') OR pg_has_role(c.relowner, 'MEMBER')) "
+    "FROM pg_class AS c WHERE c.oid IN ('audit_log'::regclass, 'audit_read'::regclass) "
+    "OR c.relnamespace = 'audit'::regnamespace AND c.relkind = 'r'"
+)
+
+
+def serving_role_of(settings: Settings) -> str | None:
+    """The role that serves beside an owner; None where one role does both."""
+    if settings.database_url is None:
+        return SERVING_ROLE
+    if settings.owner_url is None:
+        return None
+    return make_url(settings.database_url).username
+
+
+def grant_serving(engine: Engine, role: str) -> None:
+    """Let a role do all that serving needs; as the owner, after each migration."""
+    quoted = engine.dialect.identifier_preparer.quote(role)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(_GRANT.format(role=quoted, logs=", ".join(_LOGS)))
+
+
+def may_serve(engine: Engine, role: str) -> bool:
+    """Whether a role has been let serve: one that was restored or named anew has not."""
+    query = text("SELECT has_table_privilege(:role, 'audit_read', 'INSERT')")
+    with engine.connect() as connection:
+        return bool(connection.execute(query, {"role": role}).scalar())
+
+
+def is_protected(engine: Engine) -> bool:
+    """Whether the role that is connected may not change the logs."""
+    with engine.connect() as connection:
+        return not connection.execute(_MAY_CHANGE).scalar()
