@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from sqlalchemy.orm import Session
 
 from api.converters import Converters
 from api.incidents import ACTING, found_incident
@@ -19,6 +20,12 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
 
+def _is_theirs(request: Request, session: Session, who: SignedIn) -> None:
+    number = request.path_params["number"]
+    if str(number).isdigit():  # what is no number is refused where the route reads it
+        found_incident(session, who, int(number))
+
+
 async def _picture(request: Request) -> bytes:
     content = await body_of(request, LARGEST_PHOTO)
     converters: Converters = request.app.state.converters
@@ -31,7 +38,7 @@ def _drawn(content: bytes) -> bytes:
 
 @router.post("/{number}/photos", status_code=201)
 def add(
-    who: Annotated[SignedIn, Depends(asked_first(*ACTING))],
+    who: Annotated[SignedIn, Depends(asked_first(*ACTING, also=_is_theirs))],
     content: Annotated[bytes, Depends(_picture)],
     db: Db,
     number: int,

@@ -11,6 +11,7 @@ from fastapi import Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
 from api.errors import TooLargeError
@@ -29,7 +30,9 @@ _MOST_FIELDS, _LONGEST_FIELD = 20, 10_000
 
 
 def asked_first(
-    *roles: str, has_token: bool = True
+    *roles: str,
+    has_token: bool = True,
+    also: Callable[[Request, Session, SignedIn], object] | None = None,
 ) -> Callable[..., Coroutine[Any, Any, SignedIn]]:
     """Dependency: the role, in a turn of its own that ends before the body is read.
 
@@ -39,6 +42,8 @@ def asked_first(
     ----------
     has_token : bool
         Whether the session's token comes in the header ``X-CSRF-Token``.
+    also : callable, optional
+        Raises where the one who asks may not send this, such as to another area's incident.
     """
     check = desk(*roles, noted=False)
 
@@ -47,13 +52,15 @@ def asked_first(
     ) -> SignedIn:
         def checked() -> SignedIn:
             with request.app.state.database.session() as session:
-                return check(request, session)
+                who = check(request, session)
+                if has_token:
+                    checked_form(who, x_csrf_token)
+                if also is not None:
+                    also(request, session, who)
+                return who
 
         async with request.app.state.admission.turn():
-            who = await run_in_threadpool(checked)
-        if has_token:
-            checked_form(who, x_csrf_token)
-        return who
+            return await run_in_threadpool(checked)
 
     return asked
 
