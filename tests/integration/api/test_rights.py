@@ -387,6 +387,8 @@ def test_what_was_seen_is_noted(web: TestClient, city: Database, things: dict) -
         ("see /api/v1/incidents", ""),
         ("see /api/v1/incidents/{number}/way", f"number={number}"),
         ("see /api/v1/incidents/similar", ""),
+        # That something odd was tried is noted, not what: it may be a place.
+        ("see /api/v1/incidents/{number}", ""),
     ]
 
 
