@@ -18,7 +18,7 @@ from pathlib import Path
 from data.binaries import find_postgres
 from data.database import Database
 from data.errors import DatabaseError
-from data.private_files import tighten
+from data.private_files import make_home, tighten
 
 __all__ = ["KEPT", "LEFT_OUT", "backup", "restore"]
 
@@ -91,7 +91,7 @@ def restore(database: Database, source: Path, home: Path) -> list[str]:
     if not tarfile.is_tarfile(source):
         _restore_database(database, source)
         return ["database"]
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home, is_passed=os.geteuid() == 0)
     with _beside(home / "restore") as folder:
         _extract(source, folder)
         _restore_database(database, folder / _DUMP)

@@ -76,6 +76,9 @@ class Cluster:
     def root(self) -> Path:
         """Folder of the cluster: in `home`, or where the server's user cannot go there, beside."""
         make_home(self.home, is_passed=self.run_as.uid is not None)
+        if (self.home / "cluster").is_dir() and self.run_as.uid is not None:
+            # A home that was closed since: its data are not to be looked for elsewhere.
+            self.home.chmod(self.home.stat().st_mode | 0o111)
         if self.run_as.can_enter(self.home):
             return self.home
         beside = Path("/var/lib/onegrid") / self._digest

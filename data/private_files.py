@@ -32,14 +32,12 @@ def make_home(home: Path, *, is_passed: bool) -> None:
 def tighten(home: Path) -> int:
     """Take from others what an earlier version left readable; return how much it was.
 
-    The folders of the cluster keep their modes, and the way to them stays open where they belong
-    to another user.
+    The folders of the cluster keep their modes, and for root the way to them stays open.
     """
     if not home.is_dir():
         return 0
-    cluster = home / "cluster"
-    is_passed = cluster.is_dir() and cluster.stat().st_uid != home.stat().st_uid
-    changed = int(_narrow(home, _PASSED if is_passed else _FOLDER))
+    is_root = os.geteuid() == 0
+    changed = int(_narrow(home, _PASSED if is_root else _FOLDER))
     for folder, folders, files in os.walk(home):
         if Path(folder) == home:
             folders[:] = [name for name in folders if name not in _CLUSTER]

@@ -94,8 +94,10 @@ def test_an_existing_home_is_tightened_and_its_cluster_still_starts(place: Path)
         assert Path("/etc/hostname").stat().st_mode == mode
         assert tighten(home) == 0
         cluster.stop()
+        home.chmod(0o700)
         Cluster(home, durable=False).ensure_running()
         assert cluster.is_running()
+        assert Cluster(home).root == home, "the data are where they were"
     finally:
         cluster.destroy()
 
