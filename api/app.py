@@ -48,7 +48,7 @@ from api.engines import Engines
 from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
-from api.limits import BodyLimit
+from api.limits import BodyLimit, PlainQuery
 from api.pages import render
 from api.rights import Rights
 from api.watching import Watching
@@ -97,6 +97,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainQuery)
     return app
 
 

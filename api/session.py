@@ -105,7 +105,8 @@ def desk_role(who: SignedIn) -> str:
 
 def checked_form(who: SignedIn, csrf: str) -> None:
     """Refuse a form that was not made for this session."""
-    if not secrets.compare_digest(who.csrf, csrf):
+    # As bytes: of text only ASCII is compared.
+    if not secrets.compare_digest(who.csrf.encode(), csrf.encode(errors="replace")):
         raise RefusedError("the form has expired: load the page again")
 
 
