@@ -30,6 +30,10 @@ bench: setup ## the measured claims beside their peers (installs the peers; take
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks.partition
 
+.PHONY: prove
+prove: setup ## what is long by nature, in parts that go on where they were (PART=name: one)
+	$(BIN)/python -m benchmarks.prove $(PART)
+
 .PHONY: wheel
 wheel: setup ## a wheel that carries the browser assets, for a closed network
 	$(BIN)/python -m hatchling build -t wheel

@@ -3,12 +3,13 @@
 Addresses come in the body, never in the address line, which servers on the way keep in logs.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, model_validator
 
+from api.moments import Day
 from api.session import Db, engines
 from data.importing.columns import LOCAL_ZONE
 from gis.address import suggest
@@ -75,7 +76,7 @@ class CardModel(BaseModel):
     services: list[str]
     hours: str
     supervision_phone: str
-    as_of: date
+    as_of: Day
 
 
 class OptionModel(BaseModel):

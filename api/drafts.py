@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
+from api.moments import Moment
 from api.session import Db, changing, county_of, desk, stream_of
 from data.errors import NotFoundError, StaleError
 from data.models import Generation
@@ -99,7 +100,7 @@ class Reason(BaseModel):
 class When(BaseModel):
     """From when a plan holds; now by default."""
 
-    at: datetime | None = None
+    at: Moment | None = None
 
 
 @router.get("")

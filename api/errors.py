@@ -44,7 +44,7 @@ __all__ = [
 
 
 _LOG = logging.getLogger("onegrid")
-# A number beyond what is counted, a character that is none (U+0000).
+# A number beyond what is counted, a character that is none (U+0000, half of a pair).
 UNFIT = "a value is none that can be kept here"
 
 
@@ -101,6 +101,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DataError, _unfit)
+    # Half of a surrogate pair: JSON can spell it, and nothing can keep or send it.
+    app.add_exception_handler(UnicodeEncodeError, _unfit)
     for gone in (OperationalError, InterfaceError, PoolTimeoutError):
         app.add_exception_handler(gone, _unanswered)
     app.add_exception_handler(Exception, _unexpected)
@@ -168,6 +170,8 @@ def _answer(
     more: dict[str, Any] | None = None,
     wait_s: float = 1.0,
 ) -> Response:
+    # What is quoted may hold halves of surrogate pairs, which no answer can.
+    detail = detail.encode("utf-8", "backslashreplace").decode("utf-8")
     again = status in {_UNAVAILABLE, _TOO_MANY}
     headers = {"Retry-After": f"{math.ceil(wait_s)}"} if again else None
     if _is_api(request):

@@ -14,11 +14,14 @@ _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
+# What an answer does not say may be kept, no browser and no cache between keeps.
+_NOT_KEPT = (b"cache-control", b"no-store")
+_KEPT = "/static/"
 _YEAR_S = 31_536_000
 
 
 class Headers:
-    """Content policy for all, and the reader's choice of language kept in a cookie.
+    """Content policy and no caching for all, and the choice of language kept in a cookie.
 
     It stands before the handler of unforeseen errors too; a map brings a policy of its own.
     """
@@ -32,12 +35,15 @@ class Headers:
             await self._app(scope, receive, send)
             return
         language = _chosen(scope["query_string"])
+        kept = scope["path"].startswith(_KEPT)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                own = any(name.lower() == _POLICY[0] for name, _ in headers)
-                message["headers"] = [*headers, *_ALWAYS, *(() if own else (_POLICY,))]
+                own = {name.lower() for name, _ in headers}
+                defaults = (_POLICY,) if kept else (_POLICY, _NOT_KEPT)
+                more = (one for one in defaults if one[0] not in own)
+                message["headers"] = [*headers, *_ALWAYS, *more]
                 if language:
                     message["headers"].append((b"set-cookie", _cookie(language).encode()))
             await send(message)

@@ -1,12 +1,13 @@
 """The plan's history: a slider over its generations, and the lineage of a grid."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse
 
 from api.drafts import scope_of
+from api.moments import Moment
 from api.pages import language_of, render, script_facts, texts_of
 from api.session import Db, county_of, desk
 from data.errors import StateError
@@ -56,7 +57,7 @@ def page(request: Request, db: Db, who: Reader) -> str:
 
 
 @router.get("/api/v1/history/statistics", tags=["drafts"])
-def counted(db: Db, who: Reader, at: datetime, since: datetime, until: datetime) -> dict[str, Any]:
+def counted(db: Db, who: Reader, at: Moment, since: Moment, until: Moment) -> dict[str, Any]:
     """Incidents of a period by the grids that hold at any time, in the area."""
     times = [one if one.tzinfo else one.replace(tzinfo=UTC) for one in (at, since, until)]
     rows = statistics(db, scope_of(who), at=times[0], since=times[1], until=times[2])

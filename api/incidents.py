@@ -1,7 +1,6 @@
 """Incidents for the console, the worker's page and programs: report, read, carry on, follow."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request
@@ -12,6 +11,7 @@ from sse_starlette import EventSourceResponse
 
 from api.errors import RefusedError
 from api.feed import Feed
+from api.moments import Moment
 from api.session import Db, changing, desk, desk_role, engines, stream_of
 from data.errors import NotFoundError
 from data.incidents import incident_in
@@ -49,7 +49,7 @@ class NewReport(BaseModel):
     crs: str = Field(max_length=200)
     description: str = Field("", max_length=4000)
     severity: Literal["general", "difficult", "major"] = "general"
-    reported_at: datetime | None = None
+    reported_at: Moment | None = None
     receipt_key: str | None = Field(None, max_length=100, description="The same when sent again")
     name: str = Field("", max_length=100)
     phone: str = Field("", max_length=40)

@@ -1,7 +1,6 @@
 """Reports from other systems: SMS gateways, video alerts, tables; each with a key or a login."""
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.hosts import public_url
 from api.limits import body_of
+from api.moments import Moment
 from api.open311 import partner_of
 from api.report import follow_path
 from api.session import Db, county_of, engines
@@ -61,7 +61,7 @@ class Alert(BaseModel):
     id: str = Field(min_length=1, max_length=60, description="The same when sent again")
     camera: str = Field(min_length=1, max_length=60)
     kind: str = Field(max_length=40)
-    at: datetime
+    at: Moment
     lon: float = Field(ge=-180, le=180)
     lat: float = Field(ge=-90, le=90)
     crs: Literal["EPSG:4326", "EPSG:4490", "GCJ-02", "BD-09"] = "EPSG:4326"

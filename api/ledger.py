@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 
+from api.moments import Day
 from api.pages import language_of, render, texts_of
 from api.papers import Paper
 from api.session import Db, desk, desk_role
@@ -23,7 +24,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/dispatch/ledger", include_in_schema=False)
 Reader = Annotated[SignedIn, Depends(desk("dispatcher", "centre"))]
 Kind = Annotated[Literal["week", "month"], Query(alias="period")]
-Of = Annotated[date | None, Query()]
+Of = Annotated[Day | None, Query()]
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

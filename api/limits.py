@@ -1,15 +1,16 @@
-"""How long a request's body may be: nothing longer is held in memory."""
+"""What a request may be before anything reads it: its query, and how long its body is."""
 
 import re
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooLargeError
 from data.pictures import LARGEST_PHOTO
 
-__all__ = ["LARGEST_BODY", "LARGEST_ROWS", "BodyLimit", "body_of"]
+__all__ = ["LARGEST_BODY", "LARGEST_ROWS", "BodyLimit", "PlainQuery", "body_of"]
 
 # A drawn polygon of some ten thousand points.
 LARGEST_BODY = 2_000_000
@@ -24,6 +25,21 @@ _LARGER = {
     re.compile(r"/planner/drafts/adopt"): LARGEST_PLAN,
     re.compile(r"/api/v1/assign/jobs"): LARGEST_TABLE,
 }
+
+
+class PlainQuery:
+    """Refuse with 400 a query that is not ASCII: nothing behind could read it, errors neither."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] == "http" and not scope["query_string"].isascii():
+            refused = PlainTextResponse("a query's letters must be percent-encoded", 400)
+            await refused(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class BodyLimit:

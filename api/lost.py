@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -28,7 +29,7 @@ _CIVIC = "urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _TYPE = "application/lost+xml"
 _SRS = ("urn:ogc:def:crs:EPSG::4326", "EPSG:4326")
-_LARGEST = 20_000
+_LARGEST, _PIECE = 20_000, 64
 _HOLDS = timedelta(hours=1)
 # Registered names (RFC 5031) where there are some; the rest are ours, as tags (RFC 4151).
 _ROLES = {
@@ -81,15 +82,32 @@ def _answered(request: Request, body: bytes) -> ET.Element:
 
 
 def _parsed(body: bytes) -> ET.Element:
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise _LostError("badRequest", "document types are not read")
     try:
-        tree = ET.fromstring(body)  # noqa: S314 - short, and without declarations
-    except ET.ParseError as error:
-        raise _LostError("badRequest", "this is no XML") from error
+        _refuse_document_type(body)
+        tree = ET.fromstring(body)  # noqa: S314 - short, and without a document type
+    except (ET.ParseError, expat.ExpatError, LookupError, ValueError) as error:
+        # An encoding that is unknown, or has several bytes a letter, is an error of its own kind.
+        raise _LostError("badRequest", "this is no XML, or in an encoding not read here") from error
     if not tree.tag.startswith(f"{{{_LOST}}}"):
         raise _LostError("badRequest", "this is no LoST request")
     return tree
+
+
+def _refuse_document_type(body: bytes) -> None:
+    """Refuse a DTD in whatever encoding, before the tree's parser sees any of it.
+
+    The same reader decides what is one: a search for its bytes does not find it in UTF-16. In small
+    pieces, so that nothing is expanded after its beginning has been seen.
+    """
+
+    def refuse(*_said: object) -> None:
+        raise _LostError("badRequest", "document types are not read")
+
+    reader = expat.ParserCreate()
+    reader.StartDoctypeDeclHandler = reader.EntityDeclHandler = refuse
+    for begin in range(0, len(body), _PIECE):
+        reader.Parse(body[begin : begin + _PIECE], False)
+    reader.Parse(b"", True)
 
 
 class _Place:

@@ -19,6 +19,7 @@ from api.etags import tagged
 from api.hosts import public_url
 from api.session import Db, county_of
 from data.errors import NotFoundError
+from data.moments import FIRST_YEAR, LAST_YEAR, is_countable
 from maps.plan_features import COLLECTIONS, Asked, Collection, count_features, features, one_feature
 from maps.tiles import MOST_ZOOM, plan_tile
 
@@ -219,6 +220,8 @@ def _moment(said: str) -> datetime:
         made = datetime.fromisoformat(last)
     except ValueError as error:
         raise OddQueryError("datetime is an instant or interval of RFC 3339") from error
+    if not is_countable(made):
+        raise OddQueryError(f"datetime: the year must be {FIRST_YEAR} to {LAST_YEAR}")
     return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DataError
 from api.errors import UNFIT, RefusedError, status_of
 from api.hosts import public_url
 from api.limits import body_of
+from api.moments import Moment
 from api.session import Db, county_of, engines
 from data.errors import NotFoundError
 from gis.errors import OneGridError
@@ -49,7 +50,7 @@ class _Route(APIRoute):
             except RequestValidationError as error:
                 said = "; ".join(f"{e['loc'][-1]}: {e['msg']}" for e in error.errors())
                 return _errors(request, 400, said[:500])
-            except DataError:
+            except (DataError, UnicodeEncodeError):
                 return _errors(request, 400, UNFIT)
             except OneGridError as error:
                 # The standard knows no 409, 412 or 422.
@@ -232,8 +233,8 @@ def requests(
     kind: Format,
     service_request_id: Annotated[str, Query(max_length=4000)] = "",
     service_code: Annotated[str, Query(max_length=400)] = "",
-    start_date: datetime | None = None,
-    end_date: datetime | None = None,
+    start_date: Moment | None = None,
+    end_date: Moment | None = None,
     status: Annotated[str, Query(pattern="^((open|closed)(,(open|closed))?)?$")] = "",
 ) -> Response:
     """What was reported, of the last 90 days unless asked otherwise."""

@@ -1,7 +1,6 @@
 """Positions of devices, as Traccar's client and OsmAnd tell them; of those signed in, their own."""
 
 import json
-import math
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -12,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.limits import body_of
+from api.moments import Moment
 from api.session import Db, changing
 from data.database import Database
 from data.sessions import SignedIn
@@ -23,6 +23,7 @@ __all__ = ["router", "take"]
 router = APIRouter(prefix="/api/v1/positions", tags=["positions"])
 _LARGEST = 20_000
 _MS_FROM = 100_000_000_000  # seconds since 1970 reach this in the year 5138
+_MS_MOST = 100_000_000_000_000  # and milliseconds this
 Own = Annotated[SignedIn, Depends(changing("worker"))]
 
 
@@ -33,7 +34,7 @@ class OwnFix(BaseModel):
 
     lon: float = Field(ge=-180, le=180)
     lat: float = Field(ge=-90, le=90)
-    at: datetime
+    at: Moment
 
 
 @router.post("/own", status_code=204, response_class=Response)
@@ -117,9 +118,10 @@ def _moment(value: Any) -> datetime:
         number = float(value)
     except (TypeError, ValueError):
         return _parsed(str(value)[:40])
-    if not math.isfinite(number) or abs(number) > 1e14:
+    # Devices tell the present: what was before 1970 is none, and has no date before the year 1.
+    if not 0 <= number <= _MS_MOST:
         raise ReportError("timestamp", f"the time {str(value)[:40]!r} is none")
-    return datetime.fromtimestamp(number / 1000 if abs(number) >= _MS_FROM else number, UTC)
+    return datetime.fromtimestamp(number / 1000 if number >= _MS_FROM else number, UTC)
 
 
 def _parsed(value: str) -> datetime:

@@ -1,6 +1,7 @@
 """For everybody: report something by a QR code or on the phone, and follow it by its case code."""
 
 import io
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -103,7 +104,7 @@ async def _sent(request: Request) -> PublicReport:
     """
     await run_in_threadpool(request.app.state.guard.report, request)
     said = request.headers.get("content-length", "")
-    if not said.isdigit() or int(said) > LARGEST_PHOTO + 100_000:
+    if not re.fullmatch(r"[0-9]{1,9}", said) or int(said) > LARGEST_PHOTO + 100_000:
         raise TooLargeError(f"a report with its photo has at most {LARGEST_PHOTO / 1e6:.0f} MB")
     async with request.form(max_files=1, max_fields=20) as form:
         words = {name: value for name, value in form.items() if isinstance(value, str)}

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from api.drafts import Watcher, scope_of
+from api.moments import Moment
 from api.session import Db, county_of, desk, desk_role
 from data.models import Generation
 from data.sessions import SignedIn
@@ -33,7 +34,7 @@ def base(request: Request, db: Db, z: Zoom, x: int, y: int, v: Version = "") -> 
 
 @router.get("/plan/{z}/{x}/{y}.mvt")
 def plan(
-    request: Request, db: Db, z: Zoom, x: int, y: int, v: Version = "", at: datetime | None = None
+    request: Request, db: Db, z: Zoom, x: int, y: int, v: Version = "", at: Moment | None = None
 ) -> Response:
     """Communities and the grids that hold at a time."""
     county = county_of(request)
@@ -48,7 +49,8 @@ def draft(
 ) -> Response:
     """Grids and blocks as a draft has them."""
     held = journal.draft_in(db, scope_of(who), number)
-    base_of = db.get(Generation, held.base_id)
+    # The first plan of all has none before it.
+    base_of = None if held.base_id is None else db.get(Generation, held.base_id)
     since = base_of.valid.lower if base_of is not None and base_of.valid is not None else None
     key = ("draft", number, v, z, x, y)
     area = held.area

@@ -8,10 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from api.guard import TooManyError
+from api.moments import AwareMoment
 from api.session import COOKIE, engines
 from data.sessions import signed_in
 from grids.responsibility import Holder
@@ -36,7 +37,7 @@ class WhoQuery(BaseModel):
     )
     owner: str | None = Field(None, max_length=200, description="unit that owns the thing")
     address: str | None = Field(None, max_length=400, description="standard address of the place")
-    at: AwareDatetime | None = Field(None, description="time with its zone; now by default")
+    at: AwareMoment | None = Field(None, description="time with its zone; now by default")
 
 
 class Contact(BaseModel):

@@ -4,6 +4,7 @@ Storage is EPSG:4326; lengths and areas are computed in a `LocalProjection`, a t
 Mercator of the city's own meridian, in metres, never in degrees.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ __all__ = ["WGS84", "LocalProjection", "SourceCrs", "parse_crs", "to_wgs84"]
 Float = NDArray[np.float64]
 Geometries = NDArray[np.object_]
 
+# Also ² is a digit to Python, and a number of five thousand digits an error.
+_CODE = re.compile(r"[0-9]{1,9}")
 _OFFSET_NAMES = {"GCJ-02": "GCJ-02", "GCJ02": "GCJ-02", "BD-09": "BD-09", "BD09": "BD-09"}
 
 
@@ -64,7 +67,7 @@ def parse_crs(text: str | None) -> SourceCrs:
     if (offset := _OFFSET_NAMES.get(name.upper())) is not None:
         return SourceCrs(offset)
     try:
-        crs = pyproj.CRS.from_user_input(int(name) if name.isdigit() else name)
+        crs = pyproj.CRS.from_user_input(int(name) if _CODE.fullmatch(name) else name)
     except pyproj.exceptions.CRSError as error:
         raise CrsError(
             f"unknown coordinate system {name!r}: give EPSG:n, GCJ-02 or BD-09"

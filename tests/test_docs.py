@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
+from benchmarks.prove import PARTS, Prover, table_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -52,6 +53,41 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8"))
     ]
     assert [(p.name, link) for p, link in links if not (p.parent / link).exists()] == []
+
+
+def security_rows() -> list[list[str]]:
+    """Cells of the table of standards' items in docs/security.md."""
+    lines = (ROOT / "docs" / "security.md").read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [row for row in rows if re.match(r"\s*(ASVS|GB/T) \d", row[0])]
+
+
+def test_the_table_of_standards_is_whole() -> None:
+    rows = security_rows()
+    assert len(rows) >= 60
+    assert all(len(row) == 5 for row in rows)
+    assert {row[2] for row in rows} == {"yes", "partly", "no"}
+    assert len({row[0] for row in rows}) == len(rows)
+    unmet = [row[0] for row in rows if row[2] != "yes" and len(row[4]) < 20]
+    assert unmet == [], "what is not met says why"
+
+
+def test_each_test_that_security_names_is_there() -> None:
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = set(re.findall(r"`(tests/\S+?\.py)::(\w+)`(?! \(see accounts\))", page))
+    assert len(named) > 40
+    missing = {
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).exists()
+        or not re.search(rf"^def {name}\(", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+    }
+    assert missing == set()
+
+
+def test_the_table_of_long_proofs_is_that_of_the_results() -> None:
+    prover = Prover(PARTS, ROOT / "benchmarks/results/prove.json", ROOT / "docs/proving.md")
+    assert table_of(PARTS, prover.read()) in (ROOT / "docs/proving.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["db", "--help"], ["import", "osm", "--help"]])

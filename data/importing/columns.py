@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from data.errors import SourceError
+from data.moments import is_countable
 
 __all__ = [
     "CellError",
@@ -153,9 +154,6 @@ def period(
             ends += timedelta(days=1)
     if begins is not None and ends is not None and ends <= begins:
         raise CellError(f"the end {raw!r} is not after the beginning")
-    for value in (begins, ends):
-        if value is not None and not 1950 <= value.year <= 2200:
-            raise CellError(f"the year {value.year} cannot be meant")
     return begins, ends
 
 
@@ -164,6 +162,8 @@ def _dated(raw: str, what: str) -> datetime:
         value = datetime.fromisoformat(raw.replace("/", "-"))
     except ValueError as error:
         raise CellError(f"{what} {raw!r} is no date; write it like 2026-07-01 08:30") from error
+    if not is_countable(value):
+        raise CellError(f"{what} {raw!r}: the year {value.year} cannot be meant")
     return value if value.tzinfo is not None else value.replace(tzinfo=LOCAL_ZONE)
 
 

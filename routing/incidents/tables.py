@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from data.errors import SourceError
+from data.moments import is_countable
 from gis.errors import OneGridError
 from grids.who import Directory
 from routing.errors import ReportError
@@ -101,6 +102,9 @@ def _moment(said: str) -> datetime | None:
     if not said:
         return None
     try:
-        return datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(said)
     except ValueError:
         raise ReportError("reported_at", f"the time {said[:40]!r} is none (ISO 8601)") from None
+    if not is_countable(moment):
+        raise ReportError("reported_at", f"the year {moment.year} cannot be meant")
+    return moment

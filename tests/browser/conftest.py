@@ -37,17 +37,36 @@ class Desk:
     base: str
     database: Database
     troubles: list[str] = field(default_factory=list)
+    pending: set[Request] = field(default_factory=set)
 
     def open(self, path: str) -> None:
         self.page.goto(self.base + path)
-        self.page.wait_for_load_state("networkidle")
+        self.settle()
+
+    def settle(self, seconds: float = 30) -> None:
+        """Wait until nothing has been on its way for half a second.
+
+        Playwright's own "networkidle" is sometimes never told of a page that holds a map in a frame
+        although every answer has come.
+        """
+        self.page.wait_for_load_state()
+        deadline, quiet = time.monotonic() + seconds, 0
+        while quiet < 5:
+            assert time.monotonic() < deadline, [request.url for request in self.pending]
+            self.page.wait_for_timeout(100)
+            quiet = 0 if self.pending else quiet + 1
+
+    def begun(self, request: Request) -> None:
+        self.watch(request.url)
+        if request.resource_type != "eventsource":  # a stream never ends
+            self.pending.add(request)
 
     def sign_in(self, login: str = "demo") -> None:
         self.open("/login")
         self.page.fill("input[name=login]", login)
         self.page.fill("input[name=password]", "onegrid-demo")
         self.page.click("main button")
-        self.page.wait_for_load_state("networkidle")
+        self.settle()
 
     def until(self, expression: str, arg: object = None, seconds: float = 30) -> None:
         """Wait for JavaScript to be so; Playwright's own waiting evaluates strings in the page."""
@@ -71,7 +90,11 @@ class Desk:
         serious = [one for one in found if one["impact"] in {"serious", "critical"}]
         return [(one["id"], one["nodes"][0]["html"]) for one in serious]
 
+    def finished(self, request: Request) -> None:
+        self.pending.discard(request)
+
     def failed(self, request: Request) -> None:
+        self.pending.discard(request)
         if request.failure != "net::ERR_ABORTED":  # a page that was left before it was whole
             self.troubles.append(f"failed: {request.url} {request.failure}")
 
@@ -105,7 +128,8 @@ def watched(browser: Browser, served: Served, **options) -> Desk:
     viewport = options.pop("viewport", {"width": 1400, "height": 900})
     context = browser.new_context(viewport=viewport, locale="zh-CN", **(STILL | options))
     made = Desk(context.new_page(), served.base, served.database)
-    made.page.on("request", lambda request: made.watch(request.url))
+    made.page.on("request", made.begun)
+    made.page.on("requestfinished", made.finished)
     made.page.on("pageerror", lambda error: made.troubles.append(f"script error: {error}"))
     made.page.on(
         "console",

@@ -59,7 +59,7 @@ def test_a_resident_types_answers_one_question_and_has_the_card(phone: Desk) -> 
     phone.shoot("card-question")
     phone.page.click("text=3号楼")
     phone.page.wait_for_selector("#card")
-    phone.page.wait_for_load_state("networkidle")
+    phone.settle()
     assert phone.page.inner_text("#address") == KNOWN
     assert phone.page.inner_text("#code") == grid_of(phone, KNOWN)
     assert phone.page.eval_on_selector(".small-map", "e => e.naturalWidth") > 100

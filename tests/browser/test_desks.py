@@ -110,7 +110,7 @@ def test_no_page_asks_another_host(desk: Desk, path: str) -> None:
     if path == "/dispatch":  # its feed never ends
         desk.page.wait_for_selector("#map[data-idle=true]")
     else:
-        desk.page.wait_for_load_state("networkidle")
+        desk.settle()
     desk.shoot(f"page{path.replace('/', '-')}")
     if path == "/docs":
         assert "/api/v1/who" in desk.page.inner_text("body")

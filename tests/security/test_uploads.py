@@ -78,7 +78,8 @@ def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple
             nonlocal status
             status = message.get("status", status)
 
-        given = {"content-type": "multipart/form-data; boundary=b", **headers}
+        kind = "multipart/form-data; boundary=b"
+        given = {"host": "testserver", "content-type": kind, **headers}
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},

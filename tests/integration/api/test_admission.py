@@ -98,6 +98,7 @@ def test_nobody_has_a_turn_while_a_body_is_still_on_its_way(
         "query_string": query.encode(),
         "headers": [
             kind,
+            (b"host", b"testserver"),
             (b"content-length", b"5"),
             (b"cookie", cookie.encode()),
             (b"x-csrf-token", token.encode()),
