@@ -311,7 +311,7 @@ async def cards_of(app, forms: list[bytes]) -> int:
     head = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/card"}
     head |= {"raw_path": b"/card", "query_string": b"", "scheme": "http", "root_path": ""}
     kind = (b"content-type", b"application/x-www-form-urlencoded")
-    head |= {"headers": [(b"host", b"grid"), kind], "server": ("grid", 80)}
+    head |= {"headers": [(b"host", b"testserver"), kind], "server": ("grid", 80)}
     for form in forms:
         said: list[dict] = []
 
