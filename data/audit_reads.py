@@ -97,7 +97,9 @@ class ReadLog:
             self._wake.set()
 
     def start(self) -> None:
-        """Tell of processes that did not end, and begin to write."""
+        """Tell of processes that did not end, and begin to write; what has begun goes on."""
+        if self._thread is not None:
+            return
         self._stop.clear()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tell_gaps()
