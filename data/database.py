@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from data.cluster import EXTENSIONS, Cluster
-from data.errors import DatabaseError
+from data.errors import DatabaseError, UnansweredError
 from data.settings import Settings
 
 __all__ = ["POOL_SIZE", "Database", "open_database"]
@@ -104,7 +104,7 @@ class Database:
                 answering = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
                 greeted = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]  # it is connected
         except DBAPIError as error:
-            raise DatabaseError(
+            raise UnansweredError(
                 f"the database does not answer: {_first_line(error)}; "
                 "check ONEGRID_DATABASE_URL or run: onegrid db start"
             ) from error

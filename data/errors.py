@@ -10,6 +10,7 @@ __all__ = [
     "SourceError",
     "StaleError",
     "StateError",
+    "UnansweredError",
 ]
 
 
@@ -19,6 +20,10 @@ class ClusterError(OneGridError):
 
 class DatabaseError(OneGridError):
     """The database is unreachable or lacks something (an extension, a migration)."""
+
+
+class UnansweredError(DatabaseError):
+    """The database does not answer: it may be starting, or not be there at all."""
 
 
 class SourceError(OneGridError):

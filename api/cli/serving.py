@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import typer
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.cli.context import console, ready_database
@@ -24,7 +25,7 @@ from api.parts import Parts, end_with_parent
 from api.worker import QUEUES, run_worker
 from data.cluster import Cluster
 from data.database import open_database
-from data.errors import StateError
+from data.errors import StateError, UnansweredError
 from data.private_files import tighten
 from data.sandbox import protection
 from data.serving_role import is_protected
@@ -33,6 +34,8 @@ from data.settings import DEMO_COUNTY, Settings
 __all__ = ["register"]
 
 _LOG = logging.getLogger("onegrid")
+# How long a server waits for its database when it starts, and how often it looks.
+_PATIENCE_S, _AGAIN_S = 15.0, 0.5
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 # What the worker consists of.
 _WORKERS = {
@@ -70,11 +73,7 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
     settings = Settings()
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
-    # The schema is brought up to date before the first process answers.
-    database = ready_database(settings)
-    require_no_demo(settings, database)
-    database.engine.dispose()
-    _check_serving(settings)
+    _prepare_serving(settings)
     uvicorn.run(
         "api.cli.serving:application",
         factory=True,
@@ -86,6 +85,26 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
         # The application asks for its proxies itself (api.hosts).
         proxy_headers=False,
     )
+
+
+def _prepare_serving(settings: Settings) -> None:
+    """Bring the schema up to date before the first process answers.
+
+    A database that is only just starting, as after a failure of power, is waited for.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            database = ready_database(settings)
+            require_no_demo(settings, database)
+            database.engine.dispose()
+            _check_serving(settings)
+        except (UnansweredError, OperationalError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _check_serving(settings: Settings) -> None:
