@@ -79,9 +79,10 @@ class Parts:
         for process in living:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + _END_S
         for process in living:
             try:
-                process.wait(timeout=_END_S)
+                process.wait(timeout=max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

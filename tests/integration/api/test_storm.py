@@ -20,7 +20,7 @@ from data.database import Database
 from data.presets import seed_presets
 from tests.storm import Storm, assert_nothing_lost
 
-CLIENTS, SECONDS = map(int, os.environ.get("ONEGRID_STORM", "8,20").split(","))
+CLIENTS, SECONDS = map(int, os.environ.get("ONEGRID_STORM", "8,30").split(","))
 
 
 @pytest.fixture
