@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
@@ -32,6 +33,8 @@ FLAGS = (
 @dataclass
 class Desk:
     """A page of the served city, what went wrong on it, and the database behind it."""
+
+    PASSWORD: ClassVar[str] = "onegrid-demo"
 
     page: Page
     base: str
@@ -64,7 +67,7 @@ class Desk:
     def sign_in(self, login: str = "demo") -> None:
         self.open("/login")
         self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", "onegrid-demo")
+        self.page.fill("input[name=password]", self.PASSWORD)
         self.page.click("main button")
         self.settle()
 
