@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.limits import LARGEST_ROWS
 from api.session import Db, desk, engines
-from api.uploads import asked_first, body_as, fitting, received
+from api.uploads import asked_first, body_as, fitting, named_as, received
 from data.errors import StateError
-from data.jobs import enqueue, files_of, find_job, lane_of, require_kind
+from data.jobs import enqueue, files_of, find_job, lane_of
 from data.models import AssignJob
 from data.sessions import SignedIn
 from gis.crs import geometries_to_wgs84, parse_crs
@@ -165,16 +165,11 @@ async def start(
         if asked.crs is not None:
             parse_crs(asked.crs)
         name = sent.name or "table.csv"
-        require_kind(name, await run_in_threadpool(_beginning, sent.path))
+        path = await run_in_threadpool(named_as, sent, name)
         async with request.app.state.admission.turn():
-            number = await run_in_threadpool(_start, request, who, asked, name, sent.path)
+            number = await run_in_threadpool(_start, request, who, asked, name, path)
     place = f"/api/v1/assign/jobs/{number}"
     return JSONResponse({"job": number, "progress": place}, 202, headers={"Location": place})
-
-
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(64)
 
 
 def _start(request: Request, who: SignedIn, asked: Table, name: str, path: Path) -> int:

@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 
 from api.errors import TooLargeError
 from api.limits import body_of
-from api.session import checked_form, desk
+from api.session import checked_form, desk, in_turn
 from data.errors import SourceError
 from data.jobs import require_kind
 from data.sandbox import work_folder
@@ -50,17 +50,15 @@ def asked_first(
     async def asked(
         request: Request, x_csrf_token: Annotated[str, Header(max_length=100)] = ""
     ) -> SignedIn:
-        def checked() -> SignedIn:
-            with request.app.state.database.session() as session:
-                who = check(request, session)
-                if has_token:
-                    checked_form(who, x_csrf_token)
-                if also is not None:
-                    also(request, session, who)
-                return who
+        def checked(session: Session) -> SignedIn:
+            who = check(request, session)
+            if has_token:
+                checked_form(who, x_csrf_token)
+            if also is not None:
+                also(request, session, who)
+            return who
 
-        async with request.app.state.admission.turn():
-            return await run_in_threadpool(checked)
+        return await in_turn(request, checked)
 
     return asked
 
@@ -145,13 +143,13 @@ def fitting(model: type[Model], fields: dict[str, str]) -> Model:
         raise RequestValidationError(error.errors()) from error
 
 
-def named_as(sent: Sent, name: str, only: Collection[str]) -> Path:
+def named_as(sent: Sent, name: str, only: Collection[str] | None = None) -> Path:
     """The file under the ending of the name that its author gave.
 
     Raises
     ------
     SourceError
-        If it is none of `only`, or does not begin as such a file does.
+        If it is none of `only` (by default, of tables), or does not begin as such a file does.
     """
     with sent.path.open("rb") as file:
         suffix = require_kind(name, file.read(64), only)

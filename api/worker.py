@@ -25,7 +25,7 @@ from data.settings import DEMO_COUNTY, Settings
 from routing.incidents.delivery import carriers, deliver_one
 from routing.incidents.timers import MOST_AT_ONCE, climb, lapse
 
-__all__ = ["QUEUES", "clock", "make_worker", "run_worker", "uploads"]
+__all__ = ["QUEUES", "clock", "make_worker", "run_worker", "uploads", "work_on"]
 
 # A worker tells so often that it lives; one that has not for so long has been killed.
 _BEAT_S, _STALLED_S = 2.0, 8.0
@@ -42,16 +42,17 @@ QUEUES = (CLOCK, UPLOADS)
 def clock() -> None:
     """Run the part that does what time brings, and ends with its parent."""
     end_with_parent()
-    _run(CLOCK)
+    work_on(CLOCK)
 
 
 def uploads() -> None:
     """Run the part that reads what people send, and ends with its parent."""
     end_with_parent()
-    _run(UPLOADS)
+    work_on(UPLOADS)
 
 
-def _run(queue: str) -> None:
+def work_on(queue: str) -> None:
+    """Work on one queue in this process, with the settings of its environment."""
     settings = Settings()
     tighten(settings.home)
     database = open_database(settings)

@@ -222,7 +222,11 @@ def signed_in(session: Session, token: str | None) -> SignedIn | None:
     found = session.execute(
         select(LoginSession, Account)
         .join(Account, Account.id == LoginSession.account_id)
-        .where(*_alive(token, now, IDLE_MINUTES), LoginSession.stage == "open")
+        .where(
+            LoginSession.token_hash == _digest(token),
+            LoginSession.stage == "open",
+            *_alive(now, IDLE_MINUTES),
+        )
     ).one_or_none()
     if found is None:
         return None
@@ -254,9 +258,7 @@ def still_signed_in(session: Session, tokens: Collection[str]) -> dict[str, Sign
         .where(
             LoginSession.token_hash.in_(of_digest),
             LoginSession.stage == "open",
-            LoginSession.expires_at > now,
-            LoginSession.seen_at > now - timedelta(minutes=IDLE_MINUTES),
-            Account.disabled_at.is_(None),
+            *_alive(now, IDLE_MINUTES),
         )
         .order_by(RoleGrant.id)
         .execution_options(populate_existing=True)
@@ -280,8 +282,9 @@ def waiting(session: Session, token: str | None) -> Waiting | None:
         select(LoginSession, Account)
         .join(Account, Account.id == LoginSession.account_id)
         .where(
-            *_alive(token, datetime.now(UTC), _WAITING_MINUTES),
+            LoginSession.token_hash == _digest(token),
             LoginSession.stage != "open",
+            *_alive(datetime.now(UTC), _WAITING_MINUTES),
         )
     ).one_or_none()
     if found is None:
@@ -338,9 +341,9 @@ def purge_sessions(session: Session) -> int:
     return len(session.scalars(gone.returning(LoginSession.id)).all())
 
 
-def _alive(token: str, now: datetime, idle_minutes: int) -> tuple[ColumnElement[bool], ...]:
+def _alive(now: datetime, idle_minutes: int) -> tuple[ColumnElement[bool], ...]:
+    """What a session and its account must be for anything to be done by it."""
     return (
-        LoginSession.token_hash == _digest(token),
         LoginSession.expires_at > now,
         LoginSession.seen_at > now - timedelta(minutes=idle_minutes),
         Account.disabled_at.is_(None),

@@ -1,6 +1,5 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
-import asyncio
 import logging
 import signal
 import socket
@@ -22,7 +21,7 @@ from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
 from api.parts import Parts, end_with_parent
-from api.worker import QUEUES, run_worker
+from api.worker import QUEUES, work_on
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError, UnansweredError
@@ -130,15 +129,12 @@ def worker(
     ] = "",
 ) -> None:
     """Run the worker alone: a process for timers and notices, and one for files that were sent."""
-    settings = Settings()
     if queue and queue not in QUEUES:
         raise typer.BadParameter(f"{queue!r} is none of {', '.join(QUEUES)}", param_hint="--queue")
-    tighten(settings.home)
     if queue:
-        database = open_database(settings)
-        database.require_direct()
-        asyncio.run(run_worker(database, settings, queue))
+        work_on(queue)
         return
+    tighten(Settings().home)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Parts(_WORKERS, _say) as parts:

@@ -65,6 +65,15 @@ class Confined:
     calls: bool
     files: bool
 
+    def summary(self) -> str:
+        """One line for people who start the program."""
+        network = " and ".join(
+            name for name, has in (("a namespace", self.namespace), ("seccomp", self.calls)) if has
+        )
+        user = "a user of its own" if self.user else "the program's own user"
+        files = "no other files (Landlock)" if self.files else "the user's files in sight"
+        return f"converters run apart: {user}, no network ({network}), {files}"
+
 
 class _Ruleset(ctypes.Structure):
     _fields_ = (("handled_access_fs", ctypes.c_uint64),)

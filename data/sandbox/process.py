@@ -19,6 +19,7 @@ from typing import IO, Any, Self
 
 from data.errors import SourceError
 from data.sandbox.child import FULL, REFUSED, UNCONFINED
+from data.sandbox.confine import Confined
 from gis.errors import CrsError, OneGridError
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "Conversation",
     "ConversionError",
     "Limits",
-    "Protection",
     "conversing",
     "convert",
     "protection",
@@ -107,27 +107,8 @@ OWN_TABLE = Limits(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """What keeps converters in on this machine (see `data.sandbox.confine.Confined`)."""
-
-    user: bool
-    namespace: bool
-    calls: bool
-    files: bool
-
-    def summary(self) -> str:
-        """One line for people who start the program."""
-        network = " and ".join(
-            name for name, has in (("a namespace", self.namespace), ("seccomp", self.calls)) if has
-        )
-        user = "a user of its own" if self.user else "the program's own user"
-        files = "no other files (Landlock)" if self.files else "the user's files in sight"
-        return f"converters run apart: {user}, no network ({network}), {files}"
-
-
 @cache
-def protection() -> Protection:
+def protection() -> Confined:
     """What a converter's process gives up here; asked of one that has nothing else to do.
 
     Raises
@@ -135,7 +116,7 @@ def protection() -> Protection:
     ConversionError
         If nothing keeps it from the network.
     """
-    return Protection(**json.loads(convert("nothing", b"", limits=PHOTO)))
+    return Confined(**json.loads(convert("nothing", b"", limits=PHOTO)))
 
 
 def convert(
@@ -144,7 +125,6 @@ def convert(
     options: Mapping[str, Any] | None = None,
     *,
     limits: Limits,
-    environment: Mapping[str, str] | None = None,
 ) -> bytes:
     """Run a task on some bytes, and return what it makes of them.
 
@@ -155,7 +135,7 @@ def convert(
     ConversionError
         If it takes too much, or ends its process.
     """
-    with _Child(task, options or {}, limits, environment or {}) as child:
+    with _Child(task, options or {}, limits) as child:
         feeder = threading.Thread(target=child.feed, args=(content,), daemon=True)
         feeder.start()
         answer = child.read(limits.output_bytes + 1)
@@ -216,8 +196,8 @@ def conversing(
         Whether it is read where it lies, by the program's own user, who was told to: else it is
         copied for a user that has nothing else.
     """
-    child_of = _Child(task, options, limits, environment or {}, source, in_place=in_place)
-    with child_of as child:
+    process = _Child(task, options, limits, source, environment=environment, in_place=in_place)
+    with process as child:
         yield Conversation(child, limits)
 
 
@@ -229,14 +209,14 @@ class _Child:
         task: str,
         options: Mapping[str, Any],
         limits: Limits,
-        environment: Mapping[str, str],
         source: Path | None = None,
         *,
+        environment: Mapping[str, str] | None = None,
         in_place: bool = False,
     ) -> None:
         self._in_place = in_place
         self._task, self._options, self._limits = task, options, limits
-        self._environment, self._source = environment, source
+        self._environment, self._source = environment or {}, source
 
     def __enter__(self) -> Self:
         self._folder = work_folder()
