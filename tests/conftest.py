@@ -104,6 +104,13 @@ class Furnished:
     template: str
     home: Path
 
+    def city(self, cluster: Cluster, name: str) -> Database:
+        """A copy of it whose staff were seen just now: positions grow stale while a suite runs."""
+        made = create_database(cluster, name, self.template)
+        with made.session() as session:
+            place_demo_staff(session, DEMO_COUNTY, seed=1)
+        return made
+
 
 @pytest.fixture(scope="session")
 def furnished(cluster: Cluster, template: str) -> Iterator[Furnished]:
@@ -119,9 +126,7 @@ def furnished(cluster: Cluster, template: str) -> Iterator[Furnished]:
 def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
     # The heads that the home keeps are those of another test's database.
     shutil.rmtree(furnished.home / "audit", ignore_errors=True)
-    made = create_database(cluster, "one_city", furnished.template)
-    with made.session() as session:  # positions grow stale while the suite runs
-        place_demo_staff(session, DEMO_COUNTY, seed=1)
+    made = furnished.city(cluster, "one_city")
     yield made
     made.engine.dispose()
 

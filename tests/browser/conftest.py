@@ -13,7 +13,7 @@ from data.cluster import Cluster
 from data.database import Database
 from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
-from tests.conftest import ROOT, Furnished, create_database
+from tests.conftest import ROOT, Furnished
 from tests.served import Served
 
 SCREENSHOTS = ROOT / "tests" / "screenshots"
@@ -119,7 +119,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(cluster: Cluster, furnished: Furnished) -> Iterator[Served]:
-    database = create_database(cluster, "browser_city", furnished.template)
+    database = furnished.city(cluster, "browser_city")
     made = Served(database, furnished.home, DEMO_COUNTY)
     made.start()
     yield made

@@ -17,12 +17,11 @@ from sqlalchemy import text
 
 from data.accounts import add_account, stand_for
 from data.database import Database
-from data.positions import place_demo_staff
 from data.settings import DEMO_COUNTY
 from maps.city_map import MapRequest, city_map
 from maps.texts import texts
 from tests.browser.conftest import Desk, watched
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 from tests.served import Served
 
 SHORT = "<img src=x onerror=alert()>"
@@ -107,9 +106,8 @@ def plant(database: Database) -> set[str]:
 
 @pytest.fixture(scope="module")
 def planted(cluster, furnished: Furnished, tmp_path_factory) -> Iterator[Served]:
-    database = create_database(cluster, "planted_city", furnished.template)
+    database = furnished.city(cluster, "planted_city")
     with database.session() as session:
-        place_demo_staff(session, DEMO_COUNTY, seed=1)
         add_account(session, DEMO_COUNTY, "hand", SHORT, "onegrid-demo", ("worker",))
         stand_for(session, "hand", session.scalar(text("SELECT min(source_ref) FROM person")))
     missing = NEEDED - plant(database)

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 from tests.integration.conftest import onegrid
 from tests.served import Served
 
@@ -24,7 +24,7 @@ def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
 @pytest.fixture
 def served(cluster, furnished: Furnished) -> Iterator[Served]:
     """The city, served by a process of its own: streams never end within this one."""
-    database = create_database(cluster, "attacked_city", furnished.template)
+    database = furnished.city(cluster, "attacked_city")
     process = Served(database, furnished.home, DEMO_COUNTY)
     process.start()
     yield process

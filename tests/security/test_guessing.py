@@ -19,6 +19,7 @@ from api.signing_in import DEVICE_COOKIE
 from data.accounts import add_account, change_password
 from data.database import Database
 from data.settings import Settings
+from tests.aside import run_aside
 
 OWN = "seven boats sail"
 
@@ -154,7 +155,7 @@ def test_hashing_is_bounded_and_known_devices_come_first() -> None:
         go.set()
         return await asyncio.gather(*begun, return_exceptions=True)
 
-    ended = asyncio.run(crowd())
+    ended = run_aside(crowd)
     pool.stop()
     assert order == ["running", "known", "stranger 0", "stranger 1"]
     assert sum(isinstance(one, BusyError) for one in ended) == 2

@@ -34,7 +34,7 @@ from data.cluster import Cluster
 from data.database import Database
 from data.settings import DEMO_COUNTY
 from routing.positions import enrol_device
-from tests.conftest import ROOT, Furnished, create_database, free_port
+from tests.conftest import ROOT, Furnished, free_port
 
 PASSWORD = "a long Password"
 Pair = tuple[float, float]
@@ -97,7 +97,7 @@ def served(
     cluster: Cluster, furnished: Furnished, tmp_path: Path
 ) -> Iterator[tuple[str, Database, Path]]:
     """The city, served by a process whose words go to a file."""
-    database = create_database(cluster, "trail_city", furnished.template)
+    database = furnished.city(cluster, "trail_city")
     home = tmp_path / "home"
     subprocess.run(["cp", "-r", furnished.home, home], check=True)  # noqa: S607 - of every system
     port, log = free_port(), tmp_path / "server.log"

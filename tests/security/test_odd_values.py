@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 
 ODD = (
     *("-1", "0", "2147483648", "9223372036854775807", "9223372036854775808", "9" * 20, "1" * 4400),
@@ -39,7 +39,7 @@ GIVEN = {"lon": "122.31", "lat": "43.575", "kind": "json", "collection": "grids"
 
 @pytest.fixture(scope="module")
 def city(cluster, furnished: Furnished) -> Iterator[Database]:
-    made = create_database(cluster, "odd_city", furnished.template)
+    made = furnished.city(cluster, "odd_city")
     yield made
     made.engine.dispose()
 

@@ -34,6 +34,7 @@ from data.pictures import redrawn
 from data.settings import Settings
 from grids.assign.job import run_job
 from maps.paper import printed
+from tests.aside import run_aside
 
 HERE = {"lon": "122.31", "lat": "43.575", "crs": "EPSG:4326"}
 TABLE = "lon,lat\n122.31,43.575\n"
@@ -207,7 +208,7 @@ def test_so_many_converters_run_and_wait_and_no_more() -> None:
         asked = (gate.run(convert) for _ in range(60))
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    answers = asyncio.run(ask())
+    answers = run_aside(ask)
     assert most == 2
     assert sum(isinstance(answer, BusyError) for answer in answers) == 60 - 2 - 16
 

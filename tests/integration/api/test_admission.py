@@ -1,6 +1,5 @@
 """Many at once: no request waits for a connection on a thread that another one needs."""
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,6 +13,7 @@ from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from api.session import Db
 from data.database import Database
 from data.settings import Settings
+from tests.aside import run_aside
 
 
 def test_far_more_requests_than_connections_and_threads_are_all_answered(
@@ -39,8 +39,7 @@ def test_who_waits_too_long_is_told_to_come_again() -> None:
         async with gate.turn():  # the turn of the first is free again
             pass
 
-    with ThreadPoolExecutor(1) as aside:  # a browser's loop may be running in this thread
-        aside.submit(asyncio.run, crowd()).result()
+    run_aside(crowd)
 
 
 def test_a_database_that_is_gone_is_503_with_a_time_to_come_back(
@@ -107,6 +106,5 @@ def test_nobody_has_a_turn_while_a_body_is_still_on_its_way(
         "server": ("127.0.0.1", 80),
         "scheme": "http",
     }
-    with ThreadPoolExecutor(1) as aside:
-        aside.submit(asyncio.run, app(scope, slowly, answered)).result()
+    run_aside(app, scope, slowly, answered)
     assert had[:1] == [False]

@@ -142,7 +142,7 @@ def test_a_sign_on_a_door_leads_to_its_card_without_telling_the_next(
     assert all(len(one.token) == 16 for one in held)
     page = web.get(f"/d/{held[0].token}").text
     assert held[0].text in page
-    assert web.get(f"/d/{held[0].token[:-1]}x").status_code == 404
+    assert web.get(f"/d/{held[0].token[::-1]}").status_code == 404
     web.get("/api/v1/grids/990100001001007/door-signs.pdf")
     with city.session() as session:
         assert session.scalar(text("SELECT count(*) FROM door_sign")) == len(held)

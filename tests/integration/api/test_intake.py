@@ -17,7 +17,7 @@ from data.cluster import Cluster
 from data.database import Database
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 from tests.integration.api.test_incidents import Console, worker_of
 
 KEY = "partner-key-1"
@@ -84,7 +84,7 @@ def valid(value: object, schema: dict) -> None:
 @pytest.fixture(scope="module")
 def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
     """One city for all of these: what is refused changes nothing."""
-    database = create_database(cluster, "intake_city", furnished.template)
+    database = furnished.city(cluster, "intake_city")
     yield database
     database.engine.dispose()
 

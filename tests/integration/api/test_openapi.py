@@ -13,7 +13,7 @@ from sqlalchemy import text
 from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 
 # Answers that never end are asked for in the browser tests.
 STREAMS = "/(events|feed)$"
@@ -21,7 +21,7 @@ STREAMS = "/(events|feed)$"
 
 @pytest.fixture(scope="module")
 def city(cluster, furnished: Furnished) -> Iterator[Database]:
-    made = create_database(cluster, "schema_city", furnished.template)
+    made = furnished.city(cluster, "schema_city")
     yield made
     made.engine.dispose()
 

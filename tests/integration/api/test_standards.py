@@ -20,7 +20,7 @@ from api.app import create_app
 from data.database import Database
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 from tests.served import Served
 
 SCHEMA = etree.RelaxNG(file=str(Path(__file__).with_name("lost.rng")))
@@ -50,7 +50,7 @@ def web(furnished: Furnished, city: Database) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def city(cluster, furnished: Furnished) -> Iterator[Database]:
-    made = create_database(cluster, "standards_city", furnished.template)
+    made = furnished.city(cluster, "standards_city")
     yield made
     made.engine.dispose()
 

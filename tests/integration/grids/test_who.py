@@ -18,7 +18,7 @@ from grids.card import card_at
 from grids.directory import load_directory
 from grids.responsibility import answer as replay
 from grids.who import Directory
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 
 PLACES = text(
     "SELECT ST_X(p) AS lon, ST_Y(p) AS lat, code FROM (SELECT code, ST_PointOnSurface(geom) AS p "
@@ -69,7 +69,7 @@ class Wide:
 
 @pytest.fixture(scope="module")
 def wide(cluster: Cluster, furnished: Furnished) -> Iterator[Wide]:
-    database = create_database(cluster, "wide_city", furnished.template)
+    database = furnished.city(cluster, "wide_city")
     with database.session() as session:
         directory = load_directory(session, COUNTY)
     grids = directory.places.grids

@@ -13,13 +13,13 @@ from data.errors import NotFoundError, StateError
 from data.settings import DEMO_COUNTY as COUNTY
 from routing.errors import DeviceError, ReportError
 from routing.positions import Fix, disable_devices, enrol_device, forget_position, take_fix
-from tests.conftest import Furnished, create_database
+from tests.conftest import Furnished
 
 
 @pytest.fixture(scope="module")
 def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
     """One city for all of these."""
-    database = create_database(cluster, "positions_city", furnished.template)
+    database = furnished.city(cluster, "positions_city")
     yield database
     database.engine.dispose()
 
