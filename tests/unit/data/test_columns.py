@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -31,9 +31,7 @@ def test_a_time_without_zone_is_beijing_time() -> None:
     assert moment({"c": "2026/11/25 08:00:00"}, "c", "time") == datetime(2026, 11, 25, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "value", ["2026-02-30", "1889-01-01", (datetime.now(UTC) + timedelta(days=3)).isoformat()]
-)
+@pytest.mark.parametrize("value", ["2026-02-30", "1889-01-01", "2199-12-31"])
 def test_impossible_times_are_refused(value: str) -> None:
     with pytest.raises(CellError, match="time"):
         moment({"c": value}, "c", "time")
