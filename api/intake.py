@@ -1,5 +1,7 @@
 """Reports from other systems: SMS gateways, video alerts, tables; each with a key or a login."""
 
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -7,6 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.converters import Converters
 from api.hosts import public_url
 from api.limits import body_of
 from api.moments import Moment
@@ -14,10 +17,11 @@ from api.open311 import partner_of
 from api.report import follow_path
 from api.session import Db, county_of, engines
 from api.uploads import asked_first
+from data.sandbox import PLAN, work_folder
 from data.sessions import SignedIn
 from routing.errors import ReportError
 from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
-from routing.incidents.tables import report_table
+from routing.incidents.tables import read_reports, report_table
 
 __all__ = ["router"]
 
@@ -118,21 +122,33 @@ def take_alert(request: Request, db: Db, asked: Alert, x_api_key: Key = "") -> J
     return _taken(request, db, report, f"video:{partner}")
 
 
-async def _table(request: Request) -> bytes:
-    return await body_of(request, _LARGEST_TABLE)
+async def _table(request: Request) -> Sequence[Mapping[str, str]]:
+    content = await body_of(request, _LARGEST_TABLE)
+    converters: Converters = request.app.state.converters
+    return await converters.run(_read, content)
+
+
+def _read(content: bytes) -> Sequence[Mapping[str, str]]:
+    folder = work_folder()
+    try:
+        path = folder / "reports.csv"
+        path.write_bytes(content)
+        return read_reports(path, name="the table", limits=PLAN)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @router.post("/incidents/table")
 def take_table(
     request: Request,
     who: Annotated[SignedIn, Depends(asked_first("dispatcher", "centre"))],
-    content: Annotated[bytes, Depends(_table)],
+    reports: Annotated[Sequence[Mapping[str, str]], Depends(_table)],
     db: Db,
     crs: Annotated[str, Query(max_length=40)],
 ) -> dict[str, Any]:
     """Take a CSV table of reports: what became of each row."""
     directory = engines(request).directory(db)
-    rows = report_table(db, who.county, content, crs, directory, actor=who.login)
+    rows = report_table(db, who.county, reports, crs, directory, actor=who.login)
     return {
         "taken": sum(not row.reason for row in rows),
         "refused": sum(bool(row.reason) for row in rows),

@@ -29,7 +29,7 @@ from routing.incidents.course import Doer
 from routing.incidents.ledger import ledger_of, period_of
 from routing.incidents.overview import incidents_listed, told_of
 from routing.incidents.rules import known_until, load_rules
-from routing.incidents.tables import report_table
+from routing.incidents.tables import read_reports, report_table
 from routing.lifecycle.indicators import RATES
 
 __all__ = ["incident_app", "notice_app"]
@@ -74,7 +74,9 @@ def show(case: Case, *, county: County = None, as_json: AsJson = False) -> None:
 
 @incident_app.command("report")
 def report_file(
-    path: Annotated[Path, typer.Argument(help="CSV with class, x, y and more; see the docs.")],
+    path: Annotated[
+        Path, typer.Argument(help="CSV or XLSX with class, x, y and more; see the docs.")
+    ],
     *,
     crs: Annotated[str, typer.Option(help="EPSG:n, GCJ-02 or BD-09; never guessed.")],
     county: County = None,
@@ -83,13 +85,10 @@ def report_file(
     """Take a table of reports: each row is a case, or is refused with its reason."""
     settings = Settings()
     chosen = county_or_default(settings, county)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    reports = read_reports(path)
     with ready_database(settings).session() as session:
         directory = load_directory(session, chosen, folder=settings.locators_dir)
-        rows = report_table(session, chosen, content, crs, directory, actor="command line")
+        rows = report_table(session, chosen, reports, crs, directory, actor="command line")
     refused = [row for row in rows if row.reason]
     lines = [f"{len(rows) - len(refused)} taken, {len(refused)} refused"]
     lines += [f"  row {row.row}: {row.reason}" for row in refused[:20]]

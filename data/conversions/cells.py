@@ -39,7 +39,7 @@ def rows_of(path: Path, name: str) -> Iterator[list[str]]:
     Raises
     ------
     SourceError
-        If it is neither, or in no known encoding.
+        If it is neither, in no known encoding, or has a cell that is no cell.
     """
     if path.suffix.lower() == ".xlsx":
         yield from rows_of_workbook(path, name)
@@ -48,7 +48,11 @@ def rows_of(path: Path, name: str) -> Iterator[list[str]]:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise SourceError(f"{name} is no gzip file: {error}") from error
-    yield from csv.reader(io.StringIO(_decode(raw, name)))
+    table = csv.reader(io.StringIO(_decode(raw, name)))
+    try:
+        yield from table
+    except csv.Error as error:
+        raise SourceError(f"{name}, line {table.line_num}: {error}") from error
 
 
 def _decode(raw: bytes, name: str) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from data.conversions.cells import rows_of
 from data.conversions.headings import distinct
 from data.errors import SourceError
-from data.sandbox import OWN_TABLE, ConversionError, conversing
+from data.sandbox import OWN_TABLE, ConversionError, Limits, conversing
 from gis.crs import SourceCrs
 
 __all__ = ["SourceTable", "read_table", "read_table_frame"]
@@ -41,6 +41,8 @@ def read_table(
     columns: Mapping[str, str] | None = None,
     *,
     headings: Sequence[str] | None = None,
+    name: str = "",
+    limits: Limits | None = None,
 ) -> SourceTable:
     """Read a CSV (also .gz) or XLSX file.
 
@@ -51,18 +53,24 @@ def read_table(
         Heading in the file → name wanted, applied before any recognition.
     headings : sequence of str, optional
         What the columns are where the file has no headings: its first cell is a number.
+    name : str
+        What its author calls it, for messages.
+    limits : Limits, optional
+        Of a file that was sent: a converter reads it, whatever its kind. Without them whoever runs
+        the program named it.
 
     Raises
     ------
     SourceError
         If the file is missing, has no heading row, or is neither UTF-8 nor GB18030.
     """
+    called = name or str(path)
     if not path.is_file():
-        raise SourceError(f"no file {path}")
-    lines = _rows(path)
+        raise SourceError(f"no file {called}")
+    lines = _rows(path, called, limits)
     first = [cell.strip() for cell in next(lines, [])]
     if not any(first):
-        raise SourceError(f"{path} has no heading row")
+        raise SourceError(f"{called} has no heading row")
     if headings is not None and first[0].isdigit():
         lines, first = chain([first], lines), list(headings)
     names = distinct([(columns or {}).get(name, name) for name in first])
@@ -72,13 +80,14 @@ def read_table(
     )
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
-    """Rows of a file; what is packed is read by a converter."""
-    if path.suffix.lower() not in {".xlsx", ".gz"}:
-        yield from rows_of(path, str(path))
+def _rows(path: Path, name: str, limits: Limits | None) -> Iterator[list[str]]:
+    """Rows of a file; what is packed, or was sent, is read by a converter."""
+    if limits is None and path.suffix.lower() not in {".xlsx", ".gz"}:
+        yield from rows_of(path, name)
         return
-    options = {"name": str(path)}
-    with conversing("table", path, options, limits=OWN_TABLE, in_place=True) as conversation:
+    with conversing(
+        "table", path, {"name": name}, limits=limits or OWN_TABLE, in_place=limits is None
+    ) as conversation:
         while (frame := conversation.hear()) is not None:
             yield from read_table_frame(frame).column("cells").to_pylist()
 

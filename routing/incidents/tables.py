@@ -1,21 +1,22 @@
 """Reports by the table: each row is an incident, or refused with its reason; nothing is lost."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from data.errors import SourceError
 from data.moments import is_countable
+from data.readers import read_table
+from data.sandbox import Limits
 from gis.errors import OneGridError
 from grids.who import Directory
 from routing.errors import ReportError
 from routing.incidents.intake import Report, report_incident
 
-__all__ = ["COLUMNS", "MOST_ROWS", "TakenRow", "report_table"]
+__all__ = ["COLUMNS", "MOST_ROWS", "TakenRow", "read_reports", "report_table"]
 
 COLUMNS = ("ref", "class", "x", "y", "description", "severity", "reported_at", "phone")
 _NEEDED = ("class", "x", "y")
@@ -31,22 +32,48 @@ class TakenRow:
     reason: str = ""
 
 
-def report_table(
-    session: Session, county: str, content: bytes, crs: str, directory: Directory, *, actor: str
-) -> list[TakenRow]:
-    """Take a CSV table of reports (UTF-8 or GB18030) with columns of `COLUMNS`.
+def read_reports(
+    path: Path, *, name: str = "", limits: Limits | None = None
+) -> Sequence[Mapping[str, str]]:
+    """Read a table of reports, CSV (UTF-8 or GB18030) or XLSX, with columns of `COLUMNS`.
 
-    A row with a ``ref`` that was taken before is the same incident again.
+    Parameters
+    ----------
+    name : str
+        What its author calls it, for messages.
+    limits : Limits, optional
+        Of a file that was sent; without them whoever runs the program named it.
 
     Raises
     ------
     SourceError
-        If the table cannot be read, lacks a column, or has more than `MOST_ROWS` rows.
+        If the table cannot be read, lacks a column, or has no row or more than `MOST_ROWS`.
+    """
+    rows = read_table(path, name=name, limits=limits).rows
+    if not rows:
+        raise SourceError(f"{name or path} has no row below its heading")
+    if lacking := [column for column in _NEEDED if column not in rows[0]]:
+        raise SourceError(f"the table has no column {', '.join(lacking)}")
+    if len(rows) > MOST_ROWS:
+        raise SourceError(f"a table has at most {MOST_ROWS:,} rows, this one {len(rows):,}")
+    return rows
+
+
+def report_table(
+    session: Session,
+    county: str,
+    rows: Sequence[Mapping[str, str]],
+    crs: str,
+    directory: Directory,
+    *,
+    actor: str,
+) -> list[TakenRow]:
+    """Take the rows of a table of reports.
+
+    A row with a ``ref`` that was taken before is the same incident again.
     """
     made = []
-    for number, row in enumerate(_rows(content), 1):
-        if number > MOST_ROWS:
-            raise SourceError(f"a table has at most {MOST_ROWS:,} rows")
+    for number, row in enumerate(rows, 1):
         try:
             with session.begin_nested():
                 report = _report(row, crs)
@@ -56,23 +83,6 @@ def report_table(
         else:
             made.append(TakenRow(number, incident.source_ref))
     return made
-
-
-def _rows(content: bytes) -> Iterator[Mapping[str, str]]:
-    try:
-        words = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            words = content.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise SourceError("the table is neither UTF-8 nor GB18030") from error
-    table = csv.DictReader(io.StringIO(words))
-    try:
-        if lacking := [name for name in _NEEDED if name not in (table.fieldnames or ())]:
-            raise SourceError(f"the table has no column {', '.join(lacking)}")
-        yield from table
-    except csv.Error as error:
-        raise SourceError(f"row {table.line_num}: {error}") from error
 
 
 def _report(row: Mapping[str, str], crs: str) -> Report:

@@ -21,7 +21,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import text
 
-from api import papers
+from api import intake, papers
 from api.admission import BusyError
 from api.app import create_app
 from api.converters import Converters
@@ -31,9 +31,11 @@ from api.worker import make_worker
 from data.database import POOL_SIZE, Database
 from data.jobs import CLOCK, MOST_RUNNING, MOST_TRIES, MOST_WAITING, UPLOADS, claimed
 from data.pictures import redrawn
+from data.sandbox import PLAN
 from data.settings import Settings
 from grids.assign.job import run_job
 from maps.paper import printed
+from routing.incidents.tables import read_reports
 from tests.aside import run_aside
 
 HERE = {"lon": "122.31", "lat": "43.575", "crs": "EPSG:4326"}
@@ -176,6 +178,33 @@ def test_photos_and_papers_hold_no_turn(web: TestClient, monkeypatch: pytest.Mon
     sign_in(web)
     assert web.get("/dispatch/ledger/print.pdf").content.startswith(b"%PDF")
     assert free == [POOL_SIZE] * 3
+
+
+def test_a_table_of_reports_is_read_apart_and_holds_no_turn(
+    web: TestClient, city: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = []
+    turns = web.app.state.admission._turns
+
+    def read(path: Path, **how: Any) -> Any:
+        free.append(turns._value)
+        assert how["limits"] == PLAN
+        return read_reports(path, **how)
+
+    monkeypatch.setattr(intake, "read_reports", read)
+    sign_in(web)
+    with city.session() as session:
+        csrf = session.scalar(text("SELECT csrf FROM session"))
+    for table, status, told in (
+        ("class,x,y\nE01,122.31,43.575\n", 200, '"taken":1'),
+        ("class,x,y\n", 422, "the table has no row"),
+        ("class,x\nE01,122.31\n", 422, "no column y"),
+        ('class,x,y\nE01,122.31,"' + "9" * 200_000 + '"\n', 422, "the table, line 2"),
+    ):
+        path = "/api/v1/incidents/table?crs=EPSG:4326"
+        answer = web.post(path, content=table, headers={"X-CSRF-Token": csrf})
+        assert (answer.status_code, told in answer.text) == (status, True), answer.text
+    assert free == [POOL_SIZE] * 4
 
 
 def test_papers_of_cards_are_counted_as_cards(city: Database, settings: Settings) -> None:
