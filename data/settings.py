@@ -1,6 +1,8 @@
 """Settings: frozen, one prefix (``ONEGRID_``), built once at the entry point and passed in."""
 
+import difflib
 import ipaddress
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +10,7 @@ import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["DEMO_COUNTY", "Network", "Settings", "networks_of"]
+__all__ = ["DEMO_COUNTY", "Network", "Settings", "networks_of", "unknown_settings"]
 
 # 99 is no province: the demonstration city cannot be taken for a real county.
 DEMO_COUNTY = "990100"
@@ -173,3 +175,26 @@ class Settings(BaseSettings):
     def jobs_dir(self) -> Path:
         """Folder of the files of background jobs; web server and worker share it."""
         return self.home / "jobs"
+
+
+# The suite's own.
+_TESTS = frozenset({"CRASHES", "EDITOR", "SHARED_DATA", "STORM"})
+
+
+def unknown_settings(names: Iterable[str]) -> dict[str, str]:
+    """Names of an environment that look like settings and are none.
+
+    Returns
+    -------
+    dict of str to str
+        For each the setting whose name is most like it, or ``""``.
+    """
+    prefix = "ONEGRID_"
+    known = {field.upper() for field in Settings.model_fields}
+    unknown = {}
+    for name in sorted(name for name in names if name.upper().startswith(prefix)):
+        rest = name.upper().removeprefix(prefix)
+        if rest not in known | _TESTS:
+            alike = difflib.get_close_matches(rest, known, n=1, cutoff=0.75)
+            unknown[name] = f"{prefix}{alike[0]}" if alike else ""
+    return unknown

@@ -8,6 +8,7 @@ were refused.
 import os
 import sys
 
+from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
@@ -27,6 +28,7 @@ from api.cli import (
 from api.cli.context import app
 from data.errors import ClusterError, DatabaseError, ExposedError
 from data.private_files import PRIVATE_UMASK
+from data.settings import Settings, unknown_settings
 from gis.errors import OneGridError
 
 __all__ = ["app", "main"]
@@ -49,12 +51,24 @@ serving.register(app)
 def main() -> None:
     """Run the command line; our own errors become one line and an exit code."""
     os.umask(PRIVATE_UMASK)
+    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    for name, meant in unknown_settings(os.environ).items():
+        hint = f"; is {meant} meant?" if meant else ""
+        told.print(f"! {name} is no setting: it is not used{hint}", style="yellow", markup=False)
     try:
         app()
     except OneGridError as error:
-        Console(stderr=True, highlight=False).print(f"✗ {error}", style="red", markup=False)
+        told.print(f"✗ {error}", style="red", markup=False)
         sys.exit(2 if isinstance(error, ClusterError | DatabaseError | ExposedError) else 1)
     except OperationalError as error:  # the server went away, or its disk is full
-        text = f"✗ the database failed: {str(error.orig).strip()}"
-        Console(stderr=True, highlight=False).print(text, style="red", markup=False)
+        told.print(f"✗ the database failed: {str(error.orig).strip()}", style="red", markup=False)
+        sys.exit(2)
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        for wrong in error.errors(include_url=False):
+            name = "_".join(["ONEGRID", *map(str, wrong["loc"])]).upper()
+            told.print(
+                f"✗ {name}: {wrong['msg'].removeprefix('Value error, ')}", style="red", markup=False
+            )
         sys.exit(2)

@@ -1,7 +1,10 @@
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
-from data.settings import Settings
+from data.settings import Settings, unknown_settings
 
 
 def test_settings_come_from_one_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +24,22 @@ def test_a_wrong_county_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().port = 1
+
+
+def test_what_is_no_setting_is_said_with_the_one_that_may_be_meant() -> None:
+    given = ["ONEGRID_COUNTY", "ONEGRID_COUNTRY", "ONEGRID_SECURE_COOKIES", "PATH", "onegrid_port"]
+    unknown = {"ONEGRID_COUNTRY": "ONEGRID_COUNTY", "ONEGRID_SECURE_COOKIES": ""}
+    assert unknown_settings(given) == unknown
+
+
+def test_a_wrong_setting_is_one_line_and_an_exit_code() -> None:
+    wrong = {"ONEGRID_PORT": "abc", "ONEGRID_PROXIES": "10.0.0.1/8", "ONEGRID_CARDS": "2"}
+    command = [sys.executable, "-c", "from api.cli import main; main()", "who", "1", "2"]
+    ended = subprocess.run(command, env=wrong, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    said = ended.stderr.splitlines()
+    assert [line[:20] for line in said] == [
+        "! ONEGRID_CARDS is n",
+        "✗ ONEGRID_PORT: Inpu",
+        "✗ ONEGRID_PROXIES: 1",
+    ]
