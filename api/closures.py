@@ -61,7 +61,7 @@ def close(
     """Close roads from now on."""
     number = close_roads(
         db,
-        who.county,
+        who.scope("dispatcher"),
         _area(_shape(asked.geometry), asked.width_m),
         begins=datetime.now(UTC),
         ends=asked.ends,
@@ -74,7 +74,7 @@ def close(
 @router.post("/{number}/end", status_code=204, response_class=Response)
 def end(db: Db, who: Annotated[SignedIn, Depends(changing("dispatcher"))], number: int) -> None:
     """Open them again."""
-    reopen(db, who.county, number, at=datetime.now(UTC))
+    reopen(db, who.scope("dispatcher"), number, at=datetime.now(UTC))
 
 
 def _area(shape: Any, width_m: float) -> Any:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError, SourceError
 from data.models import Closure, RoadSpeed
+from data.scope import Scope
 
 __all__ = [
     "MODES",
@@ -34,6 +35,8 @@ __all__ = [
 # As in the tables' checks.
 MODES = ("car", "moped", "foot")
 _CHUNK = 5000
+# How far beyond the edge of their area somebody may close a road: roads run along edges.
+_MARGIN_M = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def _known(begins: datetime | None) -> datetime:
 
 def close_roads(
     session: Session,
-    county: str,
+    scope: Scope,
     geom: Any,
     *,
     begins: datetime,
@@ -157,7 +160,8 @@ def close_roads(
     Raises
     ------
     SourceError
-        If the shape is of another kind, empty or invalid, the time is none, or a mode unknown.
+        If the shape is of another kind, empty, invalid or outside the area, the time is none, or
+        a mode unknown.
     """
     if geom.geom_type not in {"Polygon", "MultiPolygon", "LineString"}:
         raise SourceError(f"a {geom.geom_type} closes no road: give a polygon or a line")
@@ -170,8 +174,9 @@ def close_roads(
         raise SourceError(f"the closure ends ({ends}) before it begins ({begins})")
     if not modes or set(modes) - set(MODES):
         raise SourceError(f"modes {', '.join(modes) or '(none)'}: choose of {', '.join(MODES)}")
+    _require_own_ground(session, scope, geom)
     row = Closure(
-        county=county,
+        county=scope.county,
         geom=from_shape(geom, srid=4326),
         one_way=one_way,
         modes=list(modes),
@@ -184,23 +189,50 @@ def close_roads(
     return row.id
 
 
-def reopen(session: Session, county: str, number: int, *, at: datetime) -> None:
+def reopen(session: Session, scope: Scope, number: int, *, at: datetime) -> None:
     """End a closure; one that has not begun is taken back.
 
     Raises
     ------
     NotFoundError
         If the county has no such closure, or it has ended.
+    SourceError
+        If it lies outside the area.
     """
     row = session.get(Closure, number, with_for_update=True)
     ended = row is not None and row.valid.upper is not None and row.valid.upper <= at
-    if row is None or row.county != county or ended:
-        raise NotFoundError(f"county {county} has no closure {number} that still holds")
+    if row is None or row.county != scope.county or ended:
+        raise NotFoundError(f"county {scope.county} has no closure {number} that still holds")
+    _require_own_ground(session, scope, to_shape(row.geom))
     if _known(row.valid.lower) >= at:
         session.delete(row)
     else:
         row.valid = Range(row.valid.lower, at, bounds="[)")
     session.flush()
+
+
+def _require_own_ground(session: Session, scope: Scope, geom: Any) -> None:
+    """Keep who closes and opens roads to their own area, and what lies within 100 m of it.
+
+    Parameters
+    ----------
+    geom : shapely geometry, EPSG:4326
+
+    Raises
+    ------
+    SourceError
+        If part of it lies elsewhere.
+    """
+    if scope.is_whole:
+        return
+    query = text(
+        "SELECT ST_Covers(ST_Buffer(ST_Union(geom)::geography, :margin)::geometry, "
+        "ST_GeomFromWKB(:shape, 4326)) FROM division "
+        "WHERE county = :county AND level = 'village' AND code ^@ ANY (:prefixes)"
+    )
+    given = {"margin": _MARGIN_M, "shape": shapely.to_wkb(geom), **scope.parameters}
+    if not session.scalar(query, given):
+        raise SourceError("this place lies outside your area: ask the dispatcher of the county")
 
 
 def read_speeds(path: Path) -> list[HeldSpeed]:

@@ -18,6 +18,7 @@ from api.cli.context import AsJson, County, console, county_or_default, emit, re
 from data import roads as held
 from data.errors import SourceError
 from data.positions import KEEP_MINUTES
+from data.scope import Scope
 from data.settings import Settings
 from routing.coverage import coverage as coverage_of
 from routing.live import LiveRoads
@@ -129,7 +130,7 @@ def close(
         geom = _polygon(area) if area is not None else _road_line(travel, at, modes)
         number = held.close_roads(
             session,
-            chosen,
+            Scope.whole(chosen),
             geom,
             begins=_moment(begin) or datetime.now(UTC),
             ends=_moment(until),
@@ -151,7 +152,7 @@ def reopen(
     settings = Settings()
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
-        held.reopen(session, chosen, number, at=datetime.now(UTC))
+        held.reopen(session, Scope.whole(chosen), number, at=datetime.now(UTC))
     console.print(f"open again: closure {number}")
 
 

@@ -10,15 +10,18 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pypdfium2
 import pytest
+import shapely
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.app import create_app
 from data.accounts import ROLES, Grant, add_account
 from data.database import Database
+from data.roads import close_roads
 from data.scope import Scope
 from data.settings import Settings
 from grids.drafting import Workbench
@@ -498,6 +501,27 @@ def test_nothing_of_another_community_is_told(
         asked = set(re.findall(r"\d{12,}", path))
         assert codes - own - asked - {"990100001000", "990100000000"} == set(), one.route
     assert seen >= {"worker": 3}.get(role, 8)
+
+
+@pytest.mark.usefixtures("things")
+def test_roads_are_closed_and_opened_in_ones_area_only(web: TestClient, city: Database) -> None:
+    csrf = {"X-CSRF-Token": sign_in(web, city, "a-dispatcher")}
+    query = text("SELECT ST_AsGeoJSON(ST_PointOnSurface(geom)) FROM division WHERE code = :code")
+    numbers = []
+    for code, status in ((INSIDE, 201), (OUTSIDE, 422)):
+        with city.session() as session:
+            lon, lat = json.loads(session.scalar(query, {"code": code}))["coordinates"]
+        line = {"type": "LineString", "coordinates": [[lon, lat], [lon + 1e-4, lat]]}
+        answer = web.post("/api/v1/closures", json={"geometry": line}, headers=csrf)
+        assert answer.status_code == status, answer.text
+        with city.session() as session:
+            shape = shapely.LineString(line["coordinates"])
+            whole, begins = Scope.whole(COUNTY), datetime.now(UTC)
+            facts = {"begins": begins, "ends": None, "reason": "", "author": "test"}
+            numbers.append(close_roads(session, whole, shape, **facts))
+    for number, status in zip(numbers, (204, 422), strict=True):
+        answer = web.post(f"/api/v1/closures/{number}/end", headers=csrf)
+        assert answer.status_code == status, answer.text
 
 
 @pytest.mark.usefixtures("things")

@@ -20,6 +20,7 @@ from data.roads import (
     road_version,
     store_speeds,
 )
+from data.scope import Scope
 from data.settings import DEMO_COUNTY as COUNTY
 from routing.live import LiveRoads
 from routing.network import RoadNetwork
@@ -46,7 +47,9 @@ def close_on_the_way(city: Database, roads: LiveRoads, **options: object) -> int
         arcs = travel.route(START, END, "car").arcs
         line = travel.network.lines[arcs[len(arcs) // 2] >> 1]
         facts = {"begins": NOW - timedelta(hours=1), "ends": None} | options
-        return close_roads(session, COUNTY, line, reason="施工", author="test", **facts)
+        return close_roads(
+            session, Scope.whole(COUNTY), line, reason="施工", author="test", **facts
+        )
 
 
 def test_a_closure_is_seen_by_every_process_and_goes_with_its_end(
@@ -61,10 +64,10 @@ def test_a_closure_is_seen_by_every_process_and_goes_with_its_end(
     # A process that starts now knows it too.
     assert time_s(city, LiveRoads(path, COUNTY)) == time_s(city, one)
     with city.session() as session:
-        reopen(session, COUNTY, number, at=datetime.now(UTC))
+        reopen(session, Scope.whole(COUNTY), number, at=datetime.now(UTC))
     assert time_s(city, one) == time_s(city, other) == usual
     with city.session() as session, pytest.raises(NotFoundError, match="still holds"):
-        reopen(session, COUNTY, number, at=datetime.now(UTC))
+        reopen(session, Scope.whole(COUNTY), number, at=datetime.now(UTC))
 
 
 def test_closures_begin_and_end_by_the_clock(
@@ -86,7 +89,7 @@ def test_a_closure_that_has_not_begun_is_taken_back(city: Database, path: Path) 
     with city.session() as session:
         assert [one.id for one in held_closures(session, COUNTY, at=None)] == [number]
         assert held_closures(session, COUNTY, at=NOW) == []
-        reopen(session, COUNTY, number, at=NOW)
+        reopen(session, Scope.whole(COUNTY), number, at=NOW)
         assert held_closures(session, COUNTY, at=None) == []
 
 
@@ -104,7 +107,7 @@ def test_a_refused_closure_changes_nothing(city: Database) -> None:
             (square, {"modes": []}, "none"),
         ):
             with pytest.raises(SourceError, match=message):
-                close_roads(session, COUNTY, geom, **(facts | change))
+                close_roads(session, Scope.whole(COUNTY), geom, **(facts | change))
     with city.session() as session:
         assert road_version(session, COUNTY) == before
 
