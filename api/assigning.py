@@ -156,7 +156,7 @@ class Table(BaseModel):
 @router.post("/jobs", status_code=202, openapi_extra=_FORM)
 async def start(
     request: Request,
-    who: Annotated[SignedIn, Depends(asked_first("dispatcher", has_token=False))],
+    who: Annotated[SignedIn, Depends(asked_first("dispatcher"))],
 ) -> JSONResponse:
     """Take a file and assign it in the background; the answer says where its progress is."""
     jobs_dir: Path = request.app.state.settings.jobs_dir

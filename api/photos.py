@@ -1,5 +1,6 @@
 """Photos of incidents: taken in, drawn anew, shown to whoever may see the incident."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -20,9 +21,13 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
 
+# What is no number is refused where the route reads it; a bigint's has 19 digits at most.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
 def _is_theirs(request: Request, session: Session, who: SignedIn) -> None:
-    number = request.path_params["number"]
-    if str(number).isdigit():  # what is no number is refused where the route reads it
+    number = str(request.path_params["number"])
+    if _NUMBER.fullmatch(number):
         found_incident(session, who, int(number))
 
 

@@ -17,10 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx2
 from sqlalchemy import text
 
-from benchmarks.hostile import house
+from benchmarks.hostile import house, signed_in
 from data.accounts import add_account
 from data.cluster import Cluster
 from data.database import Database
@@ -68,8 +67,7 @@ def worker_process(home: Path, part: str) -> int:
 
 def send_files(base: str, home: Path) -> None:
     """Some files that are read, and one that never ends."""
-    web = httpx2.Client(base_url=base, timeout=60)
-    web.post("/login", data={"login": _LOGIN, "password": _PASSWORD})
+    web = signed_in(base, _LOGIN)
     endless = hostile.gpkg_with_recursive_view(home / "endless.gpkg").read_bytes()
     plain = b"lon,lat\n" + b"122.31,43.575\n" * 200_000
     for name, content in (("a.gpkg", endless), *(("a.csv", plain) for _ in range(6))):

@@ -22,9 +22,29 @@ __all__ = ["WGS84", "LocalProjection", "SourceCrs", "parse_crs", "to_wgs84"]
 Float = NDArray[np.float64]
 Geometries = NDArray[np.object_]
 
-# Also ² is a digit to Python, and a number of five thousand digits an error.
-_CODE = re.compile(r"[0-9]{1,9}")
+# Also ² is a digit to Python, and a number of five thousand digits an error. PROJ's own reading of
+# names is not used: ``+init=FILE:…`` and files of grids open what the sender names.
+_NAMED = re.compile(
+    r"(?:(?:urn:(?:x-)?ogc:def:crs:)?(?P<authority>EPSG|ESRI|OGC):(?:[0-9.]*:)?)?(?P<code>[0-9]{1,9}|CRS84)"
+    r"|https?://www\.opengis\.net/def/crs/(?P<at>EPSG|OGC)/[0-9.]+/(?P<number>[0-9]{1,9}|CRS84)",
+    re.IGNORECASE,
+)
+_WKT = re.compile(
+    r"\s*(?:PROJCS|GEOGCS|COMPD_CS|(?:PROJ|PROJECTED|GEOG|GEOGRAPHIC|GEOD|BOUND|COMPOUND)CRS)\s*[\[(]",
+    re.IGNORECASE,
+)
+# A text of PROJ's within a WKT: it may name files, and PROJ follows it.
+_WITHIN = re.compile(
+    r"EXTENSION|PROJ-based|PROJ CRS string|\+\w+\s*=|grids|init\s*=", re.IGNORECASE
+)
+_PROJ = re.compile(
+    r"(?:\+?(?:proj|lat_0|lat_1|lat_2|lat_ts|lon_0|lonc|alpha|gamma|k|k_0|x_0|y_0|a|b|f|rf|R|ellps|datum"
+    r"|towgs84|units|to_meter|pm|zone|south|no_uoff|no_defs|type|approx)(?:=[\w.,+-]*)?(?:\s+|$))+",
+    re.ASCII,
+)
+_LONGEST = 10_000
 _OFFSET_NAMES = {"GCJ-02": "GCJ-02", "GCJ02": "GCJ-02", "BD-09": "BD-09", "BD09": "BD-09"}
+_SHORT_NAMES = {"WGS84": "EPSG:4326", "WGS 84": "EPSG:4326", "CGCS2000": "EPSG:4490"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +68,14 @@ def parse_crs(text: str | None) -> SourceCrs:
     Parameters
     ----------
     text : str or None
-        ``EPSG:4490``, ``4490``, ``GCJ-02``, ``BD-09``, or WKT/PROJ text.
+        ``EPSG:4490``, ``4490``, ``GCJ-02``, ``BD-09``, or WKT, PROJ or PROJJSON text that names
+        no file.
 
     Raises
     ------
     CrsError
-        If nothing is stated or the name is unknown: a shift of 100 m crosses grids, so a
-        coordinate system is never guessed.
+        If nothing is stated, or the name is unknown: a shift of 100 m crosses grids, so a
+        coordinate system is never guessed; or if it leads to a file, such as one of grids.
 
     Examples
     --------
@@ -67,13 +88,49 @@ def parse_crs(text: str | None) -> SourceCrs:
     if (offset := _OFFSET_NAMES.get(name.upper())) is not None:
         return SourceCrs(offset)
     try:
-        crs = pyproj.CRS.from_user_input(int(name) if _CODE.fullmatch(name) else name)
-    except pyproj.exceptions.CRSError as error:
+        crs = _known(_SHORT_NAMES.get(name.upper(), name))
+        if not (crs.is_geographic or crs.is_projected):
+            raise CrsError(f"{name[:60]!r} gives no places on a map: give EPSG:n, GCJ-02 or BD-09")
+        authority = crs.to_authority(min_confidence=70)
+        if authority is not None:
+            return SourceCrs(":".join(authority))
+        _require_no_file(name, crs)
+        return SourceCrs(crs.to_wkt())
+    except (pyproj.exceptions.ProjError, ValueError, RecursionError) as error:
         raise CrsError(
-            f"unknown coordinate system {name!r}: give EPSG:n, GCJ-02 or BD-09"
+            f"unknown coordinate system {name[:60]!r}: give EPSG:n, GCJ-02 or BD-09"
         ) from error
-    authority = crs.to_authority(min_confidence=70)
-    return SourceCrs(":".join(authority) if authority else crs.to_wkt())
+
+
+def _known(name: str) -> pyproj.CRS:
+    """What a name, a WKT or a PROJ text says; nothing that it names is opened."""
+    if (named := _NAMED.fullmatch(name)) is not None:
+        code = (named["code"] or named["number"]).upper()
+        authority = (named["authority"] or named["at"] or "EPSG").upper()
+        return pyproj.CRS.from_authority("OGC" if code == "CRS84" else authority, code)
+    if len(name) <= _LONGEST and _WKT.match(name):
+        return pyproj.CRS.from_wkt(name)
+    if len(name) <= _LONGEST and _PROJ.fullmatch(name):
+        return pyproj.CRS.from_string(name)
+    if len(name) <= _LONGEST and name.startswith("{"):
+        return pyproj.CRS.from_json(name)
+    raise CrsError(f"unknown coordinate system {name[:60]!r}: give EPSG:n, GCJ-02 or BD-09")
+
+
+def _require_no_file(text: str, crs: pyproj.CRS) -> None:
+    """Refuse what is measured by a file, such as one of grids: whoever sent it names the file."""
+    within = not text.lstrip().startswith("+") and _WITHIN.search(f"{text} {crs.to_wkt()}")
+    if within or _names_file(crs.to_json_dict()):
+        raise CrsError("the coordinate system leads to a file: give EPSG:n, GCJ-02 or BD-09")
+
+
+def _names_file(facts: Any) -> bool:
+    """Whether a parameter (PROJJSON) is no number."""
+    if isinstance(facts, list):
+        return any(map(_names_file, facts))
+    if not isinstance(facts, dict):
+        return False
+    return isinstance(facts.get("value"), str) or any(map(_names_file, facts.values()))
 
 
 def to_wgs84(x: ArrayLike, y: ArrayLike, crs: SourceCrs) -> tuple[Float, Float]:
@@ -102,8 +159,11 @@ def to_wgs84(x: ArrayLike, y: ArrayLike, crs: SourceCrs) -> tuple[Float, Float]:
         return gcj02.gcj02_to_wgs84(*gcj02.bd09_to_gcj02(x_values, y_values))
     if crs == WGS84:
         return x_values, y_values
-    transformer = pyproj.Transformer.from_crs(crs.name, "EPSG:4326", always_xy=True)
-    lon, lat = transformer.transform(x_values, y_values)
+    try:
+        transformer = pyproj.Transformer.from_crs(crs.name, "EPSG:4326", always_xy=True)
+        lon, lat = transformer.transform(x_values, y_values)
+    except pyproj.exceptions.ProjError as error:
+        raise CrsError(f"no way leads from {crs.name[:60]!r} to EPSG:4326") from error
     return np.asarray(lon, float), np.asarray(lat, float)
 
 

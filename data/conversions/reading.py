@@ -3,6 +3,7 @@
 What is read comes from strangers: the rest of the program asks `data.readers.source`.
 """
 
+import codecs
 import csv
 import gzip
 import io
@@ -194,10 +195,9 @@ def _encoding_of(path: Path, name: str) -> str:
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             # A character may be cut off at the end of what was read.
-            beginning[: len(beginning) - 4 if len(beginning) == _SNIFF else None].decode(encoding)
-        except UnicodeDecodeError as error:
-            if error.start >= len(beginning) - 8 and len(beginning) == _SNIFF:
-                return encoding
+            decoder = codecs.getincrementaldecoder(encoding)()
+            decoder.decode(beginning, final=len(beginning) < _SNIFF)
+        except UnicodeDecodeError:
             continue
         return encoding
     raise SourceError(f"{name} is neither UTF-8 nor GB18030")
@@ -239,9 +239,12 @@ def _geo_of(schema: pa.Schema) -> tuple[str | None, SourceCrs | None]:
     name = facts["primary_column"]
     crs = facts["columns"][name].get("crs", "EPSG:4326")
     if isinstance(crs, dict):
-        named = crs.get("id", {})
-        crs = f"{named.get('authority', 'EPSG')}:{named.get('code', 4326)}"
-        crs = "EPSG:4326" if crs == "OGC:CRS84" else crs
+        named = crs.get("id")
+        if isinstance(named, dict):
+            crs = f"{named.get('authority')}:{named.get('code')}"
+            crs = "EPSG:4326" if crs == "OGC:CRS84" else crs
+        else:
+            crs = json.dumps(crs)
     return name, None if crs is None else parse_crs(crs)
 
 

@@ -15,7 +15,7 @@ from data.errors import SourceError
 from data.gdal import READERS, only
 from data.readers.table import read_table_frame
 from data.sandbox import OWN_TABLE, Conversation, Limits, conversing
-from gis.crs import SourceCrs
+from gis.crs import SourceCrs, parse_crs
 
 __all__ = ["OpenSource", "open_source"]
 
@@ -57,7 +57,8 @@ class OpenSource:
         except BaseException:
             self._ends.close()
             raise
-        self.crs = None if name is None else SourceCrs(str(name))
+        # A converter that a file has taken over may say anything.
+        self.crs = None if name is None else parse_crs(str(name))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -74,6 +74,41 @@ def test_no_question_is_asked_of_the_end_of_time(somebody: TestClient, end: str)
     assert {path: somebody.get(path).status_code for path in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    "crs",
+    [
+        "+init=/dev/ptmx:k",
+        "+proj=longlat +nadgrids=/dev/ptmx +ellps=krass",
+        "+proj=longlat +nadgrids=/nonexistent",
+        'GEOGCS["g",DATUM["d",SPHEROID["s",6378245,298.3],EXTENSION["PROJ4_GRIDS","/dev/ptmx"]]]',
+        "IAU_2015:30100",
+        "EPSG:5773",
+        "GEOGCS[" * 500,
+    ],
+)
+def test_no_coordinate_system_leads_to_a_file_of_the_server(somebody: TestClient, crs: str) -> None:
+    """PROJ opens what a text names: a terminal there held the whole server for good."""
+    place = {"x": 122.31, "y": 43.575, "crs": crs}
+    row = {"lon": 122.31, "lat": 43.575}
+    shape = {"type": "Point", "coordinates": [122.31, 43.575]}
+    files = {"file": ("in.csv", "lon,lat\n122.31,43.575\n")}
+    answers = [
+        somebody.post("/api/v1/incidents", json={"class_code": "E01", **place}),
+        somebody.post("/api/v1/assign", json={"crs": crs, "rows": [row]}),
+        somebody.post("/api/v1/assign/shares", json={"crs": crs, "geometry": shape}),
+        somebody.post("/api/v1/assign/jobs", files=files, data={"crs": crs}),
+    ]
+    assert [one.status_code for one in answers] == [422] * 4
+    table = "class,x,y\nE01,122.31,43.575\n"
+    sent = somebody.post("/api/v1/incidents/table", params={"crs": crs[:40]}, content=table)
+    assert sent.json()["refused"] == 1
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "9" * 19, "-1", "१"])
+def test_no_number_of_an_incident_makes_a_failure(somebody: TestClient, number: str) -> None:
+    assert somebody.post(f"/api/v1/incidents/{number}/photos", content=b"x").status_code == 422
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_nothing_happens_at_the_end_of_time(somebody: TestClient, end: str) -> None:
     incident = {"class_code": "E01", "lon": 122.31, "lat": 43.575, "reported_at": end}

@@ -55,6 +55,10 @@ def web(city: Database, settings: Settings) -> Iterator[TestClient]:
 
 def sign_in(web: TestClient) -> None:
     web.post("/login", data={"login": DEMO_LOGIN, "password": DEMO_PASSWORD})
+    with web.app.state.database.session() as session:
+        web.headers["X-CSRF-Token"] = session.scalar(
+            text("SELECT csrf FROM session ORDER BY expires_at DESC LIMIT 1")
+        )
 
 
 def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple[int, int]:
@@ -143,6 +147,15 @@ def test_no_path_reads_a_body_without_an_end(web: TestClient) -> None:
     assert len(seen) > 20
 
 
+def test_a_file_needs_the_sessions_token(web: TestClient) -> None:
+    sign_in(web)
+    files = {"file": ("in.csv", TABLE)}
+    for token in ("", "another"):
+        web.headers["X-CSRF-Token"] = token
+        for path in ("/api/v1/assign/jobs", "/api/v1/incidents/table"):
+            assert web.post(path, files=files).status_code == 403, path
+
+
 def test_a_report_is_counted_before_its_photo_is_read(web: TestClient) -> None:
     web.app.state.guard.forget()
     statuses = [sent_to(web, "/report", 1, **{"content-length": "1"})[0] for _ in range(21)]
@@ -181,7 +194,7 @@ def test_photos_and_papers_hold_no_turn(web: TestClient, monkeypatch: pytest.Mon
 
 
 def test_a_table_of_reports_is_read_apart_and_holds_no_turn(
-    web: TestClient, city: Database, monkeypatch: pytest.MonkeyPatch
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = []
     turns = web.app.state.admission._turns
@@ -193,8 +206,6 @@ def test_a_table_of_reports_is_read_apart_and_holds_no_turn(
 
     monkeypatch.setattr(intake, "read_reports", read)
     sign_in(web)
-    with city.session() as session:
-        csrf = session.scalar(text("SELECT csrf FROM session"))
     for table, status, told in (
         ("class,x,y\nE01,122.31,43.575\n", 200, '"taken":1'),
         ("class,x,y\n", 422, "the table has no row"),
@@ -202,7 +213,7 @@ def test_a_table_of_reports_is_read_apart_and_holds_no_turn(
         ('class,x,y\nE01,122.31,"' + "9" * 200_000 + '"\n', 422, "the table, line 2"),
     ):
         path = "/api/v1/incidents/table?crs=EPSG:4326"
-        answer = web.post(path, content=table, headers={"X-CSRF-Token": csrf})
+        answer = web.post(path, content=table)
         assert (answer.status_code, told in answer.text) == (status, True), answer.text
     assert free == [POOL_SIZE] * 4
 

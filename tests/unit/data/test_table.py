@@ -4,6 +4,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from data.conversions import reading
 from data.errors import SourceError
 from data.readers import read_table, read_vector
 
@@ -65,3 +66,16 @@ def test_what_is_no_vector_file_is_refused(tmp_path: Path) -> None:
     path.write_text("no layer here")
     with pytest.raises(SourceError, match=r"notes\.gpkg"):
         read_vector(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("ahead", range(8))
+def test_an_encoding_is_told_wherever_the_beginning_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, ahead: int
+) -> None:
+    monkeypatch.setattr(reading, "_SNIFF", 64)
+    path = tmp_path / "table.csv"
+    words = "x" * ahead + "地址\n" + "春水路8号\n" * 40
+    path.write_bytes(words.encode(encoding))
+    (chunk,) = reading.read_source(path).chunks(100)
+    assert chunk.table.column(0).to_pylist() == ["春水路8号"] * 40
