@@ -1,6 +1,7 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
 from api.parts import Parts, end_with_parent
+from api.protocol import BoundedProtocol
 from api.worker import QUEUES, work_on
 from data.cluster import Cluster
 from data.database import open_database
@@ -73,9 +75,11 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
     _prepare_serving(settings)
+    _take_all_descriptors()
     uvicorn.run(
         "api.cli.serving:application",
         factory=True,
+        http=BoundedProtocol,
         host=settings.host,
         port=settings.port if port is None else port,
         workers=workers,
@@ -84,6 +88,12 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
         # The application asks for its proxies itself (api.hosts).
         proxy_headers=False,
     )
+
+
+def _take_all_descriptors() -> None:
+    """Each connection takes one: use what the machine gives, not the 1,024 of a shell."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _prepare_serving(settings: Settings) -> None:
