@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DataError
 
-from api.errors import UNFIT, RefusedError, status_of
+from api.errors import UNFIT, OddQueryError, RefusedError, status_of
 from api.hosts import public_url
 from api.limits import body_of
 from api.moments import Moment
@@ -157,6 +157,8 @@ def definition(db: Db, code: str, kind: Format) -> Response:
 
 
 async def _form(request: Request) -> dict[str, str]:
+    if "json" in request.headers.get("content-type", ""):
+        raise OddQueryError("send a form (application/x-www-form-urlencoded), as GeoReport v2 says")
     content = await body_of(request, _LARGEST)
     return dict(parse_qsl(content.decode("utf-8", "replace")))
 

@@ -26,7 +26,7 @@ from data.models import Incident, IncidentClass
 from data.pictures import LARGEST_PHOTO
 from gis.errors import GeometryError
 from grids.card import place_in_grid
-from routing.errors import ReportError
+from routing.errors import ReportError, SeveralPlacesError
 from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
 from routing.incidents.photos import add_photo, clean_photo
 from routing.incidents.published import course_of_case, rate_case, stage_of_case
@@ -150,6 +150,7 @@ def take(
     except (ReportError, GeometryError) as error:
         # What was typed is not typed again.
         wrong = error.field if isinstance(error, ReportError) else "place"
+        wrong = "several" if isinstance(error, SeveralPlacesError) else wrong
         typed = sent.model_dump(include={"place", "description", "class_code", "phone", "key"})
         return HTMLResponse(_page(request, db, typed, wrong), 422)
     return RedirectResponse(follow_path(made), 303)

@@ -218,6 +218,10 @@ class Places:
         shares, ids = self.grids.shares
         return self._named(shares.of_shape(shape), ids)
 
+    def is_near(self, lon: float, lat: float, radius_m: float) -> bool:
+        """Whether some grid lies within so many metres of a place (EPSG:4326)."""
+        return bool(self._candidates(lon, lat, radius_m))
+
     def _candidates(self, lon: float, lat: float, radius_m: float) -> tuple[Candidate, ...]:
         shares, ids = self.grids.shares
         return self._named(shares.of_place(lon, lat, radius_m), ids)

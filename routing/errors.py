@@ -2,7 +2,14 @@
 
 from gis.errors import OneGridError
 
-__all__ = ["DeviceError", "NetworkError", "OffNetworkError", "ReportError", "UnreachableError"]
+__all__ = [
+    "DeviceError",
+    "NetworkError",
+    "OffNetworkError",
+    "ReportError",
+    "SeveralPlacesError",
+    "UnreachableError",
+]
 
 
 class NetworkError(OneGridError):
@@ -33,3 +40,7 @@ class ReportError(OneGridError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class SeveralPlacesError(ReportError):
+    """A report whose address may be any of several known ones."""

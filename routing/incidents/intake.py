@@ -20,7 +20,7 @@ from gis.errors import GeometryError
 from grids.address_book import AddressBook
 from grids.assign import name_people
 from grids.who import Directory
-from routing.errors import ReportError
+from routing.errors import ReportError, SeveralPlacesError
 from routing.incidents.course import record
 from routing.incidents.notices import DESK, notify
 from routing.incidents.rules import load_rules
@@ -34,6 +34,8 @@ CHANNELS = ("import", "console", "phone", "worker", "public", "open311", "csv", 
 _AHEAD = timedelta(minutes=5)
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is taken for another
 _CODE_TRIES = 5
+# Whoever reports by these may be anywhere; at the edge of the county a place may be meant within.
+_STRANGERS, _FAR_M = frozenset({"public", "open311"}), 2000.0
 _SEVERITIES = frozenset({"general", "difficult", "major"})
 
 
@@ -95,7 +97,8 @@ def report_incident(
     CrsError, GeometryError
         If the place is not one.
     ReportError
-        If there is no such class, it comes from the future, or is too long.
+        If there is no such class, it comes from the future, is too long, or is a stranger's and
+        lies far outside the county.
     """
     now = at or datetime.now(UTC)
     lon, lat = _place(report)
@@ -105,6 +108,12 @@ def report_incident(
         lon, lat, class_code=report.class_code, address=report.address or None
     )
     grid = answer.grid
+    if (
+        grid is None
+        and report.channel in _STRANGERS
+        and not directory.places.is_near(lon, lat, _FAR_M)
+    ):
+        raise ReportError("outside", f"{lon:.4f}, {lat:.4f} lies far outside county {county}")
     values = {
         "county": county,
         "class_code": report.class_code,
@@ -139,7 +148,8 @@ def known_address(book: AddressBook, words: str) -> KnownPlace:
     found = book.look_up(words)
     if not found.is_certain:
         count = len(found.rows)
-        raise ReportError("place", f"{count} known addresses may be meant by it, not one")
+        kind = SeveralPlacesError if count else ReportError
+        raise kind("place", f"{count} known addresses may be meant by it, not one")
     row = int(found.rows[0])
     return KnownPlace(*book.place(row), book.table.text(row))
 

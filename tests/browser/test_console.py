@@ -244,9 +244,9 @@ def test_a_worker_declines_takes_asks_for_time_and_reports(desk: Desk, worker: D
     assert state_of(desk, case) == "closed"
 
 
-def picture() -> bytes:
+def picture(size: tuple[int, int] = (320, 200), kind: str = "PNG") -> bytes:
     made = io.BytesIO()
-    Image.new("RGB", (320, 200), (30, 120, 60)).save(made, "PNG")
+    Image.new("RGB", size, (30, 120, 60)).save(made, kind)
     return made.getvalue()
 
 
@@ -391,10 +391,26 @@ def test_everybody_reports_and_follows(desk: Desk) -> None:
     desk.page.fill("textarea[name=description]", "井盖松动")
     desk.shoot("report")
     assert desk.violations() == []
+    # A phone's photo of 48 million pixels is drawn smaller before it is sent.
+    photo = {
+        "name": "大照片.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": picture((8000, 6000), "JPEG"),
+    }
+    desk.page.set_input_files("input[name=photo]", files=[photo])
     desk.page.click("#public button:not([type])")
     desk.page.wait_for_selector("#case")
     desk.shoot("report-case")
     assert "接诉受理" in desk.page.inner_text("main")
+    with desk.database.session() as session:
+        query = "SELECT content FROM attachment ORDER BY id DESC LIMIT 1"
+        kept = Image.open(io.BytesIO(session.scalar(text(query))))
+    assert kept.size == (2048, 1536)
+    desk.open("/report?lon=116.4&lat=39.9")
+    desk.page.select_option("select[name=class_code]", "P01")
+    desk.page.click("#public button:not([type])")
+    desk.page.wait_for_selector("[role=alert]")
+    assert "不在本县" in desk.page.inner_text("[role=alert]")
 
 
 def test_the_live_map_shows_what_it_should(desk: Desk) -> None:

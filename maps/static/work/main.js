@@ -1,5 +1,6 @@
 // The worker's page: tasks, steps, reports; what cannot be sent now is sent later, once.
 import { element, facts, number, t, time } from "../workbench/words.js";
+import { smaller } from "../photo.js";
 import { flush, keep, waiting } from "./queue.js";
 import { drawing, taskItem } from "./tasks.js";
 
@@ -63,7 +64,7 @@ async function sendAll() {
 async function act(one, action, given, photo = null) {
   const key = crypto.randomUUID();
   const title = `${one.case} ${t(`action ${action}`)}`;
-  await send({ key, at: Date.now(), title, incident: one.id, path: `/api/v1/incidents/${one.id}/${action}`, body: { ...given, receipt_key: key }, photo });
+  await send({ key, at: Date.now(), title, incident: one.id, path: `/api/v1/incidents/${one.id}/${action}`, body: { ...given, receipt_key: key }, photo: photo && await smaller(photo) });
 }
 
 // ---- where ----
@@ -111,7 +112,7 @@ by("report").addEventListener("submit", async (event) => {
   const body = { class_code: data.get("class_code"), description: data.get("description"), x, y, crs: "EPSG:4326", channel: "worker", receipt_key: key };
   event.target.reset();
   event.target.querySelector("output").textContent = "";
-  await send({ key, at: Date.now(), title: `${t("New report")} ${body.description.slice(0, 20)}`, path: "/api/v1/incidents", body, photo: photo?.size ? photo : null });
+  await send({ key, at: Date.now(), title: `${t("New report")} ${body.description.slice(0, 20)}`, path: "/api/v1/incidents", body, photo: photo?.size ? await smaller(photo) : null });
 });
 
 // ---- on duty ----

@@ -1,6 +1,6 @@
 // Keeps the worker's page on the phone: the network first, what was seen last where there is none.
 const KEEP = "work-1";
-const PAGE = ["/work", "/static/desk.css", "/static/work/work.css", "/static/work/main.js", "/static/work/queue.js", "/static/work/tasks.js", "/static/workbench/words.js"];
+const PAGE = ["/work", "/static/desk.css", "/static/work/work.css", "/static/work/main.js", "/static/work/queue.js", "/static/work/tasks.js", "/static/photo.js", "/static/workbench/words.js"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEEP).then((cache) => cache.addAll(PAGE)));

@@ -462,6 +462,36 @@ def test_a_worker_reports_with_a_photo_and_tells_where_they_are(
         assert session.scalar(held, {"p": person}) == 0
 
 
+def test_a_strangers_report_from_far_away_is_refused(web: TestClient, city: Database) -> None:
+    answer = report(web, lat="39.9", long="116.4")
+    assert answer.status_code == 400
+    assert "far outside" in answer.text
+    form = {"class_code": "E01", "key": "far-12345", "place": "116.4, 39.9"}
+    answer = web.post("/report", data=form, headers={"Accept-Language": "zh"})
+    assert (answer.status_code, "不在本县" in answer.text) == (422, True)
+    with city.session() as session:
+        query = text("SELECT min(ST_XMin(geom)), ST_Y(ST_Centroid(ST_Collect(geom))) FROM division")
+        west, lat = session.execute(query).one()
+    near = report(web, lat=str(lat), long=str(west - 0.005))
+    assert near.status_code == 201
+
+
+def test_an_address_that_may_be_several_is_asked_to_be_more(
+    web: TestClient, city: Database
+) -> None:
+    with city.session() as session:
+        query = "SELECT text FROM address ORDER BY id LIMIT 1"
+        estate = session.scalar(text(query)).partition("号")[0].rstrip("0123456789")
+    form = {"class_code": "E01", "key": "several-1234", "place": estate}
+    answer = web.post("/report", data=form, headers={"Accept-Language": "zh"})
+    assert (answer.status_code, "有多个相似的地址" in answer.text) == (422, True), estate
+
+
+def test_open311_says_what_it_is_sent_as(web: TestClient) -> None:
+    answer = web.post(f"{V2}/requests.json", json=REPORT)
+    assert (answer.status_code, "send a form" in answer.text) == (400, True)
+
+
 def test_a_step_that_is_sent_again_is_done_once(web: TestClient, city: Database) -> None:
     desk = Console(web, city, "demo")
     made = desk.post(
