@@ -406,11 +406,6 @@ def test_everybody_reports_and_follows(desk: Desk) -> None:
         query = "SELECT content FROM attachment ORDER BY id DESC LIMIT 1"
         kept = Image.open(io.BytesIO(session.scalar(text(query))))
     assert kept.size == (2048, 1536)
-    desk.open("/report?lon=116.4&lat=39.9")
-    desk.page.select_option("select[name=class_code]", "P01")
-    desk.page.click("#public button:not([type])")
-    desk.page.wait_for_selector("[role=alert]")
-    assert "不在本县" in desk.page.inner_text("[role=alert]")
 
 
 def test_the_live_map_shows_what_it_should(desk: Desk) -> None:
