@@ -23,7 +23,7 @@ check: setup ## lint, types, layer contract, formatting, hygiene
 
 .PHONY: test
 test: setup ## the whole suite, on its own throw-away cluster
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: bench
 bench: setup ## the measured claims beside their peers (installs the peers; takes an hour)
