@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data.errors import SourceError
-from data.importing.report import safe_cell
+from data.safe_cells import safe_cell, safe_cells
 
 __all__ = ["GEOMETRY", "SUFFIXES", "point_wkb", "write_refused", "write_target"]
 
@@ -23,6 +23,8 @@ Float = NDArray[np.float64]
 
 # The column of a part that holds the place as WKB (EPSG:4326).
 GEOMETRY = "geometry"
+# Rows that are made text at once.
+_LOT = 5000
 _SIGNS = np.frombuffer(b',"\r\n', np.uint8)
 # Little-endian, a point, x, y.
 _POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
@@ -69,10 +71,11 @@ def write_refused(parts: Iterable[Path], target: Path) -> None:
     partial = target.with_name(f"{target.name}.part")
     with partial.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
-        writer.writerow(first.column_names)
+        writer.writerow(map(safe_cell, first.column_names))
         for table in (first, *tables):
-            for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-                writer.writerow([row[0], row[1], *map(safe_cell, row[2:])])
+            for lot in table.to_batches(max_chunksize=_LOT):
+                for row in zip(*(column.to_pylist() for column in lot.columns), strict=True):
+                    writer.writerow([row[0], *map(safe_cell, row[1:])])
     partial.replace(target)
 
 
@@ -96,18 +99,17 @@ def _csv(tables: Iterator[pa.Table], path: Path) -> None:
         for number, table in enumerate(tables):
             plain = table.drop_columns([GEOMETRY])
             if not number:
-                names = pa.table(
-                    [pa.array([name]) for name in plain.column_names], plain.column_names
-                )
-                handle.write(_lines(names))
-            handle.write(_lines(plain))
+                names = [pa.array([name]) for name in plain.column_names]
+                handle.write(_lines(pa.record_batch(names, plain.column_names)))
+            for lot in plain.to_batches(max_chunksize=_LOT):
+                handle.write(_lines(lot))
 
 
-def _lines(table: pa.Table) -> bytes:
-    """The rows of a table as CSV: columns are quoted and joined at once, not cell by cell."""
+def _lines(table: pa.RecordBatch) -> bytes:
+    """Rows as CSV: columns are quoted and joined at once, not cell by cell."""
     if not len(table):
         return b""
-    columns = [_quoted(column.combine_chunks()) for column in table.columns]
+    columns = [_quoted(column) for column in table.columns]
     rows = pc.binary_join_element_wise(*columns, ",")
     whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
     text: str = pc.binary_join(whole, "\r\n")[0].as_py()
@@ -115,8 +117,10 @@ def _lines(table: pa.Table) -> bytes:
 
 
 def _quoted(column: pa.Array) -> pa.Array:
-    """Cells as CSV has them: quoted where they hold a comma, a quote or a new line."""
-    cells = pc.fill_null(pc.cast(column, pa.string()), "")
+    """Cells as CSV has them: no formulas, quoted where they hold a comma, quote or new line."""
+    cells = pc.fill_null(_as_text(column), "")
+    if pa.types.is_string(column.type):
+        cells = safe_cells(cells)
     data = cells.buffers()[2]
     signs = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     if not np.isin(signs, _SIGNS).any():
@@ -124,6 +128,16 @@ def _quoted(column: pa.Array) -> pa.Array:
     doubled = pc.replace_substring(cells, '"', '""')
     held = pc.match_substring_regex(cells, '[",\r\n]')
     return pc.if_else(held, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Cells as text; bytes that are none, in hexadecimal."""
+    try:
+        return pc.cast(column, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        cells = column.to_pylist()
+        said = [cell.hex() if isinstance(cell, bytes) else cell and str(cell) for cell in cells]
+        return pa.array(said, pa.string())
 
 
 def _parquet(tables: Iterator[pa.Table], path: Path) -> None:
@@ -161,8 +175,9 @@ def _geojson(tables: Iterator[pa.Table], path: Path) -> None:
         for table in tables:
             wkb = table.column(GEOMETRY).to_numpy()
             shapes = shapely.to_geojson(np.asarray(shapely.from_wkb(wkb), dtype=object))
-            facts = table.drop_columns([GEOMETRY]).to_pylist()
-            for shape, row in zip(shapes, facts, strict=True):
+            facts = table.drop_columns([GEOMETRY]).to_batches(max_chunksize=_LOT)
+            rows = (row for lot in facts for row in lot.to_pylist())
+            for shape, row in zip(shapes, rows, strict=True):
                 properties = json.dumps(row, ensure_ascii=False, default=str)
                 handle.write(f'{before}{{"type": "Feature", "geometry": {shape}, ')
                 handle.write(f'"properties": {properties}}}')
