@@ -136,7 +136,7 @@ def shares(request: Request, db: Db, who: Dispatcher, asked: Shape) -> dict[str,
     """How much of a line or polygon lies in which grid, largest share first."""
     try:
         shape = shapely.from_geojson(json.dumps(asked.geometry))
-    except shapely.errors.GEOSException as error:
+    except (shapely.errors.GEOSException, RecursionError) as error:
         raise GeometryError(f"this is no GeoJSON geometry: {error}") from error
     if shapely.get_num_coordinates(shape) > MOST_ROWS:
         raise GeometryError(f"the shape has more than {MOST_ROWS} points")

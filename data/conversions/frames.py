@@ -2,7 +2,10 @@
 
 from typing import BinaryIO
 
-__all__ = ["GEOMETRY", "add_frame"]
+__all__ = ["GEOMETRY", "MOST_ROWS", "add_frame"]
+
+# Rows of cells in a frame.
+MOST_ROWS = 20_000
 
 # The column that carries a chunk's shapes as WKB.
 GEOMETRY = "__geometry__"

@@ -7,11 +7,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from data.conversions.cells import load_fully, rows_of
-from data.conversions.frames import add_frame
+from data.conversions.frames import MOST_ROWS, add_frame
 
 __all__ = ["prepare", "run"]
-
-_ROWS = 50_000
 
 
 def prepare() -> None:
@@ -30,7 +28,7 @@ def run(options: dict[str, Any], _source: BinaryIO, target: BinaryIO) -> None:
     lot: list[list[str]] = []
     for line in rows_of(Path(options["path"]), options["name"]):
         lot.append(line)
-        if len(lot) == _ROWS:
+        if len(lot) == MOST_ROWS:
             add_frame(target, _packed(lot))
             lot = []
     if lot:
