@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from data.errors import SourceError
 from data.safe_cells import safe_cell, safe_cells
 
-__all__ = ["GEOMETRY", "SUFFIXES", "point_wkb", "write_refused", "write_target"]
+__all__ = [
+    "GEOMETRY",
+    "SUFFIXES",
+    "point_wkb",
+    "require_size",
+    "too_large",
+    "write_refused",
+    "write_target",
+]
 
 Float = NDArray[np.float64]
 
@@ -35,22 +43,28 @@ _GEO = {
 }
 
 
-def write_target(parts: Iterable[Path], target: Path) -> None:
+def write_target(parts: Iterable[Path], target: Path, *, most_bytes: int | None = None) -> None:
     """Write parts to a file by its suffix.
 
     Vector files carry points in EPSG:4326; a CSV keeps the columns that it had.
 
+    Parameters
+    ----------
+    most_bytes : int, optional
+        How large it may become; it is looked at after each part.
+
     Raises
     ------
     SourceError
-        If the suffix is none of `SUFFIXES`, or the disk is full.
+        If the suffix is none of `SUFFIXES`, it becomes too large, or the disk is full.
     """
     write = SUFFIXES.get(target.suffix.lower())
     if write is None:
         raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
     partial = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
-        write(_tables(parts), partial)
+        write(_within(_tables(parts), partial, most_bytes), partial)
+        require_size(partial, most_bytes)
         partial.replace(target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
         raise SourceError(
@@ -59,6 +73,34 @@ def write_target(parts: Iterable[Path], target: Path) -> None:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def require_size(path: Path, most_bytes: int | None) -> None:
+    """Refuse a result that is larger than it may be.
+
+    Raises
+    ------
+    SourceError
+        If it is.
+    """
+    if most_bytes is not None and path.exists() and path.stat().st_size > most_bytes:
+        raise SourceError(too_large(most_bytes))
+
+
+def too_large(most_bytes: int) -> str:
+    """What is said of a result that is larger than it may be."""
+    return (
+        f"what comes of the table has more than {most_bytes / 1e6:,.0f} MB, which is all that it "
+        "may have: send it in parts, with fewer columns, or delete older results"
+    )
+
+
+def _within(
+    tables: Iterator[pa.Table], partial: Path, most_bytes: int | None
+) -> Iterator[pa.Table]:
+    for table in tables:
+        require_size(partial, most_bytes)
+        yield table
 
 
 def write_refused(parts: Iterable[Path], target: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from data.accounts import grants_of
 from data.database import Database
 from data.importing.names import classes_by_name
-from data.jobs import MOST_TRIES, claimed, files_of
+from data.jobs import MOST_RESULT, MOST_TRIES, claimed, files_of, room_of
 from data.memory import held_for_long
 from data.models import Account, AssignJob
 from data.sandbox import TABLE
@@ -69,9 +69,15 @@ def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJ
         directory = load_directory(session, job.county, moment, folder=locators_dir)
         classes = classes_by_name(session)
         scope = _scope_of(session, job.county, job.author)
+        room = min(room_of(session, jobs_dir, job.county, job.author), MOST_RESULT)
     held_for_long()
     options = AssignOptions(
-        job.crs, by_class=job.by_class, classes=classes, name=job.name, limits=TABLE
+        job.crs,
+        by_class=job.by_class,
+        classes=classes,
+        name=job.name,
+        limits=TABLE,
+        most_bytes=room,
     )
     report = assign_table(
         Assigner(directory, moment, within=scope),
