@@ -82,6 +82,8 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     # Devices tell much and wait for nobody: a position behind a crowd of consoles is an old one.
     app.state.device_admission = Admission(2)
     app.state.converters = Converters()
+    # Strangers have turns of their own: however many ask, staff wait for staff.
+    app.state.public_converters = Converters(1)
     # Plans take long: nobody waits behind one for a photo or a paper.
     app.state.plan_converters = Converters(1)
     app.state.under_way = UnderWay()

@@ -87,7 +87,7 @@ class Limits:
     output_cells: int = 2**60
 
 
-PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=320 * _MIB, output_bytes=8 * _MIB)
+PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=512 * _MIB, output_bytes=8 * _MIB)
 PAPER = Limits(wall_s=120, cpu_s=90, memory_bytes=512 * _MIB, output_bytes=200 * _MIB)
 TABLE = Limits(
     wall_s=1800,

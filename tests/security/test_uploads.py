@@ -12,6 +12,7 @@ import io
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,7 +31,7 @@ from sqlalchemy import text
 from api import intake, papers, worker
 from api.admission import BusyError
 from api.app import create_app
-from api.converters import Converters
+from api.converters import MOST_OF_ONE, Converters
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from api.limits import LARGEST_BODY
 from api.uploads import MOST_UNDER_WAY
@@ -251,6 +252,68 @@ def test_so_many_converters_run_and_wait_and_no_more() -> None:
     answers = run_aside(ask)
     assert most == 2
     assert sum(isinstance(answer, BusyError) for answer in answers) == 60 - 2 - 16
+
+
+def test_one_address_has_few_converters_and_leaves_the_rest() -> None:
+    release = threading.Event()
+
+    async def ask() -> tuple[list[object], str]:
+        gate = Converters(1)
+        flood = [
+            asyncio.create_task(gate.run(release.wait, 10, asks="stranger")) for _ in range(20)
+        ]
+        await asyncio.sleep(0.05)
+        refused = sum(task.done() for task in flood)
+        assert refused == 20 - MOST_OF_ONE
+        other = asyncio.create_task(gate.run(lambda: "drawn", asks="another"))
+        await asyncio.sleep(0.05)
+        release.set()
+        answers = await asyncio.gather(*flood, return_exceptions=True)
+        assert not gate._of - Counter(another=1)
+        return answers, await other
+
+    answers, other = run_aside(ask)
+    assert sum(isinstance(answer, BusyError) for answer in answers) == 20 - MOST_OF_ONE
+    assert other == "drawn"
+
+
+def test_strangers_take_no_turn_of_the_staff(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty photos at once made the staff's papers wait, and fail."""
+    taken = []
+
+    async def run(self: Converters, convert: Any, *arguments: object, asks: str = "") -> Any:
+        names = {id(web.app.state.converters): "staff", id(web.app.state.public_converters): "all"}
+        taken.append((names[id(self)], bool(asks)))
+        return convert(*arguments)
+
+    monkeypatch.setattr(Converters, "run", run)
+    web.app.state.guard.forget()
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "JPEG")
+    form = {"class_code": "E01", "key": "uploads-5678", "place": "122.31, 43.575"}
+    files = {"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
+    assert web.post("/report", data=form, files=files, follow_redirects=False).status_code == 303
+    card = web.post("/card", data=HERE).text
+    handle = card.partition('name="handle" value="')[2].partition('"')[0]
+    assert web.post("/card/file", data={"handle": handle, "kind": "a6"}).status_code == 200
+    sign_in(web)
+    assert web.get("/dispatch/ledger/print.pdf").status_code == 200
+    web.app.state.guard.forget()
+    assert taken == [("all", True), ("all", True), ("staff", False)]
+
+
+def test_deep_shapes_of_programs_are_refused(web: TestClient) -> None:
+    sign_in(web)
+    for depth in (100, 400, 5000, 200_000):
+        head, tail = '{"type":"GeometryCollection","geometries":[', "]}"
+        shape = head * depth + '{"type":"Point","coordinates":[122.31,43.575]}' + tail * depth
+        body = f'{{"crs":"EPSG:4326","geometry":{shape}}}'
+        answer = web.post(
+            "/api/v1/assign/shares", content=body, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code in {200, 400, 413, 422}, (depth, answer.text[:200])
 
 
 def test_an_author_has_so_many_files_under_way(web: TestClient, city: Database) -> None:
