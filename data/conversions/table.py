@@ -1,13 +1,12 @@
 """A whole table of cells: the rows of a workbook or a packed CSV as one Arrow stream."""
 
-import io
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from data.conversions.cells import load_fully, rows_of
-from data.conversions.frames import MOST_ROWS, add_frame
+from data.conversions.frames import MOST_ROWS, add_frame, packed
 
 __all__ = ["prepare", "run"]
 
@@ -35,9 +34,6 @@ def run(options: dict[str, Any], _source: BinaryIO, target: BinaryIO) -> None:
         add_frame(target, _packed(lot))
 
 
-def _packed(lot: list[list[str]]) -> bytes:
+def _packed(lot: list[list[str]]) -> memoryview:
     table = pa.table({"cells": pa.array(lot, pa.list_(pa.string()))})
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
+    return packed(table)

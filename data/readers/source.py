@@ -86,7 +86,7 @@ class OpenSource:
             packed = self._conversation.hear()
             if packed is None:
                 raise SourceError(f"{self._options['name']} ended in the middle of a chunk")
-            self.fraction = float(facts["fraction"])
+            self.fraction = facts["fraction"]
             yield _chunk(facts, self._frames.table(packed, most_rows=rows))
 
     def _facts(self) -> dict[str, Any]:
@@ -101,8 +101,9 @@ def _plain_facts(frame: bytes) -> dict[str, Any]:
     try:
         facts: dict[str, Any] = json.loads(frame)
         broken = {int(at): str(reason) for at, reason in facts.get("broken", {}).items()}
-        return facts | {"broken": broken}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        first, fraction = int(facts.get("first", 1)), float(facts.get("fraction", 0))
+        return facts | {"broken": broken, "first": first, "fraction": fraction}
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ConversionError("what was told of it is nothing that a converter tells") from error
 
 
@@ -115,7 +116,7 @@ def _chunk(facts: Mapping[str, Any], table: pa.Table) -> Chunk:
         except (NotImplementedError, TypeError) as error:
             raise ConversionError("what was read are no shapes") from error
         table = table.drop_columns([GEOMETRY])
-    return Chunk(int(facts["first"]), table, shapes, facts["broken"])
+    return Chunk(facts["first"], table, shapes, facts["broken"])
 
 
 def open_source(

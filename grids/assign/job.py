@@ -22,6 +22,8 @@ from grids.directory import directory_version, load_directory
 
 __all__ = ["run_job"]
 
+# At once: a converter has less memory than whoever runs the command line (`CHUNK_ROWS`).
+_ROWS = 20_000
 _GIVEN_UP = "the worker ended each time that it read this file: it is not tried again"
 
 
@@ -77,6 +79,7 @@ def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJ
         classes=classes,
         name=job.name,
         limits=TABLE,
+        rows=_ROWS,
         most_bytes=room,
     )
     report = assign_table(

@@ -26,7 +26,7 @@ from data.conversions.plain import LONGEST_CELL, plain_table
 from data.errors import SourceError
 from data.readers import read_table, read_vector
 from data.readers.frames import Frames
-from data.readers.source import _chunk, open_source
+from data.readers.source import _chunk, _plain_facts, open_source
 from data.sandbox import PLAN, TABLE, ConversionError, Limits
 from gis.wkb import DEEPEST, is_shallow
 from tests.conftest import ROOT
@@ -289,6 +289,24 @@ def test_files_of_shapes_in_shapes_end_as_a_refusal(
     except SourceError:
         return
     assert not any(shapely.get_num_coordinates(np.array(shapes, dtype=object)))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"no json",
+        b"[" * 5000,
+        b"[]",
+        b'{"broken": 1}',
+        b'{"broken": {"x": 1}}',
+        b'{"first": "x"}',
+        b'{"first": 1e999}',
+        b'{"fraction": []}',
+    ],
+)
+def test_facts_that_no_converter_tells_are_refused(told: bytes) -> None:
+    with pytest.raises(ConversionError):
+        _plain_facts(told)
 
 
 def test_a_converter_that_was_taken_over_is_refused() -> None:
