@@ -55,6 +55,7 @@ from api.pages import render
 from api.password_pool import PasswordPool
 from api.rights import Rights
 from api.sign_in_guard import SignInGuard
+from api.uploads import UnderWay
 from api.watching import Watching
 from data.audit_heads import HeadKeeper
 from data.audit_reads import ReadLog
@@ -81,8 +82,11 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     # Devices tell much and wait for nobody: a position behind a crowd of consoles is an old one.
     app.state.device_admission = Admission(2)
     app.state.converters = Converters()
+    # Strangers have turns of their own: however many ask, staff wait for staff.
+    app.state.public_converters = Converters(1)
     # Plans take long: nobody waits behind one for a photo or a paper.
     app.state.plan_converters = Converters(1)
+    app.state.under_way = UnderWay()
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
     app.state.watching = Watching(settings.county, database)

@@ -13,12 +13,13 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from api.limits import LARGEST_ROWS
 from api.session import Db, desk, engines
 from api.uploads import asked_first, body_as, fitting, named_as, received
 from data.errors import StateError
-from data.jobs import enqueue, files_of, find_job, lane_of
+from data.jobs import enqueue, files_of, find_job, lane_of, remove_job, require_quota
 from data.models import AssignJob
 from data.sessions import SignedIn
 from gis.crs import geometries_to_wgs84, parse_crs
@@ -136,7 +137,7 @@ def shares(request: Request, db: Db, who: Dispatcher, asked: Shape) -> dict[str,
     """How much of a line or polygon lies in which grid, largest share first."""
     try:
         shape = shapely.from_geojson(json.dumps(asked.geometry))
-    except shapely.errors.GEOSException as error:
+    except (shapely.errors.GEOSException, RecursionError) as error:
         raise GeometryError(f"this is no GeoJSON geometry: {error}") from error
     if shapely.get_num_coordinates(shape) > MOST_ROWS:
         raise GeometryError(f"the shape has more than {MOST_ROWS} points")
@@ -153,14 +154,18 @@ class Table(BaseModel):
     by_class: bool = False
 
 
+def _has_room(request: Request, session: Session, who: SignedIn) -> None:
+    require_quota(session, request.app.state.settings.jobs_dir, who.county, who.login)
+
+
 @router.post("/jobs", status_code=202, openapi_extra=_FORM)
 async def start(
     request: Request,
-    who: Annotated[SignedIn, Depends(asked_first("dispatcher"))],
+    who: Annotated[SignedIn, Depends(asked_first("dispatcher", also=_has_room))],
 ) -> JSONResponse:
     """Take a file and assign it in the background; the answer says where its progress is."""
     jobs_dir: Path = request.app.state.settings.jobs_dir
-    async with received(request, jobs_dir) as sent:
+    async with received(request, who, jobs_dir) as sent:
         asked = fitting(Table, sent.fields)
         if asked.crs is not None:
             parse_crs(asked.crs)
@@ -210,6 +215,13 @@ def progress(db: Db, who: Dispatcher, number: int) -> dict[str, Any]:
         "result": f"{place}/result" if done else None,
         "refused_rows": f"{place}/refused" if done and job.rows_refused else None,
     }
+
+
+@router.delete("/jobs/{number}", status_code=204)
+def remove(request: Request, db: Db, who: Dispatcher, number: int) -> None:
+    """Delete a job that has ended, with its tables: they count against what one may have."""
+    job = find_job(db, who.county, number, author=who.login)
+    remove_job(db, request.app.state.settings.jobs_dir, job)
 
 
 @router.get("/jobs/{number}/{part}")

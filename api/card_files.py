@@ -66,7 +66,8 @@ def _file(request: Request, asked: dict[str, str]) -> Response:
             as_of=datetime.now(LOCAL_ZONE).date(),
             note=request.app.state.settings.review_number,
         )
-    return Paper(page, "card.pdf")
+    address, _ = request.app.state.guard.client(request)
+    return Paper(page, "card.pdf", asks=address)
 
 
 def _contacts(card: Card, role_name: Callable[[str], str], kind: str) -> Response:

@@ -1,16 +1,20 @@
 """How many converters run at once, and who waits for one: outside every turn at the database."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
 from api.admission import BusyError
 
-__all__ = ["Converters"]
+__all__ = ["MOST_OF_ONE", "Converters"]
 
 T = TypeVar("T")
+# A family behind one address sends a few photos at once, and waits for all.
+MOST_OF_ONE = 4
 _MOST_WAITING, _LONGEST_WAIT_S = 16, 10.0
 
 
@@ -25,15 +29,37 @@ class Converters:
 
     def __init__(self, most: int = 2) -> None:
         self._turns, self._waiting = asyncio.Semaphore(most), 0
+        self._of: Counter[str] = Counter()
 
-    async def run(self, convert: Callable[..., T], *arguments: object) -> T:
+    async def run(self, convert: Callable[..., T], *arguments: object, asks: str = "") -> T:
         """Call a function that waits for a converter, in a thread.
+
+        Parameters
+        ----------
+        asks : str
+            Who asks, where that is a stranger: `MOST_OF_ONE` of each run and wait.
 
         Raises
         ------
         BusyError
-            If too many wait already, or no turn came in time.
+            If too many wait already, also of the one who asks, or no turn came in time.
         """
+        with self._counted(asks):
+            return await self._run(convert, *arguments)
+
+    @contextmanager
+    def _counted(self, asks: str) -> Iterator[None]:
+        if asks and self._of[asks] >= MOST_OF_ONE:
+            raise BusyError("you ask for too many papers and photos at once: try again")
+        self._of[asks] += 1
+        try:
+            yield
+        finally:
+            self._of[asks] -= 1
+            if not self._of[asks]:
+                del self._of[asks]
+
+    async def _run(self, convert: Callable[..., T], *arguments: object) -> T:
         if self._waiting >= _MOST_WAITING:
             raise BusyError("too many papers and photos are asked for at once: try again")
         self._waiting += 1

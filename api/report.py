@@ -115,7 +115,8 @@ async def _sent(request: Request) -> PublicReport:
     if not content:
         return sent
     try:
-        drawn = await request.app.state.converters.run(clean_photo, content)
+        address, _ = request.app.state.guard.client(request)
+        drawn = await request.app.state.public_converters.run(clean_photo, content, asks=address)
     except ReportError:
         return sent.model_copy(update={"is_photo": False})
     return sent.model_copy(update={"photo": drawn})

@@ -1,8 +1,11 @@
 """What people send as files: who may is asked first, and no file is longer than it may be."""
 
+import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,15 +21,56 @@ from api.errors import TooLargeError
 from api.limits import body_of
 from api.session import checked_form, desk, in_turn
 from data.errors import SourceError
-from data.jobs import require_kind
+from data.jobs import QuotaError, require_kind
 from data.sandbox import work_folder
 from data.sessions import SignedIn
 
-__all__ = ["Sent", "asked_first", "body_as", "fitting", "named_as", "received"]
+__all__ = [
+    "MOST_UNDER_WAY",
+    "Sent",
+    "UnderWay",
+    "asked_first",
+    "body_as",
+    "fitting",
+    "named_as",
+    "received",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _MOST_FIELDS, _LONGEST_FIELD = 20, 10_000
+# Files of one account that come in at once, for each process of the web server: one that comes
+# in is in no table yet, and whoever holds it back holds room on the disk.
+MOST_UNDER_WAY = 2
+
+
+class UnderWay:
+    """How many files of each account this process is receiving."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    @contextmanager
+    def one(self, who: SignedIn) -> Iterator[None]:
+        """Count a file for as long as the block lasts.
+
+        Raises
+        ------
+        QuotaError
+            If there are `MOST_UNDER_WAY` already.
+        """
+        key = who.county, who.login
+        if self._counts[key] >= MOST_UNDER_WAY:
+            raise QuotaError(
+                f"{MOST_UNDER_WAY} of your files are on their way already: wait for one to arrive"
+            )
+        self._counts[key] += 1
+        try:
+            yield
+        finally:
+            self._counts[key] -= 1
+            if not self._counts[key]:
+                del self._counts[key]
 
 
 def asked_first(
@@ -98,11 +142,15 @@ class Sent:
 
 
 @asynccontextmanager
-async def received(request: Request, parent: Path | None = None) -> AsyncIterator[Sent]:
+async def received(
+    request: Request, who: SignedIn, parent: Path | None = None
+) -> AsyncIterator[Sent]:
     """Read a form with one file, called ``file``; its length is bounded by `api.limits`.
 
     Parameters
     ----------
+    who : SignedIn
+        Who sends it: of one account `MOST_UNDER_WAY` come in at once.
     parent : Path, optional
         Where the file shall lie until the form has been dealt with.
 
@@ -112,7 +160,25 @@ async def received(request: Request, parent: Path | None = None) -> AsyncIterato
         If there is no file.
     TooLargeError
         If the disk has no room for it and for what comes of it.
+    QuotaError
+        If as many files of the account are on their way as may be.
     """
+    with request.app.state.under_way.one(who):
+        _require_disk(request)
+        async with _form(request, parent) as sent:
+            yield sent
+
+
+def _require_disk(request: Request) -> None:
+    """Refuse a body that says it is longer than the disk has room for, before it is read."""
+    said = request.headers.get("content-length", "")
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if re.fullmatch(r"[0-9]{1,15}", said) and int(said) * 2 > free:
+        raise TooLargeError(f"the file has {int(said):,} bytes, the server's disk {free:,} free")
+
+
+@asynccontextmanager
+async def _form(request: Request, parent: Path | None) -> AsyncIterator[Sent]:
     folder = await run_in_threadpool(work_folder, parent)
     try:
         async with request.form(

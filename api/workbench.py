@@ -68,7 +68,7 @@ async def _drawn_elsewhere(
     who: Annotated[SignedIn, Depends(asked_first("planner", has_token=False))],
 ) -> tuple[_Adopted, DrawnElsewhere]:
     """The form with its file, read by a converter before a turn at the database is taken."""
-    async with received(request) as sent:
+    async with received(request, who) as sent:
         asked = fitting(_Adopted, sent.fields)
         checked_form(who, asked.csrf)
         given = sent.name[-100:]

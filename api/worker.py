@@ -6,6 +6,7 @@ notice or deletion (`CLOCK`).
 
 import asyncio
 import logging
+import os
 import signal
 
 import procrastinate
@@ -30,7 +31,9 @@ __all__ = ["QUEUES", "clock", "make_worker", "run_worker", "uploads", "work_on"]
 # A worker tells so often that it lives; one that has not for so long has been killed.
 _BEAT_S, _STALLED_S = 2.0, 8.0
 # Files that are read at once; each may take a core and hundreds of megabytes.
-_AT_ONCE = {UPLOADS: 2, CLOCK: 4}
+_AT_ONCE = {UPLOADS: 3, CLOCK: 4}
+# Whoever waits for a page, or for a timer, goes before whoever sent a file.
+_NICER = {UPLOADS: 5, CLOCK: 0}
 # A job that failed for a reason which is not its file's is tried again after so many seconds.
 _RETRY_S = 5
 # How long jobs may go on when the worker ends, and how soon it begins again after a failure.
@@ -54,6 +57,7 @@ def uploads() -> None:
 def work_on(queue: str) -> None:
     """Work on one queue in this process, with the settings of its environment."""
     settings = Settings()
+    os.nice(_NICER[queue])
     tighten(settings.home)
     database = open_database(settings)
     database.require_direct()

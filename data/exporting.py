@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
-from data.importing.report import safe_cell
+from data.safe_cells import safe_cell
 
 __all__ = ["KINDS", "export_table", "write_table"]
 
@@ -86,7 +87,7 @@ def _csv(path: Path, headings: Sequence[str], rows: Iterator[tuple[Any, ...]]) -
     count = 0
     with path.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
-        writer.writerow(headings)
+        writer.writerow(map(safe_cell, headings))
         for row in rows:
             writer.writerow(map(safe_cell, row))
             count += 1
@@ -96,9 +97,8 @@ def _csv(path: Path, headings: Sequence[str], rows: Iterator[tuple[Any, ...]]) -
 def _xlsx(path: Path, headings: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> int:
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()
-    sheet.append(list(headings))
-    count = 0
-    for row in rows:
+    count = -1
+    for row in chain([headings], rows):
         cells = [WriteOnlyCell(sheet, value="" if value is None else value) for value in row]
         for cell in cells:
             if isinstance(cell.value, str):

@@ -1,7 +1,8 @@
 """Background jobs that assign a table: their rows, their files, and the queue that runs them.
 
 Uploads have a queue of their own, whose worker does nothing else: a file that takes long holds up
-no timer. An author has at most `MOST_RUNNING` jobs that run and `MOST_WAITING` that wait.
+no timer. An author has at most `MOST_RUNNING` jobs that run and `MOST_WAITING` that wait, and
+files of `MOST_HELD` bytes in all.
 """
 
 import shutil
@@ -15,12 +16,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.database import Database
-from data.errors import NotFoundError, SourceError
+from data.errors import NotFoundError, SourceError, StateError
 from data.models import AssignJob
 from gis.errors import OneGridError
 
 __all__ = [
     "CLOCK",
+    "MOST_HELD",
+    "MOST_RESULT",
     "MOST_RUNNING",
     "MOST_TRIES",
     "MOST_WAITING",
@@ -35,7 +38,10 @@ __all__ = [
     "job_app",
     "lane_of",
     "purge_jobs",
+    "remove_job",
     "require_kind",
+    "require_quota",
+    "room_of",
 ]
 
 # Files of residents' places are not kept for longer than it takes to fetch them.
@@ -43,7 +49,10 @@ KEEP_HOURS = 24
 TASK = "assign_table"
 # Queues, each with a worker's process of its own.
 UPLOADS, CLOCK = "uploads", "clock"
+# Fewer run than the worker has turns (`api.worker`): one is always left for another author.
 MOST_RUNNING, MOST_WAITING = 2, 10
+# Bytes of what comes of one file, and of all files that one author has with the program.
+MOST_RESULT, MOST_HELD = 2**30, 2 * 2**30
 # A job whose worker was killed is tried again, but not for ever: it may be what kills it.
 MOST_TRIES = 3
 # How long the queue waits for a database that has gone away before it says so.
@@ -72,11 +81,12 @@ _UNFINISHED = text(
     "SELECT lane FROM assign_job WHERE county = :county AND author = :author "
     "AND state IN ('waiting', 'running')"
 )
+_OF_AUTHOR = text("SELECT id FROM assign_job WHERE county = :county AND author = :author")
 _CLAIM = text("SELECT pg_try_advisory_xact_lock(21, :number)")
 
 
 class QuotaError(OneGridError):
-    """An author who has as many uploads under way as there may be."""
+    """An author who has as many uploads under way, or as much of them, as there may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +164,62 @@ def lane_of(session: Session, county: str, author: str) -> int:
     key = {"county": county, "author": author}
     session.execute(_COUNT_ALONE, key)
     taken = session.scalars(_UNFINISHED, key).all()
-    if len(taken) >= MOST_RUNNING + MOST_WAITING:
-        raise QuotaError(
-            f"{len(taken)} of your files wait or are being worked on: wait until some are done"
-        )
+    _require_few(len(taken))
     return min(range(MOST_RUNNING), key=taken.count)
+
+
+def require_quota(session: Session, jobs_dir: Path, county: str, author: str) -> None:
+    """Refuse an author who may not send another file now; asked before it is received.
+
+    Raises
+    ------
+    QuotaError
+        If as many files wait as may, or what they have with the program is as much as may be.
+    """
+    _require_few(len(session.scalars(_UNFINISHED, {"county": county, "author": author}).all()))
+    if room_of(session, jobs_dir, county, author) <= 0:
+        raise QuotaError(
+            f"your files and results of the last {KEEP_HOURS} h have {MOST_HELD / 1e6:,.0f} MB or "
+            "more: delete jobs whose results you have fetched, or wait until they end"
+        )
+
+
+def _require_few(unfinished: int) -> None:
+    if unfinished >= MOST_RUNNING + MOST_WAITING:
+        raise QuotaError(
+            f"{unfinished} of your files wait or are being worked on: wait until some are done"
+        )
+
+
+def room_of(session: Session, jobs_dir: Path, county: str, author: str) -> int:
+    """Bytes that an author's files and results may still grow by; what lies there is counted."""
+    numbers = session.scalars(_OF_AUTHOR, {"county": county, "author": author})
+    held = sum(_size_of(jobs_dir / str(number)) for number in numbers)
+    return max(MOST_HELD - held, 0)
+
+
+def _size_of(folder: Path) -> int:
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size += path.stat().st_size
+        except OSError:  # it has gone meanwhile
+            continue
+    return size
+
+
+def remove_job(session: Session, jobs_dir: Path, job: AssignJob) -> None:
+    """Delete a job that has ended, with its files.
+
+    Raises
+    ------
+    StateError
+        If it has not.
+    """
+    if job.state not in {"done", "failed"}:
+        raise StateError(f"job {job.id} is not done yet")
+    session.delete(job)
+    shutil.rmtree(jobs_dir / str(job.id), ignore_errors=True)
 
 
 def enqueue(database: Database, number: int, lane: str) -> None:

@@ -7,7 +7,7 @@ __all__ = ["LARGEST_PHOTO", "STAFF_PIXELS", "STRANGERS_PIXELS", "redrawn"]
 
 LARGEST_PHOTO = 12_000_000  # bytes
 STRANGERS_PIXELS = 20_000_000
-STAFF_PIXELS = 50_000_000
+STAFF_PIXELS = 50_000_000  # in WebP as many as strangers: see `data.conversions.photo`
 _LONGEST_SIDE = 2048
 
 

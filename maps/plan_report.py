@@ -13,6 +13,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from data.errors import StateError
+from data.safe_cells import safe_cell
 from grids.plan import Drawing
 from grids.report import CommunityReport, GridReport
 from maps.city_map import base_group
@@ -65,7 +66,7 @@ def write_report(
         with path.open("w", encoding="utf-8-sig", newline="") as handle:
             writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
     elif path.suffix == ".geojson":
         path.write_text(json.dumps(_features(rows, shapes), ensure_ascii=False), "utf-8")
     elif path.suffix == ".html":

@@ -16,6 +16,8 @@ from data.errors import SourceError
 __all__ = ["Part", "Spool", "refusals"]
 
 _FACTS = "about.json"
+# A reason may repeat what stands in a cell.
+_LONGEST_REASON = 300
 _REFUSED = pa.schema([("row", pa.int64()), ("reason", pa.string())])
 
 
@@ -115,5 +117,6 @@ def _write(table: pa.Table, path: Path) -> None:
 def refusals(rows: list[int], reasons: list[str], table: pa.Table) -> pa.Table:
     """A table of refused rows: row, reason, then the row's own columns."""
     own = [name for name in table.column_names if name not in _REFUSED.names]
-    columns = [pa.array(rows, pa.int64()), pa.array(reasons, pa.string())]
+    short = [reason[:_LONGEST_REASON] for reason in reasons]
+    columns = [pa.array(rows, pa.int64()), pa.array(short, pa.string())]
     return pa.table([*columns, *(table.column(name) for name in own)], [*_REFUSED.names, *own])

@@ -15,14 +15,24 @@ import shapely
 from numpy.typing import NDArray
 
 from data.errors import SourceError
-from data.importing.report import safe_cell
+from data.safe_cells import safe_cell, safe_cells
 
-__all__ = ["GEOMETRY", "SUFFIXES", "point_wkb", "write_refused", "write_target"]
+__all__ = [
+    "GEOMETRY",
+    "SUFFIXES",
+    "point_wkb",
+    "require_size",
+    "too_large",
+    "write_refused",
+    "write_target",
+]
 
 Float = NDArray[np.float64]
 
 # The column of a part that holds the place as WKB (EPSG:4326).
 GEOMETRY = "geometry"
+# Rows that are made text at once.
+_LOT = 5000
 _SIGNS = np.frombuffer(b',"\r\n', np.uint8)
 # Little-endian, a point, x, y.
 _POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
@@ -33,22 +43,28 @@ _GEO = {
 }
 
 
-def write_target(parts: Iterable[Path], target: Path) -> None:
+def write_target(parts: Iterable[Path], target: Path, *, most_bytes: int | None = None) -> None:
     """Write parts to a file by its suffix.
 
     Vector files carry points in EPSG:4326; a CSV keeps the columns that it had.
 
+    Parameters
+    ----------
+    most_bytes : int, optional
+        How large it may become; it is looked at after each part.
+
     Raises
     ------
     SourceError
-        If the suffix is none of `SUFFIXES`, or the disk is full.
+        If the suffix is none of `SUFFIXES`, it becomes too large, or the disk is full.
     """
     write = SUFFIXES.get(target.suffix.lower())
     if write is None:
         raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
     partial = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
-        write(_tables(parts), partial)
+        write(_within(_tables(parts), partial, most_bytes), partial)
+        require_size(partial, most_bytes)
         partial.replace(target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
         raise SourceError(
@@ -57,6 +73,34 @@ def write_target(parts: Iterable[Path], target: Path) -> None:
         ) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def require_size(path: Path, most_bytes: int | None) -> None:
+    """Refuse a result that is larger than it may be.
+
+    Raises
+    ------
+    SourceError
+        If it is.
+    """
+    if most_bytes is not None and path.exists() and path.stat().st_size > most_bytes:
+        raise SourceError(too_large(most_bytes))
+
+
+def too_large(most_bytes: int) -> str:
+    """What is said of a result that is larger than it may be."""
+    return (
+        f"what comes of the table has more than {most_bytes / 1e6:,.0f} MB, which is all that it "
+        "may have: send it in parts, with fewer columns, or delete older results"
+    )
+
+
+def _within(
+    tables: Iterator[pa.Table], partial: Path, most_bytes: int | None
+) -> Iterator[pa.Table]:
+    for table in tables:
+        require_size(partial, most_bytes)
+        yield table
 
 
 def write_refused(parts: Iterable[Path], target: Path) -> None:
@@ -69,10 +113,11 @@ def write_refused(parts: Iterable[Path], target: Path) -> None:
     partial = target.with_name(f"{target.name}.part")
     with partial.open("w", encoding="utf-8-sig", newline="") as handle:
         writer = csv.writer(handle)
-        writer.writerow(first.column_names)
+        writer.writerow(map(safe_cell, first.column_names))
         for table in (first, *tables):
-            for row in zip(*(column.to_pylist() for column in table.columns), strict=True):
-                writer.writerow([row[0], row[1], *map(safe_cell, row[2:])])
+            for lot in table.to_batches(max_chunksize=_LOT):
+                for row in zip(*(column.to_pylist() for column in lot.columns), strict=True):
+                    writer.writerow([row[0], *map(safe_cell, row[1:])])
     partial.replace(target)
 
 
@@ -96,18 +141,17 @@ def _csv(tables: Iterator[pa.Table], path: Path) -> None:
         for number, table in enumerate(tables):
             plain = table.drop_columns([GEOMETRY])
             if not number:
-                names = pa.table(
-                    [pa.array([name]) for name in plain.column_names], plain.column_names
-                )
-                handle.write(_lines(names))
-            handle.write(_lines(plain))
+                names = [pa.array([name]) for name in plain.column_names]
+                handle.write(_lines(pa.record_batch(names, plain.column_names)))
+            for lot in plain.to_batches(max_chunksize=_LOT):
+                handle.write(_lines(lot))
 
 
-def _lines(table: pa.Table) -> bytes:
-    """The rows of a table as CSV: columns are quoted and joined at once, not cell by cell."""
+def _lines(table: pa.RecordBatch) -> bytes:
+    """Rows as CSV: columns are quoted and joined at once, not cell by cell."""
     if not len(table):
         return b""
-    columns = [_quoted(column.combine_chunks()) for column in table.columns]
+    columns = [_quoted(column) for column in table.columns]
     rows = pc.binary_join_element_wise(*columns, ",")
     whole = pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows)
     text: str = pc.binary_join(whole, "\r\n")[0].as_py()
@@ -115,8 +159,10 @@ def _lines(table: pa.Table) -> bytes:
 
 
 def _quoted(column: pa.Array) -> pa.Array:
-    """Cells as CSV has them: quoted where they hold a comma, a quote or a new line."""
-    cells = pc.fill_null(pc.cast(column, pa.string()), "")
+    """Cells as CSV has them: no formulas, quoted where they hold a comma, quote or new line."""
+    cells = pc.fill_null(_as_text(column), "")
+    if pa.types.is_string(column.type):
+        cells = safe_cells(cells)
     data = cells.buffers()[2]
     signs = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
     if not np.isin(signs, _SIGNS).any():
@@ -124,6 +170,16 @@ def _quoted(column: pa.Array) -> pa.Array:
     doubled = pc.replace_substring(cells, '"', '""')
     held = pc.match_substring_regex(cells, '[",\r\n]')
     return pc.if_else(held, pc.binary_join_element_wise('"', doubled, '"', ""), cells)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Cells as text; bytes that are none, in hexadecimal."""
+    try:
+        return pc.cast(column, pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        cells = column.to_pylist()
+        said = [cell.hex() if isinstance(cell, bytes) else cell and str(cell) for cell in cells]
+        return pa.array(said, pa.string())
 
 
 def _parquet(tables: Iterator[pa.Table], path: Path) -> None:
@@ -161,8 +217,9 @@ def _geojson(tables: Iterator[pa.Table], path: Path) -> None:
         for table in tables:
             wkb = table.column(GEOMETRY).to_numpy()
             shapes = shapely.to_geojson(np.asarray(shapely.from_wkb(wkb), dtype=object))
-            facts = table.drop_columns([GEOMETRY]).to_pylist()
-            for shape, row in zip(shapes, facts, strict=True):
+            facts = table.drop_columns([GEOMETRY]).to_batches(max_chunksize=_LOT)
+            rows = (row for lot in facts for row in lot.to_pylist())
+            for shape, row in zip(shapes, rows, strict=True):
                 properties = json.dumps(row, ensure_ascii=False, default=str)
                 handle.write(f'{before}{{"type": "Feature", "geometry": {shape}, ')
                 handle.write(f'"properties": {properties}}}')

@@ -16,7 +16,8 @@ import pyogrio
 import shapely
 
 from data.conversions.cells import load_fully
-from data.conversions.frames import GEOMETRY, add_frame
+from data.conversions.frames import GEOMETRY, add_frame, packed
+from data.conversions.plain import plain_table
 from data.conversions.reading import Chunk, read_source
 from data.errors import SourceError
 from data.gdal import READERS
@@ -27,9 +28,9 @@ __all__ = ["prepare", "run"]
 def prepare() -> None:
     """Use each library once: some load parts of themselves only then."""
     load_fully()
-    packed = io.BytesIO()
-    pq.write_table(pa.table({"x": [1]}), packed)
-    list(pq.ParquetFile(packed, pre_buffer=False).iter_batches(use_threads=False))
+    sample = io.BytesIO()
+    pq.write_table(pa.table({"x": [1]}), sample)
+    list(pq.ParquetFile(sample, pre_buffer=False).iter_batches(use_threads=False))
     if not set(pyogrio.list_drivers()) <= set(READERS.values()):
         raise SourceError("this GDAL has drivers that are not switched off: see data.gdal")
     shapely.from_wkb(shapely.to_wkb(shapely.Point(0, 0)))
@@ -57,7 +58,7 @@ def run(options: dict[str, Any], source: BinaryIO, target: BinaryIO) -> None:
     for chunk in opened.chunks(asked["rows"], asked["skip"]):
         facts = {"first": chunk.first, "fraction": opened.fraction, "broken": chunk.broken}
         add_frame(target, json.dumps(facts | {"rows": _length(chunk)}).encode())
-        add_frame(target, _packed(chunk))
+        add_frame(target, _packed(chunk, options["name"], asked["most_bytes"]))
         target.flush()
 
 
@@ -65,13 +66,11 @@ def _length(chunk: Chunk) -> int:
     return len(chunk.table) if chunk.geometry is None else len(chunk.geometry)
 
 
-def _packed(chunk: Chunk) -> bytes:
+def _packed(chunk: Chunk, name: str, most_bytes: int) -> memoryview:
     table = chunk.table
     if chunk.geometry is not None:
         shapes = pa.array(shapely.to_wkb(np.asarray(chunk.geometry, dtype=object)), pa.binary())
         columns = [*table.columns, shapes]
         table = pa.table(columns, [*table.column_names, GEOMETRY])
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
+    table = plain_table(table, name=name, most_bytes=most_bytes, shapes=GEOMETRY)
+    return packed(table)

@@ -29,6 +29,8 @@ _PLUGINS = (
 )
 # A progressive JPEG has about ten scans; each is a pass over the whole picture.
 _MOST_SCANS = 64
+# Of a WebP four pictures of its full size are held until it has been read.
+_MOST_OF = {"WEBP": 20_000_000}
 _NO_PHOTO = "this is no photo in JPEG, PNG, WebP, GIF or BMP"
 
 
@@ -58,8 +60,9 @@ def _drawn(content: bytes, *, longest_side: int, most_pixels: int) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(content), formats=_KINDS)
-            if picture.width * picture.height > most_pixels:
-                raise SourceError(f"a photo has at most {most_pixels:,} pixels")
+            most = min(most_pixels, _MOST_OF.get(picture.format or "", most_pixels))
+            if picture.width * picture.height > most:
+                raise SourceError(f"a photo in {picture.format} has at most {most:,} pixels")
             _require_whole(picture.format or "", content)
             upright = _small(picture, longest_side)
     except (UnidentifiedImageError, Image.DecompressionBombWarning) as error:

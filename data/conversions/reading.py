@@ -23,10 +23,12 @@ from numpy.typing import NDArray
 
 from data.conversions.cells import rows_of_workbook
 from data.conversions.headings import distinct
+from data.conversions.plain import LONGEST_CELL
 from data.conversions.shapefile import vector_file
 from data.errors import SourceError
 from data.gdal import READERS
 from gis.crs import SourceCrs, parse_crs
+from gis.wkb import shallow
 
 __all__ = ["Chunk", "Source", "read_source"]
 
@@ -34,8 +36,6 @@ __all__ = ["Chunk", "Source", "read_source"]
 _SNIFF = 1 << 22
 # GeoParquet says so in the metadata of its schema.
 _GEO = b"geo"
-# A cell of a table may hold a long description, but not a whole file by a quote left open.
-_CELL_LIMIT = 1 << 20
 # Rows between two looks at how far a text file has been read.
 _TELL = 1000
 
@@ -164,7 +164,7 @@ class _Text(_Lines):
         self._encoding = encoding or _encoding_of(path, name)
 
     def _rows(self) -> Iterator[list[str]]:
-        csv.field_size_limit(_CELL_LIMIT)
+        csv.field_size_limit(LONGEST_CELL)
         size = max(self._path.stat().st_size, 1)
         with self._path.open("rb") as raw:
             packed = self._path.suffix == ".gz"
@@ -285,7 +285,7 @@ class _Vector:
             )
             names = distinct([self._columns.get(name, name) for name in meta["fields"]])
             columns = [pa.array(column, from_pandas=True) for column in values]
-            shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+            shapes = _shapes(wkb)
             self.fraction = min((read + len(shapes)) / self._total, 1.0)
             yield Chunk(read + 1, pa.table(columns, names), shapes)
             read += rows
@@ -320,11 +320,19 @@ def _even(batches: Any, rows: int, skip: int) -> Iterator[tuple[int, pa.Table]]:
         yield number, pa.concat_tables(waiting)
 
 
+def _shapes(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Shapes of WKB; None for what is none, or lies too deep in others."""
+    plain = np.array(shallow(wkb.tolist()), dtype=object)
+    return np.asarray(shapely.from_wkb(plain, on_invalid="ignore"), dtype=object)
+
+
 def _of_table(first: int, table: pa.Table, geometry: str | None, columns: dict[str, str]) -> Chunk:
     shapes = None
     if geometry is not None and geometry in table.column_names:
-        wkb = table.column(geometry).to_numpy()
-        shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+        column = table.column(geometry)
+        if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+            raise SourceError(f"the shapes in column {geometry[:100]!r} are no WKB")
+        shapes = _shapes(column.to_numpy())
         table = table.drop_columns([geometry])
     names = distinct([columns.get(name, name) for name in table.column_names])
     return Chunk(first, table.rename_columns(names), shapes)

@@ -1,17 +1,14 @@
 """A whole table of cells: the rows of a workbook or a packed CSV as one Arrow stream."""
 
-import io
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
 from data.conversions.cells import load_fully, rows_of
-from data.conversions.frames import add_frame
+from data.conversions.frames import MOST_ROWS, add_frame, packed
 
 __all__ = ["prepare", "run"]
-
-_ROWS = 50_000
 
 
 def prepare() -> None:
@@ -30,16 +27,13 @@ def run(options: dict[str, Any], _source: BinaryIO, target: BinaryIO) -> None:
     lot: list[list[str]] = []
     for line in rows_of(Path(options["path"]), options["name"]):
         lot.append(line)
-        if len(lot) == _ROWS:
+        if len(lot) == MOST_ROWS:
             add_frame(target, _packed(lot))
             lot = []
     if lot:
         add_frame(target, _packed(lot))
 
 
-def _packed(lot: list[list[str]]) -> bytes:
+def _packed(lot: list[list[str]]) -> memoryview:
     table = pa.table({"cells": pa.array(lot, pa.list_(pa.string()))})
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
+    return packed(table)

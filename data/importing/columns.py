@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from data.errors import SourceError
 from data.moments import is_countable
+from data.safe_cells import cell_as_meant
 
 __all__ = [
     "CellError",
@@ -100,9 +101,7 @@ def recognise(headings: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
 def text(row: Mapping[str, Any], column: str | None, what: str = "") -> str:
     """Text of a cell without surrounding blanks; a missing one is refused if `what` is named."""
     value = "" if column is None else str(row.get(column) if row.get(column) is not None else "")
-    value = value.strip().replace("\x00", "")
-    if value[:1] == "'" and value[1:2] in {"=", "+", "@"}:  # as `safe_cell` writes it
-        value = value[1:]
+    value = cell_as_meant(value.strip().replace("\x00", ""))
     if what and not value:
         raise CellError(f"{what} is missing")
     return value

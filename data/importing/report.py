@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ImportReport", "Refusal", "safe_cell"]
+from data.safe_cells import safe_cell
+
+__all__ = ["ImportReport", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,10 @@ class ImportReport:
         headings = sorted({name for refusal in self.refused for name in refusal.values})
         with path.open("w", encoding="utf-8-sig", newline="") as handle:
             writer = csv.writer(handle)
-            writer.writerow(["row", "reason", *headings])
+            writer.writerow(["row", "reason", *map(safe_cell, headings)])
             for refusal in self.refused:
                 cells = [refusal.values.get(name, "") for name in headings]
-                writer.writerow([refusal.row, refusal.reason, *map(safe_cell, cells)])
+                writer.writerow([refusal.row, *map(safe_cell, [refusal.reason, *cells])])
 
     def summary(self) -> str:
         """One line for people."""
@@ -64,9 +66,3 @@ class ImportReport:
             },
             ensure_ascii=False,
         )
-
-
-def safe_cell(value: Any) -> str:
-    """Text of a cell that no spreadsheet runs: one that starts like a formula gets a quote."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "@", "\t", "\r"} else text

@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 import shapely
 
 from data.conversions.frames import GEOMETRY
 from data.conversions.reading import Chunk
 from data.errors import SourceError
 from data.gdal import READERS, only
-from data.readers.table import read_table_frame
-from data.sandbox import OWN_TABLE, Conversation, Limits, conversing
+from data.readers.frames import Frames
+from data.sandbox import OWN_TABLE, Conversation, ConversionError, Limits, conversing
 from gis.crs import SourceCrs, parse_crs
+from gis.wkb import shallow
 
 __all__ = ["OpenSource", "open_source"]
 
+# What a converter tells of a file, and of each row that it cannot read.
+_FACTS_BYTES, _FACTS_OF_ROW = 65536, 200
 _TABLES = frozenset({".csv", ".txt", ".xlsx", ".parquet", ".pq"})
 
 
@@ -34,7 +38,9 @@ class OpenSource:
     """
 
     def __init__(self, path: Path, options: Mapping[str, Any], limits: Limits | None) -> None:
-        self._path, self._options, self._limits = path, options, limits
+        self._path, self._options, self._limits = path, options, limits or OWN_TABLE
+        self._in_place = limits is None
+        self._frames = Frames(self._limits)
         self._ends = ExitStack()
         self.crs: SourceCrs | None = None
         self.fraction = 0.0
@@ -47,9 +53,9 @@ class OpenSource:
                 "chunks",
                 self._path,
                 self._options,
-                limits=self._limits or OWN_TABLE,
+                limits=self._limits,
                 environment={"GDAL_SKIP": only(frozenset({driver}))},
-                in_place=self._limits is None,
+                in_place=self._in_place,
             )
         )
         try:
@@ -73,32 +79,45 @@ class OpenSource:
         SourceError
             If the file ends to be readable.
         """
-        self._conversation.say({"rows": rows, "skip": skip})
-        while (frame := self._conversation.hear()) is not None:
-            facts = json.loads(frame)
+        most = self._limits.frame_bytes
+        self._conversation.say({"rows": rows, "skip": skip, "most_bytes": most})
+        told = _FACTS_BYTES + rows * _FACTS_OF_ROW
+        while (frame := self._conversation.hear(most_bytes=told)) is not None:
+            facts = _plain_facts(frame)
             packed = self._conversation.hear()
             if packed is None:
                 raise SourceError(f"{self._options['name']} ended in the middle of a chunk")
-            self.fraction = float(facts["fraction"])
-            yield _chunk(facts, packed)
+            self.fraction = facts["fraction"]
+            yield _chunk(facts, self._frames.table(packed, most_rows=rows))
 
     def _facts(self) -> dict[str, Any]:
-        frame = self._conversation.hear()
+        frame = self._conversation.hear(most_bytes=_FACTS_BYTES)
         if frame is None:
             raise SourceError(f"{self._options['name']} cannot be read")
+        return _plain_facts(frame)
+
+
+def _plain_facts(frame: bytes) -> dict[str, Any]:
+    """What a converter tells; one that was taken over tells what it likes."""
+    try:
         facts: dict[str, Any] = json.loads(frame)
-        return facts
+        broken = {int(at): str(reason) for at, reason in facts.get("broken", {}).items()}
+        first, fraction = int(facts.get("first", 1)), float(facts.get("fraction", 0))
+        return facts | {"broken": broken, "first": first, "fraction": fraction}
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ConversionError("what was told of it is nothing that a converter tells") from error
 
 
-def _chunk(facts: Mapping[str, Any], packed: bytes) -> Chunk:
-    table = read_table_frame(packed)
+def _chunk(facts: Mapping[str, Any], table: pa.Table) -> Chunk:
     shapes = None
     if GEOMETRY in table.column_names:
-        wkb = np.array(table.column(GEOMETRY).to_pylist(), dtype=object)
-        shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+        wkb = np.array(shallow(table.column(GEOMETRY).to_pylist()), dtype=object)
+        try:
+            shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
+        except (NotImplementedError, TypeError) as error:
+            raise ConversionError("what was read are no shapes") from error
         table = table.drop_columns([GEOMETRY])
-    broken = {int(at): str(reason) for at, reason in facts["broken"].items()}
-    return Chunk(int(facts["first"]), table, shapes, broken)
+    return Chunk(facts["first"], table, shapes, facts["broken"])
 
 
 def open_source(

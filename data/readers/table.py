@@ -6,15 +6,15 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from data.conversions.cells import rows_of
+from data.conversions.frames import MOST_ROWS
 from data.conversions.headings import distinct
 from data.errors import SourceError
+from data.readers.frames import Frames
 from data.sandbox import OWN_TABLE, ConversionError, Limits, conversing
 from gis.crs import SourceCrs
 
-__all__ = ["SourceTable", "read_table", "read_table_frame"]
+__all__ = ["SourceTable", "read_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,16 @@ def read_table(
     if headings is not None and first[0].isdigit():
         lines, first = chain([first], lines), list(headings)
     names = distinct([(columns or {}).get(name, name) for name in first])
-    filled = (line for line in lines if any(line))
-    return SourceTable(
-        [dict(zip_longest(names, line[: len(names)], fillvalue="")) for line in filled]
-    )
+    rows: list[dict[str, Any]] = []
+    most = len(names) + (limits or OWN_TABLE).output_cells
+    for line in filter(any, lines):
+        # A short row under a wide heading is as wide.
+        if len(names) * (len(rows) + 1) > most:
+            raise ConversionError(
+                f"{called} has more than {most - len(names):,} cells (rows times columns)"
+            )
+        rows.append(dict(zip_longest(names, line[: len(names)], fillvalue="")))
+    return SourceTable(rows)
 
 
 def _rows(path: Path, name: str, limits: Limits | None) -> Iterator[list[str]]:
@@ -85,24 +91,10 @@ def _rows(path: Path, name: str, limits: Limits | None) -> Iterator[list[str]]:
     if limits is None and path.suffix.lower() not in {".xlsx", ".gz"}:
         yield from rows_of(path, name)
         return
+    bounds = limits or OWN_TABLE
+    frames = Frames(bounds)
     with conversing(
-        "table", path, {"name": name}, limits=limits or OWN_TABLE, in_place=limits is None
+        "table", path, {"name": name}, limits=bounds, in_place=limits is None
     ) as conversation:
         while (frame := conversation.hear()) is not None:
-            yield from read_table_frame(frame).column("cells").to_pylist()
-
-
-def read_table_frame(frame: bytes) -> pa.Table:
-    """The table of an Arrow stream that a converter wrote, looked through before it is believed.
-
-    Raises
-    ------
-    ConversionError
-        If it is none.
-    """
-    try:
-        table = pa.ipc.open_stream(frame).read_all()
-        table.validate(full=True)
-    except pa.ArrowException as error:
-        raise ConversionError(f"what was read is no table: {error}") from error
-    return table
+            yield from frames.cells(frame, most_rows=MOST_ROWS)

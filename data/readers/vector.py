@@ -12,7 +12,8 @@ from data.sandbox import Limits
 
 __all__ = ["read_vector"]
 
-_CHUNK_ROWS = 20_000
+# Polygons of a plan have up to some thousand vertices each.
+_CHUNK_ROWS = 5_000
 
 
 def read_vector(

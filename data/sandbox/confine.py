@@ -1,7 +1,8 @@
 """Giving up rights, inside a converter's process: no network, no other files, no other user.
 
-What the kernel offers is taken: a network namespace of its own and a ruleset of Landlock where
-they are allowed, a filter of system calls (seccomp, by the system's libseccomp) always.
+What the kernel offers is taken: a network namespace of its own and a ruleset of Landlock, with all
+that its version can take away, where they are allowed; a list of system calls beside which there
+are none (`data.sandbox.calls`) always.
 """
 
 import ctypes
@@ -13,29 +14,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from data.sandbox.calls import allow_only_known_calls
+
 __all__ = ["Confined", "confine", "leave_network", "set_bounds"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-# Calls that no conversion needs once its libraries are loaded: reaching others, starting
-# programs, looking into other processes, changing what the process may.
-_REFUSED_CALLS = (
-    *("socket", "socketpair", "connect", "bind", "listen", "accept", "accept4"),
-    *("execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd"),
-    *("kill", "tkill", "pidfd_send_signal", "mount", "umount2", "pivot_root", "chroot"),
-    *("unshare", "setns", "bpf", "perf_event_open", "keyctl", "add_key", "request_key"),
-    *("io_uring_setup", "userfaultfd", "open_by_handle_at", "mknod", "mknodat", "symlink"),
-    *("symlinkat", "link", "linkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat"),
-)
-_SCMP_ALLOW, _SCMP_ERRNO = 0x7FFF0000, 0x00050000
 # Landlock's system calls have the same numbers on every architecture.
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
-_LANDLOCK_PATH_BENEATH = 1
-# Rights over files of Landlock's first version, all of which are handled; reading a file or a
-# folder are the third and fourth of them.
-_ALL_RIGHTS, _READ_RIGHTS = (1 << 13) - 1, (1 << 2) | (1 << 3)
-_FILE_RIGHTS = (1 << 0) | (1 << 1) | (1 << 2)
+_LANDLOCK_VERSION, _LANDLOCK_PATH_BENEATH = 1, 1
+_EXECUTE, _WRITE, _READ, _LIST, _TRUNCATE, _DEVICE = (1 << n for n in (0, 1, 2, 3, 14, 15))
+# How many rights over files each version of Landlock knows: version 2 adds links and renames from
+# folder to folder, 3 truncating, 5 commands to devices; version 4 the network by TCP (two rights),
+# 6 scopes (abstract sockets, signals).
+_FILE_RIGHTS_SINCE = {1: 13, 2: 14, 3: 15, 5: 16}
+_TCP, _TCP_SINCE, _SCOPES, _SCOPES_SINCE = 3, 4, 3, 6
+# In its own folder a task reads, writes, makes and removes plain files and folders.
+_OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _DEVICE
+_OF_OWN_FOLDER = sum(1 << n for n in (1, 2, 3, 4, 5, 7, 8, 14))
 # What libraries read beside themselves: fonts, shared libraries, the zones of time.
 _SYSTEM_PATHS = (
     *("/usr", "/lib", "/lib64", "/etc/fonts", "/etc/ld.so.cache", "/var/cache/fontconfig"),
@@ -55,7 +52,7 @@ class Confined:
     namespace : bool
         Whether its network is a namespace without any device.
     calls : bool
-        Whether calls to the network, among others, are refused (seccomp).
+        Whether only calls that conversions need are answered (seccomp).
     files : bool
         Whether other files cannot be opened (Landlock).
     """
@@ -76,7 +73,11 @@ class Confined:
 
 
 class _Ruleset(ctypes.Structure):
-    _fields_ = (("handled_access_fs", ctypes.c_uint64),)
+    _fields_ = (
+        ("handled_access_fs", ctypes.c_uint64),
+        ("handled_access_net", ctypes.c_uint64),
+        ("scoped", ctypes.c_uint64),
+    )
 
 
 class _Beneath(ctypes.Structure):
@@ -145,23 +146,34 @@ def confine(folder: Path, readable: Iterable[str], user: int | None) -> tuple[bo
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "the process cannot give up new rights")
     files = _restrict_files(folder, (*readable, *_SYSTEM_PATHS))
-    return _refuse_calls(), files
+    return allow_only_known_calls(), files
 
 
 def _restrict_files(folder: Path, readable: Iterable[str]) -> bool:
-    rules = _Ruleset(_ALL_RIGHTS)
+    rules = _handled(int(_libc.syscall(_LANDLOCK_CREATE, None, 0, _LANDLOCK_VERSION)))
     ruleset = _libc.syscall(_LANDLOCK_CREATE, ctypes.byref(rules), ctypes.sizeof(rules), 0)
     if ruleset < 0:
         return False
     try:
+        known = rules.handled_access_fs
         for path in readable:
-            _allow(ruleset, path, _READ_RIGHTS)
-        _allow(ruleset, "/dev/null", _FILE_RIGHTS)
-        _allow(ruleset, str(folder), _ALL_RIGHTS)
+            _allow(ruleset, path, known & (_READ | _LIST))
+        _allow(ruleset, "/dev/null", known & (_READ | _WRITE | _TRUNCATE))
+        _allow(ruleset, str(folder), known & _OF_OWN_FOLDER)
         restricted: int = _libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)
     return restricted == 0
+
+
+def _handled(version: int) -> _Ruleset:
+    """All that a version of Landlock can take away; a kernel takes no bit that it does not know."""
+    rights = max((n for since, n in _FILE_RIGHTS_SINCE.items() if since <= version), default=13)
+    return _Ruleset(
+        (1 << rights) - 1,
+        _TCP if version >= _TCP_SINCE else 0,
+        _SCOPES if version >= _SCOPES_SINCE else 0,
+    )
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
@@ -171,30 +183,8 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
         return
     try:
         if not Path(path).is_dir():
-            rights &= _FILE_RIGHTS
+            rights &= _OF_FILES
         beneath = _Beneath(rights, opened)
         _libc.syscall(_LANDLOCK_ADD, ruleset, _LANDLOCK_PATH_BENEATH, ctypes.byref(beneath), 0)
     finally:
         os.close(opened)
-
-
-def _refuse_calls() -> bool:
-    try:
-        seccomp = ctypes.CDLL("libseccomp.so.2")
-    except OSError:
-        return False
-    seccomp.seccomp_init.restype = ctypes.c_void_p
-    rules = ctypes.c_void_p(seccomp.seccomp_init(ctypes.c_uint32(_SCMP_ALLOW)))
-    if not rules:
-        return False
-    try:
-        for name in _REFUSED_CALLS:
-            number = seccomp.seccomp_syscall_resolve_name(name.encode())
-            # A negative number is a call that this architecture does not have.
-            if number >= 0:
-                action = ctypes.c_uint32(_SCMP_ERRNO | errno.EPERM)
-                seccomp.seccomp_rule_add(rules, action, ctypes.c_int(number), ctypes.c_uint(0))
-        loaded: int = seccomp.seccomp_load(rules)
-    finally:
-        seccomp.seccomp_release(rules)
-    return loaded == 0

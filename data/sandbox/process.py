@@ -70,6 +70,10 @@ class Limits:
         What it may answer.
     file_bytes : int
         Size of a file in its own folder.
+    frame_bytes, frame_cells : int
+        What a frame of its answer may hold when it is read: bytes, and rows times columns.
+    output_cells : int
+        Rows times columns in all.
     """
 
     wall_s: float
@@ -78,24 +82,30 @@ class Limits:
     output_bytes: int
     file_bytes: int = 0
     open_files: int = 64
+    frame_bytes: int = 64 * 2**20
+    frame_cells: int = 10_000_000
+    output_cells: int = 2**60
 
 
-PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=320 * _MIB, output_bytes=8 * _MIB)
+PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=512 * _MIB, output_bytes=8 * _MIB)
 PAPER = Limits(wall_s=120, cpu_s=90, memory_bytes=512 * _MIB, output_bytes=200 * _MIB)
 TABLE = Limits(
     wall_s=1800,
     cpu_s=120,
     memory_bytes=384 * _MIB,
-    output_bytes=4096 * _MIB,
+    output_bytes=1024 * _MIB,
     file_bytes=1024 * _MIB,
+    frame_bytes=96 * _MIB,
 )
-# A file that somebody waits for while it is read.
+# A file that somebody waits for while it is read; all of it is held at once, as objects.
 PLAN = Limits(
     wall_s=60,
     cpu_s=20,
     memory_bytes=384 * _MIB,
-    output_bytes=1024 * _MIB,
+    output_bytes=256 * _MIB,
     file_bytes=1024 * _MIB,
+    frame_bytes=64 * _MIB,
+    output_cells=1_000_000,
 )
 # A file that whoever runs the program names on the command line: of any size.
 OWN_TABLE = Limits(
@@ -104,6 +114,8 @@ OWN_TABLE = Limits(
     memory_bytes=4096 * _MIB,
     output_bytes=2**60,
     file_bytes=4096 * _MIB,
+    frame_bytes=1024 * _MIB,
+    frame_cells=2**31,
 )
 
 
@@ -149,14 +161,20 @@ class Conversation:
     """Frames from and to a converter that reads a file piece by piece."""
 
     def __init__(self, child: "_Child", limits: Limits) -> None:
-        self._child, self._left = child, limits.output_bytes
+        self._child, self._left = child, 2 * limits.output_bytes
+        self._frame = 2 * limits.frame_bytes
 
     def say(self, facts: Mapping[str, Any]) -> None:
         """Tell it something: one line of JSON."""
         self._child.feed(json.dumps(facts).encode() + b"\n", ends=False)
 
-    def hear(self) -> bytes | None:
+    def hear(self, *, most_bytes: int | None = None) -> bytes | None:
         """Its next frame; None at the end.
+
+        Parameters
+        ----------
+        most_bytes : int, optional
+            How long it may be; by default twice what it may hold: columns have names and gaps.
 
         Raises
         ------
@@ -168,7 +186,7 @@ class Conversation:
             self._child.require_success()
             return None
         size = int.from_bytes(head, "big")
-        if len(head) < 8 or size > self._left:
+        if len(head) < 8 or size > min(self._left, most_bytes or self._frame):
             raise ConversionError("what comes of it is too large")
         self._left -= size
         frame = self._child.read(size)

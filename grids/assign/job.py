@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from data.accounts import grants_of
 from data.database import Database
 from data.importing.names import classes_by_name
-from data.jobs import MOST_TRIES, claimed, files_of
+from data.jobs import MOST_RESULT, MOST_TRIES, claimed, files_of, room_of
 from data.memory import held_for_long
 from data.models import Account, AssignJob
 from data.sandbox import TABLE
@@ -22,6 +22,8 @@ from grids.directory import directory_version, load_directory
 
 __all__ = ["run_job"]
 
+# At once: a converter has less memory than whoever runs the command line (`CHUNK_ROWS`).
+_ROWS = 20_000
 _GIVEN_UP = "the worker ended each time that it read this file: it is not tried again"
 
 
@@ -69,9 +71,16 @@ def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJ
         directory = load_directory(session, job.county, moment, folder=locators_dir)
         classes = classes_by_name(session)
         scope = _scope_of(session, job.county, job.author)
+        room = min(room_of(session, jobs_dir, job.county, job.author), MOST_RESULT)
     held_for_long()
     options = AssignOptions(
-        job.crs, by_class=job.by_class, classes=classes, name=job.name, limits=TABLE
+        job.crs,
+        by_class=job.by_class,
+        classes=classes,
+        name=job.name,
+        limits=TABLE,
+        rows=_ROWS,
+        most_bytes=room,
     )
     report = assign_table(
         Assigner(directory, moment, within=scope),

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from data.bulk import SUFFIXES, Chunk, Spool, open_source, write_refused, write_target
 from data.bulk.placing import Placed, place
-from data.bulk.room import require_room
+from data.bulk.room import require_left, require_room
 from data.bulk.spool import refusals
-from data.bulk.target import GEOMETRY, point_wkb
+from data.bulk.target import GEOMETRY, point_wkb, require_size, too_large
 from data.errors import SourceError
 from data.importing.columns import recognise
 from data.importing.rows import stated_crs
@@ -46,6 +46,8 @@ class AssignOptions:
         What the table's author calls it, for messages; its path by default.
     limits : Limits, optional
         Of a table that was sent; none where whoever runs the program named it.
+    most_bytes : int, optional
+        How large what comes of it may be; without it as large as the disk.
     """
 
     crs: str | None = None
@@ -56,6 +58,7 @@ class AssignOptions:
     rows: int = CHUNK_ROWS
     name: str = ""
     limits: Limits | None = None
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,11 @@ def assign_table(
         done = len(spool)
         placed, refused = spool.counts()
         resumed = placed + refused
-        work = _Work(assigner, how, crs)
+        work, size = _Work(assigner, how, crs), 0
         for chunk in opened.chunks(how.rows, done * how.rows):
             good, bad = work.run(chunk)
+            size += good.nbytes + bad.nbytes
+            _require_room_for(size, target, how.most_bytes)
             spool.add(good, bad)
             placed, refused = placed + len(good), refused + len(bad)
             if progress is not None:
@@ -137,10 +142,19 @@ def assign_table(
         spool.remove()
         raise SourceError(f"{how.name or source} has no rows")
     fallback = spool.count("fallback", "1")
-    write_target((part.placed for part in spool.parts()), target)
+    write_target((part.placed for part in spool.parts()), target, most_bytes=how.most_bytes)
     write_refused((part.refused for part in spool.parts()), refused_path(target))
+    require_size(refused_path(target), how.most_bytes)
     spool.remove()
     return TableReport(source.name, placed + refused, placed, refused, fallback, resumed)
+
+
+def _require_room_for(size: int, target: Path, most_bytes: int | None) -> None:
+    """Refuse while it grows what would become too large; a file is about as long as its rows."""
+    if most_bytes is not None:
+        require_left(target.resolve().parent)
+        if size > most_bytes:
+            raise SourceError(too_large(most_bytes))
 
 
 def _about(assigner: Assigner, source: Path, how: AssignOptions, version: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ __all__ = ["COLUMNS", "MOST_ROWS", "TakenRow", "read_reports", "report_table"]
 COLUMNS = ("ref", "class", "x", "y", "description", "severity", "reported_at", "phone")
 _NEEDED = ("class", "x", "y")
 MOST_ROWS = 10_000
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def report_table(
                 report = _report(row, crs)
                 incident, _ = report_incident(session, county, report, directory, actor=actor)
         except OneGridError as error:
-            made.append(TakenRow(number, reason=str(error)))
+            # A reason may repeat what stands in a cell.
+            made.append(TakenRow(number, reason=str(error)[:_LONGEST_REASON]))
         else:
             made.append(TakenRow(number, incident.source_ref))
     return made

@@ -7,6 +7,7 @@ GeoPackage takes minutes or gigabytes to read.
 """
 
 import http.server
+import io
 import os
 import shutil
 import subprocess
@@ -14,12 +15,14 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from data.conversions import nothing
 from data.errors import SourceError
 from data.gdal import _ALL, only
-from data.pictures import redrawn
+from data.pictures import STAFF_PIXELS, redrawn
 from data.readers import read_table, read_vector
 from data.sandbox import TABLE, ConversionError, Limits, convert, protection
 from tests.conftest import ROOT
@@ -141,6 +144,16 @@ def test_a_converter_has_given_up_its_rights() -> None:
         "import os; os.kill(os.getppid(), 9)",
         "import os; os.setuid(0); assert os.getuid() == 0 and open('/etc/shadow').read()",
         "import ctypes; ctypes.CDLL(None).unshare(0x10000000) and 1/0",
+        "import os; os.fork()",
+        "import os; os.truncate(os.environ['HOME'] + '/../x', 0)",
+        "import os; os.utime('.', (1, 1))",
+        "import os; os.memfd_create('x')",
+        "import os; os.sched_setaffinity(os.getppid(), {0})",
+        "import os; os.setpriority(os.PRIO_PROCESS, 0, 5)",
+        "import resource; resource.prlimit(1, resource.RLIMIT_NOFILE, (9, 9))",
+        "import fcntl; fcntl.fcntl(0, fcntl.F_SETOWN, 1)",
+        "import ctypes; ctypes.CDLL(None).shmget(1, 4096, 0o1600) < 0 and 1/0",
+        "import ctypes; ctypes.CDLL(None).syscall(435, 0, 0) < 0 and 1/0",
         "open('large', 'wb').write(b'x' * 2_000_000)",
         "[open('/dev/null') for _ in range(1000)]",
     ],
@@ -172,6 +185,23 @@ def test_photos_of_many_scans_and_many_pixels_are_refused() -> None:
         redrawn(png_that_unpacks(5100, 4000))
     # Of 16 bits a channel: as many pixels as a stranger may send.
     assert len(redrawn(png_that_unpacks(5000, 3990))) < 100_000
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("WEBP", "RGB"), ("WEBP", "RGBA"), ("PNG", "RGBA")])
+def test_a_photo_within_the_limits_is_drawn(kind: str, mode: str) -> None:
+    """The attack, by itself: a WebP of 20 million pixels was refused for its memory."""
+    noise = np.random.default_rng(1).integers(0, 255, (447, 447, len(mode)), dtype=np.uint8)
+    picture = io.BytesIO()
+    large = Image.fromarray(noise).resize((4472, 4472), Image.Resampling.NEAREST)
+    large.save(picture, kind, **({"method": 0} if kind == "WEBP" else {"compress_level": 1}))
+    assert redrawn(picture.getvalue()).startswith(b"\xff\xd8")
+
+
+def test_a_webp_has_a_limit_of_its_own() -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (5001, 4000)).save(picture, "WEBP", method=0)
+    with pytest.raises(SourceError, match="WEBP has at most 20,000,000 pixels"):
+        redrawn(picture.getvalue(), most_pixels=STAFF_PIXELS)
 
 
 def test_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:

@@ -7,31 +7,43 @@ tried for ever.
 """
 
 import asyncio
+import gzip
 import io
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from sqlalchemy import text
 
-from api import intake, papers
+from api import intake, papers, worker
 from api.admission import BusyError
 from api.app import create_app
-from api.converters import Converters
+from api.converters import MOST_OF_ONE, Converters
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from api.limits import LARGEST_BODY
+from api.uploads import MOST_UNDER_WAY
 from api.worker import make_worker
+from data.bulk import open_source, write_target
+from data.bulk.target import GEOMETRY, point_wkb
 from data.database import POOL_SIZE, Database
+from data.errors import SourceError
 from data.jobs import CLOCK, MOST_RUNNING, MOST_TRIES, MOST_WAITING, UPLOADS, claimed
 from data.pictures import redrawn
 from data.sandbox import PLAN
+from data.sandbox import TABLE as TABLE_LIMITS
 from data.settings import Settings
 from grids.assign.job import run_job
 from maps.paper import printed
@@ -253,11 +265,73 @@ def test_so_many_converters_run_and_wait_and_no_more() -> None:
     assert sum(isinstance(answer, BusyError) for answer in answers) == 60 - 2 - 16
 
 
+def test_one_address_has_few_converters_and_leaves_the_rest() -> None:
+    release = threading.Event()
+
+    async def ask() -> tuple[list[object], str]:
+        gate = Converters(1)
+        flood = [
+            asyncio.create_task(gate.run(release.wait, 10, asks="stranger")) for _ in range(20)
+        ]
+        await asyncio.sleep(0.05)
+        refused = sum(task.done() for task in flood)
+        assert refused == 20 - MOST_OF_ONE
+        other = asyncio.create_task(gate.run(lambda: "drawn", asks="another"))
+        await asyncio.sleep(0.05)
+        release.set()
+        answers = await asyncio.gather(*flood, return_exceptions=True)
+        assert not gate._of - Counter(another=1)
+        return answers, await other
+
+    answers, other = run_aside(ask)
+    assert sum(isinstance(answer, BusyError) for answer in answers) == 20 - MOST_OF_ONE
+    assert other == "drawn"
+
+
+def test_strangers_take_no_turn_of_the_staff(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty photos at once made the staff's papers wait, and fail."""
+    taken = []
+
+    async def run(self: Converters, convert: Any, *arguments: object, asks: str = "") -> Any:
+        names = {id(web.app.state.converters): "staff", id(web.app.state.public_converters): "all"}
+        taken.append((names[id(self)], bool(asks)))
+        return convert(*arguments)
+
+    monkeypatch.setattr(Converters, "run", run)
+    web.app.state.guard.forget()
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "JPEG")
+    form = {"class_code": "E01", "key": "uploads-5678", "place": "122.31, 43.575"}
+    files = {"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
+    assert web.post("/report", data=form, files=files, follow_redirects=False).status_code == 303
+    card = web.post("/card", data=HERE).text
+    handle = card.partition('name="handle" value="')[2].partition('"')[0]
+    assert web.post("/card/file", data={"handle": handle, "kind": "a6"}).status_code == 200
+    sign_in(web)
+    assert web.get("/dispatch/ledger/print.pdf").status_code == 200
+    web.app.state.guard.forget()
+    assert taken == [("all", True), ("all", True), ("staff", False)]
+
+
+def test_deep_shapes_of_programs_are_refused(web: TestClient) -> None:
+    sign_in(web)
+    for depth in (100, 400, 5000, 200_000):
+        head, tail = '{"type":"GeometryCollection","geometries":[', "]}"
+        shape = head * depth + '{"type":"Point","coordinates":[122.31,43.575]}' + tail * depth
+        body = f'{{"crs":"EPSG:4326","geometry":{shape}}}'
+        answer = web.post(
+            "/api/v1/assign/shares", content=body, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code in {200, 400, 413, 422}, (depth, answer.text[:200])
+
+
 def test_an_author_has_so_many_files_under_way(web: TestClient, city: Database) -> None:
     sign_in(web)
     files = {"file": ("in.csv", TABLE)}
     form = {"crs": "EPSG:4326"}
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(2) as pool:
         asked = [
             pool.submit(web.post, "/api/v1/assign/jobs", files=files, data=form)
             for _ in range(MOST_RUNNING + MOST_WAITING + 3)
@@ -273,6 +347,80 @@ def test_an_author_has_so_many_files_under_way(web: TestClient, city: Database) 
         ).all()
     assert sorted(lanes) == [6, 6]
     assert queues == [UPLOADS]
+
+
+def test_a_turn_of_the_worker_is_left_for_another_author() -> None:
+    assert worker._AT_ONCE[UPLOADS] > MOST_RUNNING
+
+
+def test_few_files_of_an_account_come_in_at_once(web: TestClient) -> None:
+    """Asked before a byte of the body is read."""
+    sign_in(web)
+    cookie = "; ".join(f"{name}={value}" for name, value in web.cookies.items())
+    inside, go_on = threading.Barrier(MOST_UNDER_WAY + 1), threading.Event()
+
+    def held() -> None:
+        with web.app.state.under_way.one(who):
+            inside.wait(10)
+            go_on.wait(10)
+
+    who = SimpleNamespace(county=web.app.state.settings.county, login=DEMO_LOGIN)
+    holders = [threading.Thread(target=held) for _ in range(MOST_UNDER_WAY)]
+    for one in holders:
+        one.start()
+    inside.wait(10)
+    paths = ("/api/v1/assign/jobs", "/planner/drafts/adopt")
+    token = {"x-csrf-token": web.headers["X-CSRF-Token"]}
+    told = [sent_to(web, path, 3, cookie=cookie, **token) for path in paths]
+    go_on.set()
+    for one in holders:
+        one.join()
+    assert told == [(429, 0)] * 2
+    assert not web.app.state.under_way._counts
+
+
+def test_what_an_author_has_is_bounded_and_may_be_deleted(
+    web: TestClient, city: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = begun(web)
+    run_job(city, settings.jobs_dir, settings.locators_dir, number)
+    place = f"/api/v1/assign/jobs/{number}"
+    monkeypatch.setattr("data.jobs.MOST_HELD", 50)
+    cookie = "; ".join(f"{name}={value}" for name, value in web.cookies.items())
+    token = {"x-csrf-token": web.headers["X-CSRF-Token"]}
+    assert sent_to(web, "/api/v1/assign/jobs", 3, cookie=cookie, **token) == (429, 0)
+    assert web.delete(place).status_code == 204
+    assert not (settings.jobs_dir / str(number)).exists()
+    assert web.get(place).status_code == 404
+    waiting = begun(web)
+    place = f"/api/v1/assign/jobs/{waiting}"
+    assert web.delete(place).status_code == 409
+    run_job(city, settings.jobs_dir, settings.locators_dir, waiting)
+    said = web.get(place).json()
+    assert said["state"] == "failed"
+    assert "more than 0 MB" in said["reason"]
+
+
+def test_a_packed_table_unpacks_to_so_much_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"lon,lat\n" + b"122.31,43.575\n" * 400_000))
+    assert path.stat().st_size < 30_000
+    few = replace(TABLE_LIMITS, output_bytes=5_000_000)
+    with pytest.raises(SourceError, match="unpacked"), open_source(path, limits=few) as source:
+        list(source.chunks(100_000))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".geojson", ".gpkg", ".parquet"])
+def test_a_result_that_grows_too_large_is_not_written(tmp_path: Path, suffix: str) -> None:
+    words = [f"{n:032d}" for n in range(4000)]
+    rows = pa.table([pa.array(words), point_wkb(np.zeros(4000), np.zeros(4000))], ["a", GEOMETRY])
+    parts = [tmp_path / f"{n}.parquet" for n in range(3)]
+    for part in parts:
+        pq.write_table(rows, part)
+    target = tmp_path / f"out{suffix}"
+    with pytest.raises(SourceError, match="fewer columns"):
+        write_target(parts, target, most_bytes=2000)
+    assert sorted(tmp_path.iterdir()) == parts
 
 
 def test_timers_and_files_have_queues_of_their_own(city: Database, settings: Settings) -> None:

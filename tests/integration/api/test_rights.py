@@ -189,6 +189,7 @@ CASES = [
     ),
     case("POST /api/v1/assign/jobs", "dispatcher"),
     case("GET /api/v1/assign/jobs/{job}", "dispatcher"),
+    case("DELETE /api/v1/assign/jobs/{job}", "dispatcher"),
     case("GET /api/v1/assign/jobs/{job}/result", "dispatcher"),
     case("GET /api/v1/drafts", "planner reviewer"),
     case("POST /api/v1/drafts", "planner", body='{{"title": "x"}}'),
