@@ -33,7 +33,7 @@ _DESK = ("dispatcher", "centre")
 Reader = Annotated[SignedIn, Depends(desk(*_DESK))]
 Asking = Annotated[SignedIn, Depends(desk(*_DESK, asks=True))]
 Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
-Listener = Annotated[SignedIn, Depends(desk(*_DESK, noted=False))]
+Listener = Annotated[SignedIn, Depends(desk(*_DESK))]
 Acting = Annotated[SignedIn, Depends(changing(*ACTING))]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api.guard import Guard, TooManyError
 from api.session import in_turn
 from api.sign_in_guard import Attempt, SignInGuard
+from data.accounts import is_login
 from data.audit import audit
 from data.devices import Devices
 from data.errors import NotFoundError
@@ -134,10 +135,14 @@ async def _refused(request: Request, credentials: Credentials, password: str) ->
 
 
 def _note(session: Session, request: Request, action: str, login: str, **detail: int) -> None:
-    """Security events name where they come from (GB/T 22239 8.1.4.3)."""
+    """Security events name where they come from (GB/T 22239 8.1.4.3).
+
+    What cannot be a login is not kept as it was typed: it would be read as part of the log.
+    """
+    named = login if is_login(login) else ""
     address = request.client.host if request.client else ""
     county = request.app.state.settings.county
-    audit(session, county, login or "anybody", action, login, address=address, **detail)
+    audit(session, county, named or "anybody", action, named, address=address, **detail)
 
 
 async def _meets_rules(request: Request, credentials: Credentials, password: str) -> bool:

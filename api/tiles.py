@@ -18,7 +18,7 @@ from maps.tiles import TileCache, base_tile, draft_tile, plan_tile, work_tile
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tiles", include_in_schema=False)
-Desk = Annotated[SignedIn, Depends(desk("dispatcher", "centre", noted=False))]
+Desk = Annotated[SignedIn, Depends(desk("dispatcher", "centre", polled=True))]
 Zoom = Annotated[int, Path(ge=0, le=22)]
 # What the tile is asked for: its content is never older, so that it may be kept by it.
 Version = Annotated[str, Query(max_length=40)]

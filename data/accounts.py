@@ -27,6 +27,7 @@ __all__ = [
     "enable_account",
     "grant_role",
     "grants_of",
+    "is_login",
     "revoke_role",
     "set_password_hash",
     "stand_for",
@@ -42,6 +43,7 @@ ROLES = (
     "security",
     "administrator",
 )
+_LONGEST_LOGIN = 60
 _SEPARATE = frozenset({"auditor", "security", "administrator"})
 
 
@@ -73,8 +75,8 @@ def add_account(
     """
     if session.scalar(select(Account).where(Account.login == login)):
         raise StateError(f"login {login!r} is taken")
-    if not login.strip() or len(login) > 60:
-        raise StateError("a login has 1 to 60 characters")
+    if not is_login(login):
+        raise StateError("a login has 1 to 60 printed characters and no space at its ends")
     if not is_exempt(county, password):
         require_password(login, name, password)
     account = Account(county=county, login=login, name=name, password_hash=hash_of(password))
@@ -84,6 +86,11 @@ def add_account(
     for one in grants:
         grant_role(session, login, one if isinstance(one, Grant) else Grant(one), actor=actor)
     return account
+
+
+def is_login(text: str) -> bool:
+    """Whether it may be the login of an account."""
+    return 0 < len(text) <= _LONGEST_LOGIN and text.isprintable() and text == text.strip()
 
 
 def account_of(session: Session, login: str) -> Account:

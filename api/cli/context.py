@@ -1,12 +1,13 @@
 """What every command shares: settings, the database made ready, printing for people or programs."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from api.cli.terminal import Terminal, visible_json
 from data import migrate
 from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="OneGrid 一张网: grid management and spatial dispatch. Start with `onegrid up`.",
 )
-console = Console(highlight=False)
+console = Terminal()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 County = Annotated[
@@ -56,12 +57,13 @@ def ready_database(settings: Settings, *, pooled: bool = False) -> Database:
     return database
 
 
-def emit(value: Any, text: str, *, as_json: bool) -> None:
-    """Print a result as JSON or as text."""
+def emit(value: Any, lines: str | Iterable[str], *, as_json: bool) -> None:
+    """Print a result as JSON, or as lines of text: each one entry, whatever is in it."""
     if as_json:
-        typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
-    else:
-        console.print(text, markup=False, soft_wrap=True)
+        typer.echo(visible_json(json.dumps(value, ensure_ascii=False, default=_plain)))
+        return
+    for line in (lines,) if isinstance(lines, str) else lines:
+        console.entry(line)
 
 
 def _plain(value: Any) -> Any:

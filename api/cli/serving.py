@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.cli.context import console, ready_database
+from api.cli.terminal import log_visibly
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
@@ -65,6 +66,7 @@ def serve(
 def web() -> None:
     """Run the web server as a part, which ends with its parent; its port is the first argument."""
     end_with_parent()
+    log_visibly()
     _serve(int(sys.argv[1]), 1, insecure="--insecure" in sys.argv)
 
 
@@ -188,7 +190,7 @@ def _prepare(settings: Settings) -> None:
 
 
 def _say(text: str) -> None:
-    console.print(f"▸ {text}", style="bold")
+    console.entry(f"▸ {text}", style="bold")
 
 
 def _require_free(host: str, port: int) -> None:
@@ -222,7 +224,7 @@ def _tell(settings: Settings, port: int) -> None:
         ("dispatch", "调度 dispatch"),
         ("card", "查询 card"),
     ):
-        console.print(f"  {name:<14} {base}/{path}", markup=False)
+        console.entry(f"  {name:<14} {base}/{path}")
     if settings.county == DEMO_COUNTY and settings.is_local:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")

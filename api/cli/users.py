@@ -52,7 +52,7 @@ def add(
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
         accounts.add_account(session, chosen, login, name or login, password, grants, actor=_ACTOR)
-    console.print(f"added: {login}", markup=False)
+    console.entry(f"added: {login}")
 
 
 @user_app.command("stands-for")
@@ -63,7 +63,7 @@ def stands_for(
     """Say whom of the staff list an account is: a worker's tasks are that person's."""
     with ready_database(Settings()).session() as session:
         accounts.stand_for(session, login, person, actor=_ACTOR)
-    console.print(f"{login} is {person}", markup=False)
+    console.entry(f"{login} is {person}")
 
 
 @user_app.command()
@@ -71,7 +71,7 @@ def grant(login: Login, role: RoleName, *, area: Area = None, class_code: ClassC
     """Give an account a role, in an area, for a class of incidents."""
     with ready_database(Settings()).session() as session:
         accounts.grant_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
-    console.print(f"{login} is {role}", markup=False)
+    console.entry(f"{login} is {role}")
 
 
 @user_app.command()
@@ -81,7 +81,7 @@ def revoke(
     """Take a role away again."""
     with ready_database(Settings()).session() as session:
         accounts.revoke_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
-    console.print(f"{login} is no longer {role}", markup=False)
+    console.entry(f"{login} is no longer {role}")
 
 
 @user_app.command()
@@ -89,7 +89,7 @@ def disable(login: Login) -> None:
     """Close an account and its sessions; what it did stays in the log."""
     with ready_database(Settings()).session() as session:
         accounts.disable_account(session, login, actor=_ACTOR)
-    console.print(f"disabled: {login}", markup=False)
+    console.entry(f"disabled: {login}")
 
 
 @user_app.command()
@@ -97,7 +97,7 @@ def enable(login: Login) -> None:
     """Open an account that was disabled."""
     with ready_database(Settings()).session() as session:
         accounts.enable_account(session, login, actor=_ACTOR)
-    console.print(f"enabled: {login}", markup=False)
+    console.entry(f"enabled: {login}")
 
 
 @user_app.command()
@@ -106,7 +106,7 @@ def password(login: Login) -> None:
     new = typer.prompt("password", hide_input=True)
     with ready_database(Settings()).session() as session:
         accounts.change_password(session, login, new, actor=_ACTOR)
-    console.print(f"changed: {login}", markup=False)
+    console.entry(f"changed: {login}")
 
 
 @user_app.command("reset-factor")
@@ -114,7 +114,7 @@ def reset_factor(login: Login) -> None:
     """Take the second factor away, of who has lost telephone and recovery codes."""
     with ready_database(Settings()).session() as session:
         remove_factor(session, login, actor=_ACTOR)
-    console.print(f"signs in by password alone: {login}", markup=False)
+    console.entry(f"signs in by password alone: {login}")
 
 
 @user_app.command("list")
@@ -137,7 +137,7 @@ def list_accounts(*, county: County = None, as_json: AsJson = False) -> None:
             for one in held
         ]
     lines = [f"{one['login']:20} {_told(one)}" for one in facts]
-    emit(facts, "\n".join(lines) or "no account", as_json=as_json)
+    emit(facts, lines or ["no account"], as_json=as_json)
 
 
 def _told(facts: dict[str, Any]) -> str:
@@ -171,7 +171,7 @@ def show(
         f"{one['action']} {one['subject']}"
         for one in facts
     ]
-    emit(facts, "\n".join(lines) or "nothing is noted", as_json=as_json)
+    emit(facts, lines or ["nothing is noted"], as_json=as_json)
 
 
 @audit_app.command("verify")
@@ -192,7 +192,7 @@ def verify_chain(
         found = verify_all(session, chosen, settings.home, is_protected=protected, head=head)
     facts = asdict(found.chain) | asdict(found)
     del facts["chain"]
-    emit(facts, "\n".join(_findings(found, head)), as_json=as_json)
+    emit(facts, _findings(found, head), as_json=as_json)
     raise typer.Exit(0 if found.is_whole else 1)
 
 
