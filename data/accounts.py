@@ -77,7 +77,7 @@ def add_account(
         raise StateError(f"login {login!r} is taken")
     if not is_login(login):
         raise StateError("a login has 1 to 60 printed characters and no space at its ends")
-    if not is_exempt(county, password):
+    if not is_exempt(county, login, password):
         require_password(login, name, password)
     account = Account(county=county, login=login, name=name, password_hash=hash_of(password))
     session.add(account)

@@ -183,7 +183,7 @@ def _prepare(settings: Settings) -> None:
     database = ready_database(settings)
     require_no_demo(settings, database)
     _say("looking for data; an empty database gets the demonstration city on this machine")
-    if settings.is_local and furnish(database, settings.home):
+    if not settings.is_exposed and furnish(database, settings.home):
         _say("playing a month of work in it")
         with database.session() as session:
             play_month(session, seed=1, end=datetime.now(UTC))
@@ -225,7 +225,7 @@ def _tell(settings: Settings, port: int) -> None:
         ("card", "查询 card"),
     ):
         console.entry(f"  {name:<14} {base}/{path}")
-    if settings.county == DEMO_COUNTY and settings.is_local:
+    if settings.county == DEMO_COUNTY and not settings.is_exposed:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     console.print("  Ctrl-C stops everything\n")

@@ -30,7 +30,7 @@ def city(cluster, furnished: Furnished) -> Iterator[Database]:
 def web(city: Database, furnished: Furnished) -> Iterator[TestClient]:
     often = "1000000 per minute"
     held = Settings(
-        public_url="http://testserver",
+        public_url="http://localhost",
         home=furnished.home,
         county=DEMO_COUNTY,
         intake_keys="x:partner",
