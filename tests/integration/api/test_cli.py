@@ -6,7 +6,10 @@ from pathlib import Path
 
 import geopandas
 
+from data.cluster import Cluster
+from data.database import Database
 from data.settings import DEMO_COUNTY
+from tests.conftest import as_owner
 
 
 def test_who_answers_for_people_and_for_programs(onegrid) -> None:
@@ -138,8 +141,14 @@ def test_classes_and_the_address_of_the_database_are_told(onegrid) -> None:
     assert onegrid("db", "url").startswith("postgresql://")
 
 
-def test_backup_and_restore_by_command(onegrid) -> None:
+def test_backup_and_restore_by_command(
+    onegrid, city: Database, cluster: Cluster, monkeypatch
+) -> None:
     onegrid("db", "backup", "city.dump")
+    assert "superuser" in onegrid("db", "restore", "city.dump", code=2)
+    owner = as_owner(cluster, str(city.engine.url.database))
+    owner.engine.dispose()
+    monkeypatch.setenv("ONEGRID_DATABASE_URL", owner.engine.url.render_as_string())
     onegrid("db", "restore", "city.dump")
     assert json.loads(onegrid("who", 122.31, 43.575, "--json"))["grid"]["code"][:6] == DEMO_COUNTY
     assert "pg_restore" in onegrid("db", "restore", __file__, code=2)
