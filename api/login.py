@@ -143,14 +143,14 @@ def sign_out(request: Request, db: Db) -> RedirectResponse:
 
 
 def require_same_site(request: Request) -> None:
-    """Refuse a form that another site has sent.
+    """Refuse a form that another site has sent, be it a sister of the same domain.
 
     Raises
     ------
     RefusedError
         If the browser says so.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") == "cross-site":
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise RefusedError("the form was sent by another site")
 
 

@@ -539,6 +539,30 @@ def test_nothing_of_another_community_is_told(
     assert seen >= {"worker": 3}.get(role, 8)
 
 
+def test_holes_are_told_of_people_in_the_area_only(
+    web: TestClient, city: Database, things: dict
+) -> None:
+    query = text(
+        "SELECT community, min(person_id) FROM position JOIN grid ON upper_inf(valid) "
+        "AND ST_Covers(grid.geom, position.geom) WHERE community = ANY (:codes) GROUP BY community"
+    )
+    moved = text(
+        "UPDATE position SET geom = (SELECT ST_PointOnSurface(geom) FROM grid "
+        "WHERE community = :code AND upper_inf(valid) ORDER BY code LIMIT 1) WHERE person_id = "
+        "(SELECT person_id FROM position ORDER BY person_id OFFSET :n LIMIT 1)"
+    )
+    with city.session() as session:
+        for n, code in enumerate((INSIDE, OUTSIDE)):
+            session.execute(moved, {"code": code, "n": n})
+        people = dict(session.execute(query, {"codes": [INSIDE, OUTSIDE]}).all())
+    sign_in(web, city, "a-dispatcher")
+    number = things[INSIDE]["incident"]
+    path = f"/api/v1/incidents/{number}/holes?person={people[INSIDE]}&person={people[OUTSIDE]}"
+    answer = web.get(path)
+    assert answer.status_code == 200, answer.text
+    assert [one["person_id"] for one in answer.json()["holes"]] == [people[INSIDE]]
+
+
 @pytest.mark.usefixtures("things")
 def test_roads_are_closed_and_opened_in_ones_area_only(web: TestClient, city: Database) -> None:
     csrf = {"X-CSRF-Token": sign_in(web, city, "a-dispatcher")}
