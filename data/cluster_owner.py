@@ -19,7 +19,8 @@ _OTHERS = """
         fixed AS (SELECT classid, objid FROM pg_depend
             WHERE deptype IN ('e', 'a', 'i') AND objid <> refobjid)
     SELECT format('SCHEMA %%I', nspname) FROM pg_namespace, owner
-        WHERE nspname IN ('jobs', 'audit') AND nspowner <> owner.oid
+        WHERE nspname IN ('public', 'jobs', 'audit') AND nspowner <> owner.oid
+        AND nspowner::regrole::text <> 'pg_database_owner'
     UNION ALL SELECT format('%%s %%s', CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE'
             WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END, c.oid::regclass)
         FROM pg_class AS c JOIN ours ON ours.oid = relnamespace, owner

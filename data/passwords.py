@@ -16,6 +16,7 @@ __all__ = [
     "LEAST_PASSWORD",
     "MOST_PASSWORD",
     "NOBODYS_HASH",
+    "fault_of",
     "fits",
     "hash_of",
     "is_exempt",
@@ -32,6 +33,13 @@ _HASHER = PasswordHash.recommended()
 NOBODYS_HASH = _HASHER.hash(secrets.token_urlsafe(16))
 # What must be left of a password when one's own names and the product's are taken out.
 _LEAST_OWN = 6
+_FAULTS = {
+    "short": f"the password needs {LEAST_PASSWORD} characters or more",
+    "long": f"the password has more than {MOST_PASSWORD} characters",
+    "login": "the password holds the login",
+    "common": "the password is one of those that are guessed first: take other words",
+    "names": "the password holds little more than names of yours or of the product",
+}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -52,7 +60,7 @@ def is_exempt(county: str, login: str, password: str) -> bool:
 
 def meets_rules(login: str, name: str, password: str) -> bool:
     """Whether a password would be taken as a new one."""
-    return not _fault(login, name, password)
+    return not fault_of(login, name, password)
 
 
 def require_password(login: str, name: str, password: str) -> None:
@@ -63,22 +71,23 @@ def require_password(login: str, name: str, password: str) -> None:
     StateError
         Says what is wrong with it.
     """
-    if fault := _fault(login, name, password):
-        raise StateError(fault)
+    if fault := fault_of(login, name, password):
+        raise StateError(_FAULTS[fault])
 
 
-def _fault(login: str, name: str, password: str) -> str:
+def fault_of(login: str, name: str, password: str) -> str:
+    """What is wrong with a password: a key of `_FAULTS`, or empty."""
     if len(password) < LEAST_PASSWORD:
-        return f"the password needs {LEAST_PASSWORD} characters or more"
+        return "short"
     if len(password) > MOST_PASSWORD:
-        return f"the password has more than {MOST_PASSWORD} characters"
+        return "long"
     text = password.casefold()
     if len(login) >= 3 and login.casefold() in text:
-        return "the password holds the login"
+        return "login"
     if is_common(password):
-        return "the password is one of those that are guessed first: take other words"
+        return "common"
     if len(_own_part(login, name, text)) < _LEAST_OWN:
-        return "the password holds little more than names of yours or of the product"
+        return "names"
     return ""
 
 

@@ -11,11 +11,21 @@ from api.cli.terminal import Terminal, visible_json
 from data import migrate
 from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses
+from data.importing.columns import LOCAL_ZONE
 from data.presets import seed_presets
 from data.serving_role import grant_serving, may_serve, serving_role_of
 from data.settings import Settings
 
-__all__ = ["AsJson", "County", "app", "console", "county_or_default", "emit", "ready_database"]
+__all__ = [
+    "AsJson",
+    "County",
+    "app",
+    "console",
+    "county_or_default",
+    "emit",
+    "ready_database",
+    "told_time",
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,6 +74,11 @@ def emit(value: Any, lines: str | Iterable[str], *, as_json: bool) -> None:
         return
     for line in (lines,) if isinstance(lines, str) else lines:
         console.entry(line)
+
+
+def told_time(at: datetime) -> str:
+    """A moment by the county's clock, which says by how much it is ahead of UTC."""
+    return at.astimezone(LOCAL_ZONE).isoformat(sep=" ", timespec="seconds")
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
-from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from api.cli.context import (
+    AsJson,
+    County,
+    console,
+    county_or_default,
+    emit,
+    ready_database,
+    told_time,
+)
 from api.cli.terminal import visible_json
 from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
@@ -69,7 +77,7 @@ def show(case: Case, *, county: County = None, as_json: AsJson = False) -> None:
         doer = Doer("command line", "centre", Scope.whole(chosen))
         told = told_of(session, load_rules(session, chosen), incident, [doer])
     lines = [f"{case} {told['class_code']} {told['state']} ({told['stage']})"]
-    lines += [f"  {s['at']:%Y-%m-%d %H:%M} {s['kind']} by {s['actor']}" for s in told["course"]]
+    lines += [f"  {told_time(s['at'])} {s['kind']} by {s['actor']}" for s in told["course"]]
     emit(told, lines, as_json=as_json)
 
 

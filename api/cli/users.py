@@ -1,5 +1,6 @@
 """``onegrid user`` and ``onegrid audit``: accounts, their grants, and who did what."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -7,7 +8,15 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from api.cli.context import (
+    AsJson,
+    County,
+    console,
+    county_or_default,
+    emit,
+    ready_database,
+    told_time,
+)
 from data import accounts
 from data.accounts import ROLES, Grant
 from data.audit import entries
@@ -48,9 +57,12 @@ def add(
     """Add an account; the password is asked for, or read from standard input."""
     settings = Settings()
     grants = tuple(Grant(one, area, class_code) for one in role)
-    password = typer.prompt("password", hide_input=True)
     chosen = county_or_default(settings, county)
-    with ready_database(settings).session() as session:
+    database = ready_database(settings)
+    with database.session() as session:
+        accounts.require_new(session, chosen, login, grants)
+    password = _asked_password()
+    with database.session() as session:
         accounts.add_account(session, chosen, login, name or login, password, grants, actor=_ACTOR)
     console.entry(f"added: {login}")
 
@@ -103,8 +115,11 @@ def enable(login: Login) -> None:
 @user_app.command()
 def password(login: Login) -> None:
     """Set a new password; it is asked for, or read from standard input."""
-    new = typer.prompt("password", hide_input=True)
-    with ready_database(Settings()).session() as session:
+    database = ready_database(Settings())
+    with database.session() as session:
+        accounts.account_of(session, login)
+    new = _asked_password()
+    with database.session() as session:
         accounts.change_password(session, login, new, actor=_ACTOR)
     console.entry(f"changed: {login}")
 
@@ -141,8 +156,23 @@ def list_accounts(*, county: County = None, as_json: AsJson = False) -> None:
 
 
 def _told(facts: dict[str, Any]) -> str:
-    told = [" ".join(filter(None, one.values())) for one in facts["grants"]]
+    told = [_told_grant(one) for one in facts["grants"]]
     return ("disabled; " if facts["disabled"] else "") + (", ".join(told) or "no role")
+
+
+def _told_grant(grant: dict[str, str | None]) -> str:
+    area, class_code = grant["division"], grant["class_code"]
+    return (
+        f"{grant['role']} in {area or 'the whole county'}"
+        f"{f' for {class_code}' if class_code else ''}"
+    )
+
+
+def _asked_password() -> str:
+    """What is typed, unseen; or the first line of standard input, where it is no terminal."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("password", hide_input=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @audit_app.command()
@@ -166,12 +196,16 @@ def show(
             }
             for one in entries(session, county_or_default(settings, county), limit=limit)
         ]
-    lines = [
-        f"{one['id']} {one['at']:%Y-%m-%d %H:%M:%S} {one['actor']}: "
-        f"{one['action']} {one['subject']}"
-        for one in facts
-    ]
+    lines = [_entry(one) for one in facts]
     emit(facts, lines or ["nothing is noted"], as_json=as_json)
+
+
+def _entry(facts: dict[str, Any]) -> str:
+    # A batch's hash is for `audit verify`.
+    detail = {name: value for name, value in facts["detail"].items() if name != "hash"}
+    said = [f"{name}={value}" for name, value in detail.items() if value is not None]
+    who = f"{facts['id']} {told_time(facts['at'])} {facts['actor']}:"
+    return " ".join(filter(None, (who, facts["action"], facts["subject"], *said)))
 
 
 @audit_app.command("verify")

@@ -18,7 +18,7 @@ from data import backup as module
 from data.backup import backup, restore
 from data.binaries import find_postgres
 from data.cluster import EXTENSIONS, Cluster
-from data.cluster_owner import give_to_owner
+from data.cluster_owner import OWNER_ROLE, give_to_owner
 from data.database import Database
 from data.errors import DatabaseError
 from tests.conftest import create_database
@@ -105,8 +105,14 @@ def test_what_an_earlier_version_made_is_given_to_the_owner(
     )
     with psycopg.connect(address, autocommit=True) as connection:
         assert connection.execute(foreign).fetchone() > (8,)
+        # As a restore of an earlier version left it.
+        connection.execute("ALTER SCHEMA public OWNER TO onegrid")
         give_to_owner(connection, EXTENSIONS)
         assert connection.execute(foreign).fetchone() == (0,)
+    owner = Database.at(cluster.url_of("earlier", role=OWNER_ROLE), pooled=False)
+    with owner.engine.begin() as made:
+        made.execute(text("CREATE TABLE more (n int)"))
+        made.execute(text("ALTER TABLE incident ADD COLUMN more int"))
 
 
 def test_the_password_is_in_no_list_of_processes(monkeypatch, tmp_path: Path) -> None:

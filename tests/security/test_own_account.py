@@ -198,6 +198,37 @@ def test_nobody_has_the_demonstrations_password_for_an_account_of_their_own(
         change_password(session, login, DEMO_PASSWORD)
 
 
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("short words", "密码不足 12 个字符"),
+        ("w" + "ide sea " * 25, "密码超过 200 个字符，未作更改"),
+        ("the ada sails far", "密码中包含账号"),
+        ("1qaz2wsx3edc4rfv", "常见密码"),
+        ("onegrid onegrid", "几乎没有其他内容"),
+        (OWN, "新密码与现密码相同"),
+    ],
+)
+def test_why_a_password_is_not_taken_is_said(ada: TestClient, new: str, said: str) -> None:
+    form = {"csrf": csrf_of(ada), "password": OWN, "new": new}
+    answer = ada.post("/account/password", data=form, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 409
+    assert said in answer.text
+    assert answer.text.count('role="alert"') == 1
+    assert enter(beside(ada)) == "/planner", "it is the former one still"
+    # The field of a page would cut what is pasted, and set what is left.
+    field = re.search(r'<input name="new"[^>]*>', answer.text)[0]
+    assert "maxlength" not in field
+
+
+def test_a_password_that_was_changed_is_confirmed(ada: TestClient) -> None:
+    form = {"csrf": csrf_of(ada), "password": OWN, "new": NEW}
+    answer = ada.post("/account/password", data=form, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 200
+    assert "密码已更改，其他会话均已退出" in answer.text
+    assert "密码已更改" not in ada.get("/account").text
+
+
 def test_sessions_that_ended_are_deleted(ada: TestClient, city: Database) -> None:
     enter(beside(ada))
     past = {"past": datetime.now(UTC) - timedelta(minutes=31)}
