@@ -120,6 +120,7 @@ def _check_serving(settings: Settings) -> None:
 
 def application() -> FastAPI:
     """The application of one process of the web server."""
+    log_visibly()
     settings = Settings()
     return create_app(settings, open_database(settings))
 
