@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 from sqlalchemy import text
 
 from api.app import create_app
+from data.accounts import add_account
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
 from tests.conftest import Furnished
@@ -30,7 +31,7 @@ def city(cluster, furnished: Furnished) -> Iterator[Database]:
 def web(city: Database, furnished: Furnished) -> Iterator[TestClient]:
     often = "1000000 per minute"
     held = Settings(
-        public_url="http://localhost",
+        public_url="http://testserver",
         home=furnished.home,
         county=DEMO_COUNTY,
         intake_keys="x:partner",
@@ -47,7 +48,10 @@ def web(city: Database, furnished: Furnished) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def somebody(web: TestClient, city: Database) -> dict[str, str]:
     """Headers of one who plans and dispatches, and of a partner."""
-    web.post("/login", data={"login": "demo", "password": "onegrid-demo"})
+    form = {"login": "all", "password": "Blaue-Ziege-77-Kanal"}
+    with city.session() as session:
+        add_account(session, DEMO_COUNTY, "all", "all", form["password"], ("planner", "dispatcher"))
+    web.post("/login", data=form)
     with city.session() as session:
         csrf = session.scalar(text("SELECT csrf FROM session LIMIT 1"))
     cookie = "; ".join(f"{name}={value}" for name, value in web.cookies.items())
