@@ -17,7 +17,7 @@ from api.signing_in import DEVICE_COOKIE, check_password, devices_of
 from data import second_factor
 from data.accounts import account_of
 from data.errors import NotFoundError, StateError
-from data.passwords import MOST_PASSWORD, hash_of, require_password
+from data.passwords import MOST_PASSWORD, fault_of, hash_of
 from data.sessions import SignedIn, end_others, sessions_of
 
 __all__ = ["router"]
@@ -26,31 +26,31 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Own = Annotated[SignedIn, Depends(of_anybody)]
 Csrf = Annotated[str, Form(max_length=100)]
 Password = Annotated[str, Form(max_length=MOST_PASSWORD)]
+# What is too long is refused with a word, and never cut: it would be another password.
+NewPassword = Annotated[str, Form(max_length=10 * MOST_PASSWORD)]
 
 
 @router.get("/account")
-async def own_account(request: Request, who: Own) -> str:
-    """Show password form, sessions and second factor."""
-    return await _page(request, who)
+async def own_account(request: Request, who: Own, done: str = "") -> str:
+    """Show password form, sessions and second factor, and what was just done."""
+    return await _page(request, who, done=done)
 
 
 @router.post("/account/password", response_model=None)
 async def change_password(
-    request: Request, who: Own, csrf: Csrf, password: Password, new: Password
+    request: Request, who: Own, csrf: Csrf, password: Password, new: NewPassword
 ) -> HTMLResponse | RedirectResponse:
     """Set another password; all other sessions end."""
     checked_form(who, csrf)
     if not await _confirmed(request, who, password):
         return HTMLResponse(await _page(request, who, fault="wrong"), 401)
-    try:
-        await run_in_threadpool(require_password, who.login, who.name, new)
-    except StateError:
-        return HTMLResponse(await _page(request, who, fault="poor"), 409)
+    if fault := await run_in_threadpool(fault_of, who.login, who.name, new):
+        return HTMLResponse(await _page(request, who, fault=fault), 409)
     if new == password:
         return HTMLResponse(await _page(request, who, fault="same"), 409)
     pool = request.app.state.passwords
     token = await with_new_password(request, who.login, await pool.run(hash_of, new, first=True))
-    response = RedirectResponse("/account", 303)
+    response = RedirectResponse("/account?done=password", 303)
     await _known(request, response, who, token)
     return response
 
@@ -61,7 +61,7 @@ async def end_other_sessions(request: Request, who: Own, csrf: Csrf) -> Redirect
     checked_form(who, csrf)
     token = request.cookies[COOKIE]
     await in_turn(request, lambda session: end_others(session, who.login, token))
-    response = RedirectResponse("/account", 303)
+    response = RedirectResponse("/account?done=sessions", 303)
     await _known(request, response, who, token)
     return response
 
@@ -147,7 +147,12 @@ async def _known(request: Request, response: RedirectResponse, who: SignedIn, to
 
 
 async def _page(
-    request: Request, who: SignedIn, *, fault: str = "", codes: list[str] | None = None
+    request: Request,
+    who: SignedIn,
+    *,
+    fault: str = "",
+    done: str = "",
+    codes: list[str] | None = None,
 ) -> str:
     token = request.cookies[COOKIE]
 
@@ -170,6 +175,7 @@ async def _page(
         device_name=_device_name,
         csrf=who.csrf,
         fault=fault,
+        done=done,
         codes=codes or [],
         secret=secret,
         qr=_qr(address) if address else "",

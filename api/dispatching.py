@@ -122,9 +122,9 @@ def listed_holes(
 ) -> dict[str, Any]:
     """The households that nobody would reach in time any more, were one of these sent."""
     incident = found_incident(db, who, number)
-    county = county_of(request)
-    role = role_of(db, incident.class_code)
-    made = holes(db, engines(request).roads(county), county, role, person, minutes=minutes)
+    roads = engines(request).roads(county_of(request))
+    role, scope = role_of(db, incident.class_code), who.scope(desk_role(who))
+    made = holes(db, roads, scope, role, person, minutes=minutes)
     return {"minutes": minutes, "holes": [asdict(one) for one in made]}
 
 

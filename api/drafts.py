@@ -33,7 +33,7 @@ __all__ = ["router", "workbench"]
 router = APIRouter(prefix="/api/v1/drafts", tags=["drafts"])
 _READERS = ("planner", "reviewer")
 Reader = Annotated[SignedIn, Depends(desk(*_READERS))]
-Watcher = Annotated[SignedIn, Depends(desk(*_READERS, noted=False))]
+Watcher = Annotated[SignedIn, Depends(desk(*_READERS, polled=True))]
 
 
 Planner = Annotated[SignedIn, Depends(changing("planner"))]

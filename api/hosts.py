@@ -4,7 +4,6 @@
 are answered. `X-Forwarded-For` and `-Proto` are believed from named proxies alone.
 """
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -12,11 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from data.settings import Settings
+from data.settings import Settings, is_local_name
 
 __all__ = ["Hosts", "install_hosts", "public_url"]
 
-_LOCAL_NAMES = frozenset({"localhost", "::1"})
 # A year, as browsers ask; a county's other servers under the same domain are not spoken for.
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
@@ -70,13 +68,4 @@ class Hosts:
             host = urlsplit(f"//{said[0].decode('ascii')}").hostname
         except (ValueError, UnicodeDecodeError):
             return False
-        return host is not None and (host == self._public or _is_local(host))
-
-
-def _is_local(host: str) -> bool:
-    if host in _LOCAL_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return host is not None and (host == self._public or is_local_name(host))

@@ -33,7 +33,7 @@ _DESK = ("dispatcher", "centre")
 Reader = Annotated[SignedIn, Depends(desk(*_DESK))]
 Asking = Annotated[SignedIn, Depends(desk(*_DESK, asks=True))]
 Handler = Annotated[SignedIn, Depends(desk(*ACTING))]
-Listener = Annotated[SignedIn, Depends(desk(*_DESK, noted=False))]
+Listener = Annotated[SignedIn, Depends(desk(*_DESK))]
 Acting = Annotated[SignedIn, Depends(changing(*ACTING))]
 
 
@@ -154,13 +154,26 @@ def listed(
 
 @router.post("", status_code=201)
 def report(request: Request, db: Db, who: Acting, asked: NewReport) -> JSONResponse:
-    """Take a report; the same receipt key again gives the same incident with 200."""
+    """Take a report; the same receipt key of the same account gives the same incident with 200.
+
+    How far it has come is told to whoever may see it; its reporter may be none of them any more.
+    """
     directory = engines(request).directory(db)
     made, fresh = report_incident(
         db, who.county, Report(**asked.model_dump()), directory, actor=who.login
     )
-    told = {"incident": made.id, "case": made.source_ref, "version": made.version}
+    told = {"incident": made.id, "case": made.source_ref}
+    if fresh or _is_seen(db, who, made.id):
+        told["version"] = made.version
     return JSONResponse(told, 201 if fresh else 200)
+
+
+def _is_seen(db: Db, who: SignedIn, number: int) -> bool:
+    try:
+        found_incident(db, who, number)
+    except (NotFoundError, RefusedError):
+        return False
+    return True
 
 
 @router.get("/tasks")

@@ -98,7 +98,7 @@ def take_message(request: Request, db: Db, asked: Message, x_api_key: Key = "") 
         description=asked.text,
         address=place.address,
         phone=asked.phone,
-        receipt_key=f"{partner}:{asked.id}"[:100],
+        receipt_key=asked.id,
     )
     return _taken(request, db, report, f"intake:{partner}")
 
@@ -117,7 +117,7 @@ def take_alert(request: Request, db: Db, asked: Alert, x_api_key: Key = "") -> J
         asked.crs,
         description=f"{asked.camera}: {asked.kind} ({asked.confidence:.0%})",
         reported_at=asked.at,
-        receipt_key=f"{partner}:{asked.id}"[:100],
+        receipt_key=asked.id,
     )
     return _taken(request, db, report, f"video:{partner}")
 

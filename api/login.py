@@ -16,8 +16,8 @@ from api.session import COOKIE, Db, checked_token, in_turn
 from api.signing_in import DEVICE_COOKIE, devices_of, sign_in
 from data.accounts import account_of, set_password_hash
 from data.devices import DEVICE_DAYS
-from data.errors import NotFoundError, StateError
-from data.passwords import MOST_PASSWORD, fits, hash_of, require_password
+from data.errors import NotFoundError
+from data.passwords import MOST_PASSWORD, fault_of, fits, hash_of
 from data.second_factor import check_factor
 from data.sessions import (
     SESSION_HOURS,
@@ -35,6 +35,8 @@ __all__ = ["keep_cookies", "require_same_site", "router", "with_new_password"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Answer = HTMLResponse | RedirectResponse
+# What is too long is refused with a word, and never cut: it would be another password.
+_LONGEST_SENT = 10 * MOST_PASSWORD
 _PAGES = {"factor": "/login/factor", "password": "/login/password"}
 
 
@@ -115,15 +117,13 @@ async def password_form(request: Request, next: str = "") -> Answer:  # noqa: A0
 async def take_new_password(
     request: Request,
     csrf: Annotated[str, Form(max_length=100)],
-    new: Annotated[str, Form(max_length=MOST_PASSWORD)],
+    new: Annotated[str, Form(max_length=_LONGEST_SENT)],
     next: Annotated[str, Form()] = "",  # noqa: A002 - same
 ) -> Answer:
     """Set a new password in place of one that may not stay."""
     step = await _required(request, "password", csrf)
-    try:
-        await run_in_threadpool(require_password, step.login, step.name, new)
-    except StateError:
-        return _step(request, step, next, "poor", 409)
+    if fault := await run_in_threadpool(fault_of, step.login, step.name, new):
+        return _step(request, step, next, fault, 409)
     former = await in_turn(request, lambda session: credentials_of(session, step.login))
     pool = request.app.state.passwords
     if await pool.run(fits, new, former.password_hash, first=True):
@@ -143,14 +143,14 @@ def sign_out(request: Request, db: Db) -> RedirectResponse:
 
 
 def require_same_site(request: Request) -> None:
-    """Refuse a form that another site has sent.
+    """Refuse a form that another site has sent, be it a sister of the same domain.
 
     Raises
     ------
     RefusedError
         If the browser says so.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") == "cross-site":
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise RefusedError("the form was sent by another site")
 
 

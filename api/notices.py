@@ -27,7 +27,7 @@ def _seat(who: SignedIn) -> dict[str, Any]:
 
 
 @router.get("")
-def listed(db: Db, who: Annotated[SignedIn, Depends(desk(*ACTING, noted=False))]) -> dict[str, Any]:
+def listed(db: Db, who: Annotated[SignedIn, Depends(desk(*ACTING, polled=True))]) -> dict[str, Any]:
     """Notices that nobody has seen yet."""
     rows = unseen(db, **_seat(who))
     return {"notices": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it

@@ -189,7 +189,7 @@ def take(
             address=place.address,
             name=name[:100],
             phone=said.get("phone", "")[:40],
-            receipt_key=request.headers.get("idempotency-key", "")[:100] or None,
+            receipt_key=request.headers.get("idempotency-key") or None,
         ),
         engines(request).directory(db),
         actor=f"open311:{partner}",

@@ -141,7 +141,7 @@ def take(
             description=sent.description,
             address=place.address,
             phone=sent.phone if sent.consent else "",
-            receipt_key=f"{PUBLIC}:{sent.key}",
+            receipt_key=sent.key,
         )
         directory = engines(request).directory(db)
         with db.begin_nested():

@@ -55,15 +55,16 @@ def county_of(request: Request) -> str:
     return county
 
 
-def desk(*roles: str, noted: bool = True, asks: bool = False) -> Callable[..., SignedIn]:
+def desk(*roles: str, polled: bool = False, asks: bool = False) -> Callable[..., SignedIn]:
     """Dependency: somebody with one of these roles is signed in, or the request ends here.
 
-    Who saw which record is noted in the audit log, but for what holds nothing of persons (`noted`
-    False), such as tiles; never what was searched for or where. In which area the role holds is
-    asked where the query is made.
+    Who saw which record is noted in the audit log; never what was searched for or where. In which
+    area the role holds is asked where the query is made.
 
     Parameters
     ----------
+    polled : bool
+        Pages ask for it again and again by themselves: it is noted once a minute.
     asks : bool
         The endpoint only asks, though by POST: places do not stand in an address line.
     """
@@ -75,8 +76,8 @@ def desk(*roles: str, noted: bool = True, asks: bool = False) -> Callable[..., S
         request.state.who = who
         if who.county != county_of(request) or not who.roles & set(roles):
             raise RefusedError(f"this needs the role {' or '.join(roles)}")
-        if noted and (asks or request.method == "GET"):
-            audit_read(request, who)
+        if asks or request.method == "GET":
+            audit_read(request, who, once=polled)
         return who
 
     return check
@@ -91,7 +92,7 @@ def of_anybody(request: Request, db: Db) -> SignedIn:
     return who
 
 
-def audit_read(request: Request, who: SignedIn) -> None:
+def audit_read(request: Request, who: SignedIn, *, once: bool = False) -> None:
     """Note who looks at which record; it is written within a second, with many others.
 
     The action is the address without values; the subject names the record, and nothing else that
@@ -102,14 +103,17 @@ def audit_read(request: Request, who: SignedIn) -> None:
         raise BusyError("what is read cannot be noted now: try again in a moment")
     route = getattr(request.scope.get("route"), "path", request.url.path)
     asked = request.path_params | {key: request.query_params.get(key, "") for key in _RECORDS}
+    asked = {key: said for key, said in asked.items() if key not in _PLACES}
     subject = " ".join(
         f"{key}={said}" for key, said in asked.items() if re.fullmatch(r"\d{1,20}", str(said))
     )
-    log.note(who.login, f"see {route}", subject)
+    log.note(who.login, f"see {route}", subject, once=once)
 
 
 # What an address asks for by number beside its path.
 _RECORDS = ("incident", "person", "draft", "grid", "former")
+# Of a path: which part of a map was looked at.
+_PLACES = frozenset({"z", "x", "y"})
 
 
 def changing(*roles: str) -> Callable[..., SignedIn]:

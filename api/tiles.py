@@ -13,14 +13,17 @@ from api.session import Db, county_of, desk, desk_role
 from data.models import Generation
 from data.sessions import SignedIn
 from grids.drafting import journal
+from grids.figures import base_version
+from grids.generations import current_generation
 from maps.tiles import TileCache, base_tile, draft_tile, plan_tile, work_tile
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/tiles", include_in_schema=False)
-Desk = Annotated[SignedIn, Depends(desk("dispatcher", "centre", noted=False))]
+Desk = Annotated[SignedIn, Depends(desk("dispatcher", "centre", polled=True))]
 Zoom = Annotated[int, Path(ge=0, le=22)]
-# What the tile is asked for: its content is never older, so that it may be kept by it.
+# What the tile is asked for. It is kept by it only where it is the present one: whoever asks early
+# for a version that is to come would have the picture of now kept for it.
 Version = Annotated[str, Query(max_length=40)]
 _FOREVER = "private, max-age=86400, immutable"
 
@@ -29,7 +32,8 @@ _FOREVER = "private, max-age=86400, immutable"
 def base(request: Request, db: Db, z: Zoom, x: int, y: int, v: Version = "") -> Response:
     """Streets, water, railways and buildings."""
     county = county_of(request)
-    return _answer(request, ("base", v, z, x, y), lambda: base_tile(db, county, z, x, y), v)
+    key = ("base", v, z, x, y) if v and v == base_version(db) else None
+    return _answer(request, key, lambda: base_tile(db, county, z, x, y))
 
 
 @router.get("/plan/{z}/{x}/{y}.mvt")
@@ -39,8 +43,9 @@ def plan(
     """Communities and the grids that hold at a time."""
     county = county_of(request)
     moment = at or datetime.now(UTC)
-    key = ("plan", v, at, z, x, y)
-    return _answer(request, key, lambda: plan_tile(db, county, moment, z, x, y), v)
+    held = current_generation(db, county, moment)
+    key = ("plan", v, at, z, x, y) if held is not None and v == f"{held.id}" else None
+    return _answer(request, key, lambda: plan_tile(db, county, moment, z, x, y))
 
 
 @router.get("/draft/{number}/{z}/{x}/{y}.mvt")
@@ -52,13 +57,13 @@ def draft(
     # The first plan of all has none before it.
     base_of = None if held.base_id is None else db.get(Generation, held.base_id)
     since = base_of.valid.lower if base_of is not None and base_of.valid is not None else None
-    key = ("draft", number, v, z, x, y)
+    key = ("draft", number, v, z, x, y) if v == f"{held.version}" else None
     area = held.area
 
     def drawn() -> bytes:
         return draft_tile(db, who.county, number, area, since, z, x, y)
 
-    return _answer(request, key, drawn, v)
+    return _answer(request, key, drawn)
 
 
 @router.get("/work/{z}/{x}/{y}.mvt")
@@ -70,9 +75,10 @@ def work(db: Db, who: Desk, z: Zoom, x: int, y: int) -> Response:
     return Response(tile, media_type=kind, headers={"Cache-Control": "no-store"})
 
 
-def _answer(request: Request, key: Hashable, make: Callable[[], bytes], version: str) -> Response:
+def _answer(request: Request, key: Hashable | None, make: Callable[[], bytes]) -> Response:
+    """A tile, kept by its key; None for one whose version is not known to be the present one."""
     tiles: TileCache = request.app.state.tiles
-    tile = tiles.get(key, make) if version else make()
+    tile = make() if key is None else tiles.get(key, make)
     kind = "application/vnd.mapbox-vector-tile"
-    kept = _FOREVER if version else "no-cache"
+    kept = "no-cache" if key is None else _FOREVER
     return Response(tile, media_type=kind, headers={"Cache-Control": kept})

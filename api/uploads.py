@@ -89,7 +89,7 @@ def asked_first(
     also : callable, optional
         Raises where the one who asks may not send this, such as to another area's incident.
     """
-    check = desk(*roles, noted=False)
+    check = desk(*roles)
 
     async def asked(
         request: Request, x_csrf_token: Annotated[str, Header(max_length=100)] = ""

@@ -14,6 +14,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from sqlalchemy import text
 
+from api.cli.terminal import log_visibly
 from api.parts import end_with_parent
 from data.audit_reads import make_partitions
 from data.database import Database, open_database
@@ -56,6 +57,7 @@ def uploads() -> None:
 
 def work_on(queue: str) -> None:
     """Work on one queue in this process, with the settings of its environment."""
+    log_visibly()
     settings = Settings()
     os.nice(_NICER[queue])
     tighten(settings.home)

@@ -27,6 +27,8 @@ __all__ = [
     "enable_account",
     "grant_role",
     "grants_of",
+    "is_login",
+    "require_new",
     "revoke_role",
     "set_password_hash",
     "stand_for",
@@ -42,6 +44,7 @@ ROLES = (
     "security",
     "administrator",
 )
+_LONGEST_LOGIN = 60
 _SEPARATE = frozenset({"auditor", "security", "administrator"})
 
 
@@ -71,19 +74,38 @@ def add_account(
     StateError, NotFoundError
         If the login is taken, the password too simple, or a grant cannot be given.
     """
-    if session.scalar(select(Account).where(Account.login == login)):
-        raise StateError(f"login {login!r} is taken")
-    if not login.strip() or len(login) > 60:
-        raise StateError("a login has 1 to 60 characters")
-    if not is_exempt(county, password):
+    given = tuple(one if isinstance(one, Grant) else Grant(one) for one in grants)
+    require_new(session, county, login, given)
+    if not is_exempt(county, login, password):
         require_password(login, name, password)
     account = Account(county=county, login=login, name=name, password_hash=hash_of(password))
     session.add(account)
     session.flush()
     audit(session, county, actor, "account.add", login)
-    for one in grants:
-        grant_role(session, login, one if isinstance(one, Grant) else Grant(one), actor=actor)
+    for one in given:
+        grant_role(session, login, one, actor=actor)
     return account
+
+
+def require_new(session: Session, county: str, login: str, grants: tuple[Grant, ...]) -> None:
+    """Check all that an account is to be, but its password.
+
+    Raises
+    ------
+    StateError, NotFoundError
+        As `add_account`.
+    """
+    if session.scalar(select(Account).where(Account.login == login)):
+        raise StateError(f"login {login!r} is taken")
+    if not is_login(login):
+        raise StateError("a login has 1 to 60 printed characters and no space at its ends")
+    for one in grants:
+        _require_grantable(session, county, one)
+
+
+def is_login(text: str) -> bool:
+    """Whether it may be the login of an account."""
+    return 0 < len(text) <= _LONGEST_LOGIN and text.isprintable() and text == text.strip()
 
 
 def account_of(session: Session, login: str) -> Account:
@@ -136,15 +158,10 @@ def grant_role(session: Session, login: str, grant: Grant, *, actor: str = "syst
     """
     account = account_of(session, login)
     held = grants_of(session, account.id)
-    if grant.role not in ROLES:
-        raise StateError(f"unknown role {grant.role!r}; there are: {', '.join(ROLES)}")
+    _require_grantable(session, account.county, grant)
     other = ({one.role for one in held} & _SEPARATE) - {grant.role}
     if other and grant.role in _SEPARATE:
         raise StateError(f"{login} is {min(other)}: system, security and audit are kept separate")
-    if grant.division is not None:
-        _require_division(session, account.county, grant.division)
-    if grant.class_code is not None and session.get(IncidentClass, grant.class_code) is None:
-        raise NotFoundError(f"no incident class {grant.class_code!r}; see onegrid classes")
     if grant in held:
         return
     session.add(
@@ -226,10 +243,22 @@ def _close_sessions(session: Session, account: Account) -> None:
     session.execute(delete(LoginSession).where(LoginSession.account_id == account.id))
 
 
+def _require_grantable(session: Session, county: str, grant: Grant) -> None:
+    if grant.role not in ROLES:
+        raise StateError(f"unknown role {grant.role!r}; there are: {', '.join(ROLES)}")
+    if grant.division is not None:
+        _require_division(session, county, grant.division)
+    if grant.class_code is not None and session.get(IncidentClass, grant.class_code) is None:
+        raise NotFoundError(f"no incident class {grant.class_code!r}; see onegrid classes")
+
+
 def _require_division(session: Session, county: str, code: str) -> None:
     division = session.get(Division, code)
     if division is None:
-        raise NotFoundError(f"no division {code!r}")
+        whole = code.ljust(12, "0")
+        is_short = code.isdigit() and len(code) < 12 and session.get(Division, whole) is not None
+        hint = f": an area has 12 digits; is {whole} meant?" if is_short else ""
+        raise NotFoundError(f"no division {code!r}{hint}")
     if division.county != county:
         raise StateError(f"division {code} is not in county {county}")
 

@@ -32,6 +32,8 @@ _FLUSH_S = 0.5
 # A batch of so many is written at once; more than the most that are kept is a fault to be seen.
 _BATCH, _MOST_KEPT = 2_000, 50_000
 _MOST_LOST_S = 1.0
+# What pages ask for again and again is noted so often.
+_ONCE_S, _MOST_LATELY = 60.0, 10_000
 _NEXT = text("SELECT nextval('audit.batch')")
 _INSERT = text(
     "INSERT INTO audit_read (at, county, batch, actor, action, subject) "
@@ -82,16 +84,25 @@ class ReadLog:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._file: IO[str] | None = None
+        self._lately: dict[tuple[str, str, str], float] = {}
 
     @property
     def is_full(self) -> bool:
         """Whether more is kept than may be: the database has not taken it for long."""
         return len(self._kept) >= _MOST_KEPT
 
-    def note(self, actor: str, action: str, subject: str = "") -> None:
-        """Keep who looked at what; it is written within a second."""
+    def note(self, actor: str, action: str, subject: str = "", *, once: bool = False) -> None:
+        """Keep who looked at what; it is written within a second.
+
+        Parameters
+        ----------
+        once : bool
+            Only where it was not noted within the last minute.
+        """
         # PostgreSQL holds no U+0000; a path may.
         plain = subject.replace("\0", "")[:200]
+        if once and not self._is_news((actor, action, plain)):
+            return
         self._kept.append(_Read(datetime.now(UTC), actor[:100], action[:100], plain))
         if len(self._kept) >= _BATCH:
             self._wake.set()
@@ -134,6 +145,15 @@ class ReadLog:
                 for _ in rows:
                     self._kept.popleft()
                 waiting -= len(rows)
+
+    def _is_news(self, read: tuple[str, str, str]) -> bool:
+        now = time.monotonic()
+        if self._lately.get(read, 0.0) > now:
+            return False
+        if len(self._lately) >= _MOST_LATELY:
+            self._lately = {one: until for one, until in self._lately.copy().items() if until > now}
+        self._lately[read] = now + _ONCE_S
+        return True
 
     def _run(self) -> None:
         while True:

@@ -6,6 +6,7 @@ pg_dump's custom format, the rest are folders of the state folder.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -14,6 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from data.binaries import find_postgres
 from data.database import Database
@@ -33,13 +37,38 @@ LEFT_OUT = {
 }
 _DUMP, _MANIFEST = "database.dump", "manifest.json"
 _MODE = 0o600
-_EMPTY = """
-DROP SCHEMA IF EXISTS audit CASCADE;
-DROP SCHEMA IF EXISTS jobs CASCADE;
-DROP SCHEMA IF EXISTS public CASCADE;
-CREATE SCHEMA public;
-GRANT USAGE ON SCHEMA public TO PUBLIC;
+_FOREIGN = re.compile(
+    r"\d+; \d+ \d+ (EXTENSION|COMMENT - EXTENSION|SCHEMA - public|COMMENT - SCHEMA public) "
+)
+_DROPS = ("DROP SCHEMA IF EXISTS audit CASCADE", "DROP SCHEMA IF EXISTS jobs CASCADE")
+_IN_PUBLIC = """
+    WITH own AS (SELECT classid, objid FROM pg_depend
+            WHERE deptype IN ('e', 'i', 'a') AND objid <> refobjid),
+        public AS (SELECT 'public'::regnamespace::oid AS oid)
+    SELECT format('DROP %s IF EXISTS %s CASCADE', CASE relkind WHEN 'v' THEN 'VIEW'
+            WHEN 'S' THEN 'SEQUENCE' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'c' THEN 'TYPE'
+            ELSE 'TABLE' END, c.oid::regclass)
+        FROM pg_class AS c JOIN public ON public.oid = relnamespace
+        WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'c')
+        AND ('pg_class'::regclass, c.oid) NOT IN (SELECT * FROM own)
+    UNION ALL SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
+        FROM pg_proc AS p JOIN public ON public.oid = pronamespace
+        WHERE ('pg_proc'::regclass, p.oid) NOT IN (SELECT * FROM own)
+    UNION ALL SELECT format('DROP TYPE IF EXISTS %s CASCADE', t.oid::regtype)
+        FROM pg_type AS t JOIN public ON public.oid = typnamespace WHERE typtype IN ('e', 'd')
+        AND ('pg_type'::regclass, t.oid) NOT IN (SELECT * FROM own)
 """
+_MAY_HARM = """
+    SELECT rolsuper OR pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER')
+        OR pg_has_role(current_user, 'pg_read_server_files', 'MEMBER')
+        OR pg_has_role(current_user, 'pg_write_server_files', 'MEMBER')
+        OR EXISTS (SELECT FROM pg_roles AS any_ WHERE rolsuper
+            AND pg_has_role(session_user, any_.oid, 'MEMBER'))
+    FROM pg_roles WHERE rolname = session_user
+"""
+_COPY = re.compile(rb"COPY \S.* FROM stdin;\n")
+# Lines that are for psql alone; everything else that begins so is no SQL and is refused by it.
+_FOR_PSQL = re.compile(rb"\\(un)?restrict \w+\n")
 
 
 def backup(database: Database, target: Path, home: Path) -> dict[str, object]:
@@ -59,8 +88,7 @@ def backup(database: Database, target: Path, home: Path) -> dict[str, object]:
     try:
         with _beside(target) as folder:
             dump = folder / _DUMP
-            arguments = ["--format=custom", f"--file={dump}", f"--dbname={database.conninfo}"]
-            _run("pg_dump", *arguments)
+            _run("pg_dump", "--format=custom", f"--file={dump}", database=database)
             kept = [name for name in KEPT if (home / name).is_dir()]
             manifest: dict[str, object] = {
                 "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -84,7 +112,8 @@ def restore(database: Database, source: Path, home: Path) -> list[str]:
     Raises
     ------
     DatabaseError
-        If the file is missing or none of ours, or ``pg_restore`` fails; all is then as before.
+        If the file is missing or none of ours, the role may do more to the machine than a backup is
+        to be trusted with, or anything in it fails; all is then as before.
     """
     if not source.is_file():
         raise DatabaseError(f"no backup file {source}")
@@ -146,28 +175,81 @@ def _extract(source: Path, folder: Path) -> None:
 
 
 def _restore_database(database: Database, dump: Path) -> None:
-    """Run the dump as one transaction.
+    """Run the dump as one transaction, as a role that is trusted with this database alone.
 
     Not by ``pg_restore --clean``: it drops the parts of a partitioned table one by one, which
-    PostgreSQL refuses. The script is written whole first, so that a torn dump changes nothing.
+    PostgreSQL refuses. Not by ``psql``: it runs commands of the shell that stand in a script. The
+    script is written whole first, so that a torn dump changes nothing.
     """
     with tempfile.TemporaryDirectory(prefix="onegrid-restore-", dir=dump.parent) as folder:
-        script, empty = Path(folder) / "dump.sql", Path(folder) / "empty.sql"
-        empty.write_text(_EMPTY, encoding="ascii")
+        script, listed = Path(folder) / "dump.sql", Path(folder) / "listed"
+        listed.write_text(_without_extensions(_run("pg_restore", "--list", str(dump))), "utf-8")
         # Rights are given anew to the role that serves here.
-        _run("pg_restore", "--no-owner", "--no-acl", f"--file={script}", str(dump))
-        arguments = ["--no-psqlrc", "--quiet", "--single-transaction", "--output=/dev/null"]
-        arguments += ["--set=ON_ERROR_STOP=1", f"--file={empty}", f"--file={script}"]
-        _run("psql", *arguments, f"--dbname={database.conninfo}")
+        arguments = ["--no-owner", "--no-acl", f"--use-list={listed}", f"--file={script}"]
+        _run("pg_restore", *arguments, str(dump))
+        try:
+            with psycopg.connect(database.conninfo, connect_timeout=10) as connection:
+                _require_harmless(connection)
+                for statement in (*_DROPS, *_droppable(connection)):
+                    connection.execute(statement.encode())
+                _execute(connection, script)
+        except psycopg.Error as error:
+            said = str(error).strip().partition("\n")[0]
+            raise DatabaseError(f"the backup was not restored: {said}") from error
 
 
-def _run(program: str, *arguments: str) -> None:
+def _without_extensions(contents: str) -> str:
+    """The list of a dump without what only a superuser may make; it is there already."""
+    return "".join(f"{line}\n" for line in contents.splitlines() if not _FOREIGN.match(line))
+
+
+def _require_harmless(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    if connection.execute(_MAY_HARM).fetchone() != (False,):
+        raise DatabaseError(
+            "a backup is not restored by a superuser or a role that may read files or run programs "
+            "of the database's machine: name the database's owner in ONEGRID_OWNER_URL, and let a "
+            "superuser make the extensions beforehand"
+        )
+
+
+def _droppable(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+    """Statements that empty the schema public but for the extensions."""
+    return [str(name) for (name,) in connection.execute(_IN_PUBLIC).fetchall()]
+
+
+def _execute(connection: psycopg.Connection[tuple[object, ...]], script: Path) -> None:
+    """Run a script of ``pg_restore``: statements, and between them the rows of tables."""
+    waiting: list[bytes] = []
+    with script.open("rb") as lines, connection.cursor() as cursor:
+        for line in lines:
+            if not _COPY.fullmatch(line):
+                waiting += [] if _FOR_PSQL.fullmatch(line) else [line]
+                continue
+            cursor.execute(b"".join(waiting))
+            waiting.clear()
+            with cursor.copy(line) as copy:
+                for row in lines:
+                    if row == b"\\.\n":
+                        break
+                    copy.write(row)
+        cursor.execute(b"".join(waiting))
+
+
+def _run(program: str, *arguments: str, database: Database | None = None) -> str:
+    """Run a program of PostgreSQL; its password stands in no list of processes."""
+    environment = {**os.environ, "PGCONNECT_TIMEOUT": "10"}
+    if database is not None:
+        address = conninfo_to_dict(database.conninfo)
+        if password := address.pop("password", None):
+            environment["PGPASSWORD"] = str(password)
+        arguments = (*arguments, f"--dbname={make_conninfo('', **address)}")
     done = subprocess.run(
         [find_postgres() / program, *arguments],
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PGCONNECT_TIMEOUT": "10"},
+        env=environment,
     )
     if done.returncode:
         raise DatabaseError(f"{program} failed: {done.stderr.strip()[-2000:]}")
+    return done.stdout

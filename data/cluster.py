@@ -1,7 +1,8 @@
 """The private PostGIS cluster: made, started, stopped and found again by the program itself.
 
-It listens on a Unix socket in the state folder, trusts only the operating system's own word
-for who connects (peer authentication), and never runs as root.
+It listens on a Unix socket in the state folder, which nobody else reaches, trusts only the
+operating system's own word for who connects (peer authentication), and never runs as root. Its
+superuser makes roles and extensions, and nothing else is done as it.
 """
 
 import errno
@@ -11,6 +12,7 @@ import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ import psycopg
 from psycopg import sql
 
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
+from data.cluster_owner import OWNER_ROLE, give_to_owner
 from data.errors import ClusterError
 from data.private_files import make_home
 
@@ -31,9 +34,9 @@ __all__ = ["EXTENSIONS", "SERVING_ROLE", "Cluster"]
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 _ROLE = "onegrid"
-# Who migrates and keeps house, and who serves.
+# Beside the superuser and the owner, who serves.
 SERVING_ROLE = "onegrid_serve"
-_ROLES = (_ROLE, SERVING_ROLE)
+_ROLES = (_ROLE, OWNER_ROLE, SERVING_ROLE)
 _DATABASE = "onegrid"
 # The server's log says what went wrong, never with which values: they may be where somebody is.
 _SILENT = {
@@ -47,6 +50,10 @@ _SILENT = {
 _SOCKET_LIMIT = 90  # sun_path holds 107 bytes; the socket's file name takes the rest
 _NEEDED_BYTES = 200 * 2**20
 _START_TRIES = 20
+_OWNER_OF = (
+    "SELECT 1 FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba "
+    "WHERE datname = %s AND rolname = %s"
+)
 
 
 @dataclass(frozen=True)
@@ -103,12 +110,12 @@ class Cluster:
         inside = self.root / "socket"
         if len(os.fsencode(inside)) <= _SOCKET_LIMIT:
             return inside
-        return Path("/tmp") / f"onegrid-{self._digest}"  # noqa: S108 - owned, mode 0711
+        return Path("/tmp") / f"onegrid-{self._digest}"  # noqa: S108 - owned, mode 0700
 
     @property
     def url(self) -> str:
         """SQLAlchemy address of the cluster's database, as its owner."""
-        return self.url_of(_DATABASE)
+        return self.url_of(_DATABASE, role=OWNER_ROLE)
 
     @property
     def serving_url(self) -> str:
@@ -128,6 +135,15 @@ class Cluster:
         except psycopg.OperationalError:
             return False
 
+    def _is_ready(self) -> bool:
+        """Whether the server answers, and holds what this version of the program needs."""
+        try:
+            with self._connect("postgres") as connection:
+                owned = connection.execute(_OWNER_OF, (_DATABASE, OWNER_ROLE)).fetchone()
+        except psycopg.OperationalError:
+            return False
+        return owned is not None
+
     def ensure_running(self) -> bool:
         """Make and start the cluster where needed; True if this call started it.
 
@@ -139,17 +155,19 @@ class Cluster:
         ClusterError
             If PostgreSQL or PostGIS is missing, the disk is full, or the server will not start.
         """
-        if self._is_made() and self.is_running():
+        if self._is_made() and self._is_ready():
             return False
         with self._locked():
-            if self._is_made() and self.is_running():
+            if self._is_made() and self._is_ready():
                 return False
-            self._check_disk()
-            if not self._is_made():
-                self._make()
-            self._start()
+            runs = self._is_made() and self.is_running()
+            if not runs:
+                self._check_disk()
+                if not self._is_made():
+                    self._make()
+                self._start()
             self._prepare()
-        return True
+        return not runs
 
     def stop(self) -> bool:
         """Stop the server; True if it was running."""
@@ -199,6 +217,9 @@ class Cluster:
 
     def _own(self, folder: Path, mode: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        status = folder.lstat()
+        if stat.S_ISLNK(status.st_mode) or status.st_uid not in {os.geteuid(), self.run_as.uid}:
+            raise ClusterError(f"{folder} is somebody else's, or a link: take it away")
         folder.chmod(mode)
         if self.run_as.uid is not None and self.run_as.gid is not None:
             os.chown(folder, self.run_as.uid, self.run_as.gid)
@@ -235,7 +256,9 @@ class Cluster:
     def _options(self) -> str:
         settings = {
             "unix_socket_directories": f"'{self.socket_dir}'",
-            "unix_socket_permissions": "0777",  # who may connect is decided by peer authentication
+            "unix_socket_permissions": "0700",
+            # Who connects and says nothing keeps others out no longer than this.
+            "authentication_timeout": "5s",
             "listen_addresses": "'127.0.0.1'" if self.port else "''",
             "port": "5432" if self.port is None else str(self.port),
             "shared_buffers": "256MB",
@@ -249,13 +272,14 @@ class Cluster:
         return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
     def _start(self) -> None:
-        self._own(self.socket_dir, 0o711)
+        # Nobody else fills the server's connections; root, who runs it as another, gets in.
+        self._own(self.socket_dir, 0o700)
         self.log_file.touch()
         if self.run_as.uid is not None and self.run_as.gid is not None:
             os.chown(self.log_file, self.run_as.uid, self.run_as.gid)
         if self._postmaster() is None:
             self._clear_stale_files()
-        self._write_authentication()  # a cluster of an earlier version knows one role
+        self._write_authentication()  # a cluster of an earlier version knows fewer roles
         for _ in range(_START_TRIES):
             done = self._pg_ctl(
                 "start", "-w", "-t", "60", "-l", self.log_file, "-o", self._options()
@@ -271,23 +295,27 @@ class Cluster:
         )
 
     def _prepare(self) -> None:
+        # It may run as an earlier version has started it.
+        self._write_authentication()
         with self._connect("postgres") as connection:
+            connection.execute("SELECT pg_reload_conf()")
             if not connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)
             ).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
-            if not connection.execute(
-                "SELECT 1 FROM pg_roles WHERE rolname = %s", (SERVING_ROLE,)
-            ).fetchone():
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(SERVING_ROLE))
-                )
+            for role in (OWNER_ROLE, SERVING_ROLE):
+                if not connection.execute(
+                    "SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)
+                ).fetchone():
+                    connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
             if self.port is not None:
                 connection.execute(
                     sql.SQL("ALTER ROLE {} PASSWORD {}").format(
                         sql.Identifier(_ROLE), sql.Literal(self._password())
                     )
                 )
+        with self._connect(_DATABASE) as connection:
+            give_to_owner(connection, EXTENSIONS)
 
     def _password(self) -> str:
         path = self.home / "password"

@@ -11,10 +11,12 @@ from data.errors import StateError
 from data.settings import DEMO_COUNTY
 
 __all__ = [
+    "DEMO_LOGINS",
     "DEMO_PASSWORD",
     "LEAST_PASSWORD",
     "MOST_PASSWORD",
     "NOBODYS_HASH",
+    "fault_of",
     "fits",
     "hash_of",
     "is_exempt",
@@ -25,11 +27,19 @@ __all__ = [
 LEAST_PASSWORD, MOST_PASSWORD = 12, 200
 # Printed by the program, for a fictional city.
 DEMO_PASSWORD = "onegrid-demo"  # noqa: S105 - same
+DEMO_LOGINS = frozenset({"demo", "demo-review", "demo-worker"})
 _HASHER = PasswordHash.recommended()
 # Checked when the login is unknown, so that both answers take the same time.
 NOBODYS_HASH = _HASHER.hash(secrets.token_urlsafe(16))
 # What must be left of a password when one's own names and the product's are taken out.
 _LEAST_OWN = 6
+_FAULTS = {
+    "short": f"the password needs {LEAST_PASSWORD} characters or more",
+    "long": f"the password has more than {MOST_PASSWORD} characters",
+    "login": "the password holds the login",
+    "common": "the password is one of those that are guessed first: take other words",
+    "names": "the password holds little more than names of yours or of the product",
+}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -43,14 +53,14 @@ def fits(password: str, password_hash: str) -> bool:
     return _HASHER.verify(password, password_hash)
 
 
-def is_exempt(county: str, password: str) -> bool:
-    """Whether it is the demonstration's password in the demonstration's county."""
-    return county == DEMO_COUNTY and password == DEMO_PASSWORD
+def is_exempt(county: str, login: str, password: str) -> bool:
+    """Whether it is the demonstration's password, of one of the demonstration's own logins."""
+    return county == DEMO_COUNTY and login in DEMO_LOGINS and password == DEMO_PASSWORD
 
 
 def meets_rules(login: str, name: str, password: str) -> bool:
     """Whether a password would be taken as a new one."""
-    return not _fault(login, name, password)
+    return not fault_of(login, name, password)
 
 
 def require_password(login: str, name: str, password: str) -> None:
@@ -61,22 +71,23 @@ def require_password(login: str, name: str, password: str) -> None:
     StateError
         Says what is wrong with it.
     """
-    if fault := _fault(login, name, password):
-        raise StateError(fault)
+    if fault := fault_of(login, name, password):
+        raise StateError(_FAULTS[fault])
 
 
-def _fault(login: str, name: str, password: str) -> str:
+def fault_of(login: str, name: str, password: str) -> str:
+    """What is wrong with a password: a key of `_FAULTS`, or empty."""
     if len(password) < LEAST_PASSWORD:
-        return f"the password needs {LEAST_PASSWORD} characters or more"
+        return "short"
     if len(password) > MOST_PASSWORD:
-        return f"the password has more than {MOST_PASSWORD} characters"
+        return "long"
     text = password.casefold()
     if len(login) >= 3 and login.casefold() in text:
-        return "the password holds the login"
+        return "login"
     if is_common(password):
-        return "the password is one of those that are guessed first: take other words"
+        return "common"
     if len(_own_part(login, name, text)) < _LEAST_OWN:
-        return "the password holds little more than names of yours or of the product"
+        return "names"
     return ""
 
 

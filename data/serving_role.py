@@ -12,7 +12,9 @@ _LOGS = ("audit_log", "audit_read", "incident_event")
 _GRANT = """
     GRANT USAGE ON SCHEMA public, jobs, audit TO {role};
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, jobs TO {role};
-    GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public, jobs, audit TO {role};
+    REVOKE ALL ON ALL SEQUENCES IN SCHEMA public, jobs, audit FROM {role};
+    GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public, jobs, audit TO {role};
+    REVOKE ALL ON SEQUENCE audit_log_id_seq, audit_read_id_seq FROM {role};
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public, jobs TO {role};
     REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON {logs} FROM {role};
     REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role};
@@ -24,6 +26,7 @@ _MAY_CHANGE = text(
     "FROM pg_class AS c WHERE c.oid IN ('audit_log'::regclass, 'audit_read'::regclass) "
     "OR c.relnamespace = 'audit'::regnamespace AND c.relkind = 'r'"
 )
+_MAY_RENUMBER = text("SELECT has_sequence_privilege('audit_log_id_seq', 'UPDATE')")
 
 
 def serving_role_of(settings: Settings) -> str | None:
@@ -52,4 +55,5 @@ def may_serve(engine: Engine, role: str) -> bool:
 def is_protected(engine: Engine) -> bool:
     """Whether the role that is connected may not change the logs."""
     with engine.connect() as connection:
-        return not connection.execute(_MAY_CHANGE).scalar()
+        may = (connection.execute(query).scalar() for query in (_MAY_CHANGE, _MAY_RENUMBER))
+        return not any(may)

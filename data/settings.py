@@ -10,13 +10,29 @@ import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-__all__ = ["DEMO_COUNTY", "Network", "Settings", "networks_of", "unknown_settings"]
+__all__ = [
+    "DEMO_COUNTY",
+    "Network",
+    "Settings",
+    "is_local_name",
+    "networks_of",
+    "unknown_settings",
+]
 
 # 99 is no province: the demonstration city cannot be taken for a real county.
 DEMO_COUNTY = "990100"
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a host's name or address is one of this machine alone (RFC 6761 6.3)."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
 
 
 def networks_of(text: str) -> list[Network]:
@@ -146,10 +162,13 @@ class Settings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Whether the web server listens on this machine alone."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_local_name(self.host)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others than this machine reach the server, be it by a proxy that stands here."""
+        name = urlsplit(self.public_url).hostname
+        return not self.is_local or (name is not None and not is_local_name(name))
 
     @property
     def proxy_networks(self) -> list[Network]:

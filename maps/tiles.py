@@ -222,10 +222,13 @@ def work_tile(
 
 
 class TileCache:
-    """Tiles by version, up to a number of bytes, the least recently used dropped first."""
+    """Tiles by version, up to a number of bytes and of tiles: an empty one takes room as well.
 
-    def __init__(self, most_bytes: int = 64 * 2**20) -> None:
-        self._most, self._held = most_bytes, 0
+    The least recently used are dropped first.
+    """
+
+    def __init__(self, most_bytes: int = 64 * 2**20, most_tiles: int = 20_000) -> None:
+        self._most, self._most_tiles, self._held = most_bytes, most_tiles, 0
         self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -240,7 +243,7 @@ class TileCache:
         with self._lock:
             self._held += len(made) - len(self._tiles.get(key, b""))
             self._tiles[key] = made
-            while self._held > self._most:
+            while self._held > self._most or len(self._tiles) > self._most_tiles:
                 _, dropped = self._tiles.popitem(last=False)
                 self._held -= len(dropped)
         return made

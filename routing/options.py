@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.models import Incident
+from data.scope import Scope
 from routing.assignment import assign_batch
 from routing.coverage import coverage
 from routing.dispatch import role_of
@@ -21,6 +22,11 @@ __all__ = ["Hole", "Proposal", "holes", "propose"]
 _PLACES = text(
     "SELECT ST_X(p), ST_Y(p), households FROM (SELECT ST_PointOnSurface(geom) AS p, households "
     "FROM grid WHERE county = :county AND valid @> now() AND households > 0) AS middle"
+)
+_HERE = text(
+    "SELECT person_id FROM position WHERE county = :county AND person_id = ANY (:people) "
+    "AND EXISTS (SELECT FROM grid WHERE grid.county = :county AND grid.valid @> now() "
+    "AND community ^@ ANY (:prefixes) AND ST_Covers(grid.geom, position.geom))"
 )
 _WEIGHT = {"general": 1, "difficult": 2, "major": 3}
 
@@ -52,7 +58,7 @@ class Proposal:
 def holes(
     session: Session,
     roads: LiveRoads,
-    county: str,
+    scope: Scope,
     role: str,
     people: Sequence[int],
     *,
@@ -61,13 +67,18 @@ def holes(
     """The hole that each of some people would leave, if they alone were sent.
 
     A grid is reached where a place inside it is reached within the minutes by a responder of the
-    role who is free.
+    role who is free. Of people who are outside the area nothing is told.
 
     Raises
     ------
     NetworkError
         If there is no road network, or the minutes are out of range.
     """
+    county = scope.county
+    if not scope.is_whole:
+        asked = {"people": list(people), **scope.parameters}
+        here = set(session.scalars(_HERE, asked))
+        people = [one for one in people if one in here]
     held = roads.now(session)
     now = held.responders(role).follow(session, county, role)
     free = ~np.isin(now.person, barred(session, county, None))

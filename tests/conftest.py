@@ -9,18 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
+import psycopg
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from api.demo import furnish
 from data import migrate
-from data.cluster import Cluster
+from data.cluster import EXTENSIONS, Cluster
+from data.cluster_owner import OWNER_ROLE, give_to_owner
 from data.database import Database
 from data.positions import place_demo_staff
 from data.presets import seed_presets
 from data.settings import DEMO_COUNTY, Settings
 
 ROOT = Path(__file__).parents[1]
+# The suite's client reaches a server of this machine, where the demonstration's logins are open.
+TestClient.__init__.__defaults__ = ("http://localhost", *TestClient.__init__.__defaults__[1:])
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.load_profile("suite")
 SHARED = Path(os.environ.get("ONEGRID_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -83,6 +88,14 @@ def create_database(cluster: Cluster, name: str, template: str = "template0") ->
     return database
 
 
+def as_owner(cluster: Cluster, name: str) -> Database:
+    """A database of the suite, given to the owner who is no superuser, and opened as that role."""
+    address = cluster.url_of(name).replace("+psycopg", "")
+    with psycopg.connect(address, autocommit=True) as connection:
+        give_to_owner(connection, EXTENSIONS)
+    return Database.at(cluster.url_of(name, role=OWNER_ROLE))
+
+
 @pytest.fixture
 def database(cluster: Cluster, template: str) -> Iterator[Database]:
     made = create_database(cluster, "one_test", template)
@@ -138,7 +151,7 @@ def city_settings(furnished: Furnished, city: Database) -> Settings:
     return Settings(
         home=furnished.home,
         database_url=city.engine.url.render_as_string(),
-        public_url="http://testserver",
+        public_url="http://localhost",
         cards_free=often,
         cards_most=often,
         cards_range=often,

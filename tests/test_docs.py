@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from benchmarks.prove import PARTS, Prover, table_of
+from data.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -53,6 +54,18 @@ def test_every_link_to_a_file_leads_somewhere() -> None:
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8"))
     ]
     assert [(p.name, link) for p, link in links if not (p.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_the_table_of_settings_names_each_and_no_other(page: str) -> None:
+    lines = (ROOT / page).read_text("utf-8").splitlines()
+    named = {
+        name
+        for line in lines
+        if line.startswith("| `ONEGRID_")
+        for name in re.findall(r"`(ONEGRID_\w+)`", line.split(" | ")[0])
+    }
+    assert named == {f"ONEGRID_{field.upper()}" for field in Settings.model_fields}
 
 
 def security_rows() -> list[list[str]]:

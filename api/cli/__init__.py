@@ -9,7 +9,6 @@ import os
 import sys
 
 from pydantic import ValidationError
-from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from api.cli import (
@@ -26,6 +25,7 @@ from api.cli import (
     work,
 )
 from api.cli.context import app
+from api.cli.terminal import Terminal, log_visibly
 from data.errors import ClusterError, DatabaseError, ExposedError
 from data.private_files import PRIVATE_UMASK
 from data.settings import Settings, unknown_settings
@@ -51,24 +51,23 @@ serving.register(app)
 def main() -> None:
     """Run the command line; our own errors become one line and an exit code."""
     os.umask(PRIVATE_UMASK)
-    told = Console(stderr=True, highlight=False, soft_wrap=True)
+    log_visibly()
+    told = Terminal(stderr=True)
     for name, meant in unknown_settings(os.environ).items():
         hint = f"; is {meant} meant?" if meant else ""
-        told.print(f"! {name} is no setting: it is not used{hint}", style="yellow", markup=False)
+        told.entry(f"! {name} is no setting: it is not used{hint}", style="yellow")
     try:
         app()
     except OneGridError as error:
-        told.print(f"✗ {error}", style="red", markup=False)
+        told.message(f"✗ {error}", style="red")
         sys.exit(2 if isinstance(error, ClusterError | DatabaseError | ExposedError) else 1)
     except OperationalError as error:  # the server went away, or its disk is full
-        told.print(f"✗ the database failed: {str(error.orig).strip()}", style="red", markup=False)
+        told.message(f"✗ the database failed: {str(error.orig).strip()}", style="red")
         sys.exit(2)
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise
         for wrong in error.errors(include_url=False):
             name = "_".join(["ONEGRID", *map(str, wrong["loc"])]).upper()
-            told.print(
-                f"✗ {name}: {wrong['msg'].removeprefix('Value error, ')}", style="red", markup=False
-            )
+            told.entry(f"✗ {name}: {wrong['msg'].removeprefix('Value error, ')}", style="red")
         sys.exit(2)

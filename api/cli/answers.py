@@ -68,7 +68,7 @@ def who(
     answer = directory.answer(
         lon, lat, radius_m=radius, class_code=class_code, owner=owner, address=address, at=moment
     )
-    emit(_plain(answer), "\n".join(_told(answer, trace=trace)), as_json=as_json)
+    emit(_plain(answer), _told(answer, trace=trace), as_json=as_json)
     raise typer.Exit(0 if answer.grid else 1)
 
 
@@ -184,5 +184,5 @@ def _tell(report: TableReport, output: Path, *, as_json: bool) -> None:
     if report.refused:
         place = output if output.is_dir() else refused_path(output)
         lines.append(f"  refused rows: {place}")
-    emit(json.loads(json.dumps(report.plain())), "\n".join(lines), as_json=as_json)
+    emit(json.loads(json.dumps(report.plain())), lines, as_json=as_json)
     raise typer.Exit(3 if report.refused else 0)

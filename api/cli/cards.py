@@ -49,7 +49,7 @@ def layout(
     lines += [f"hours: {held.hours}", f"supervision: {held.supervision_phone}"]
     shown = [name for name in ("private_phone", "photo") if getattr(held, f"shows_{name}")]
     lines.append(f"with consent: {', '.join(shown) or 'nothing'}")
-    emit(asdict(held), "\n".join(lines), as_json=as_json)
+    emit(asdict(held), lines, as_json=as_json)
 
 
 @app.command()

@@ -65,9 +65,9 @@ def backup(target: Annotated[Path, typer.Argument(help="File to write (tar).")])
     settings = Settings()
     database = open_database(settings, pooled=False, owner=True)
     write_backup(database, target, settings.home)
-    console.print(f"written: {target}", markup=False)
+    console.entry(f"written: {target}")
     for name, reason in LEFT_OUT.items():
-        console.print(f"  left out: {name} ({reason})", markup=False)
+        console.entry(f"  left out: {name} ({reason})")
 
 
 @app.command()
@@ -78,4 +78,4 @@ def restore(source: Annotated[Path, typer.Argument(help="A file that backup wrot
     restored = read_backup(database, source, settings.home)
     # It may be of an earlier version; and the role that serves is let in again.
     ready_database(settings)
-    console.print(f"restored from {source}: {', '.join(restored)}", markup=False)
+    console.entry(f"restored from {source}: {', '.join(restored)}")

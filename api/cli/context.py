@@ -1,20 +1,31 @@
 """What every command shares: settings, the database made ready, printing for people or programs."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from api.cli.terminal import Terminal, visible_json
 from data import migrate
 from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses
+from data.importing.columns import LOCAL_ZONE
 from data.presets import seed_presets
 from data.serving_role import grant_serving, may_serve, serving_role_of
 from data.settings import Settings
 
-__all__ = ["AsJson", "County", "app", "console", "county_or_default", "emit", "ready_database"]
+__all__ = [
+    "AsJson",
+    "County",
+    "app",
+    "console",
+    "county_or_default",
+    "emit",
+    "ready_database",
+    "told_time",
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="OneGrid 一张网: grid management and spatial dispatch. Start with `onegrid up`.",
 )
-console = Console(highlight=False)
+console = Terminal()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 County = Annotated[
@@ -56,12 +67,18 @@ def ready_database(settings: Settings, *, pooled: bool = False) -> Database:
     return database
 
 
-def emit(value: Any, text: str, *, as_json: bool) -> None:
-    """Print a result as JSON or as text."""
+def emit(value: Any, lines: str | Iterable[str], *, as_json: bool) -> None:
+    """Print a result as JSON, or as lines of text: each one entry, whatever is in it."""
     if as_json:
-        typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
-    else:
-        console.print(text, markup=False, soft_wrap=True)
+        typer.echo(visible_json(json.dumps(value, ensure_ascii=False, default=_plain)))
+        return
+    for line in (lines,) if isinstance(lines, str) else lines:
+        console.entry(line)
+
+
+def told_time(at: datetime) -> str:
+    """A moment by the county's clock, which says by how much it is ahead of UTC."""
+    return at.astimezone(LOCAL_ZONE).isoformat(sep=" ", timespec="seconds")
 
 
 def _plain(value: Any) -> Any:

@@ -54,8 +54,8 @@ def _tell(report: ImportReport, path: Path, refused: Path | None, *, as_json: bo
         target = refused or Path(f"{path.name}.refused.csv")
         report.write_refused(target)
         report.notes.append(f"refused rows: {target}")
-    text = "\n".join([report.summary(), *(f"  {note}" for note in report.notes)])
-    emit(json.loads(report.as_json()), text, as_json=as_json)
+    lines = [report.summary(), *(f"  {note}" for note in report.notes)]
+    emit(json.loads(report.as_json()), lines, as_json=as_json)
     if report.refused:
         raise typer.Exit(3)
 

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 from sqlalchemy import select
 
-from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from api.cli.context import (
+    AsJson,
+    County,
+    console,
+    county_or_default,
+    emit,
+    ready_database,
+    told_time,
+)
+from api.cli.terminal import visible_json
 from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
 from data.incidents import find_incident
@@ -55,7 +64,7 @@ def listed(
         rows = incidents_listed(session, scope, states=state, light=light, limit=limit)
         facts = [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's name for it
     lines = [f"{r['case']} {r['class_code']} {r['state']} {r['light']}" for r in facts]
-    emit(facts, "\n".join(lines) or "there are none", as_json=as_json)
+    emit(facts, lines or ["there are none"], as_json=as_json)
 
 
 @incident_app.command()
@@ -68,8 +77,8 @@ def show(case: Case, *, county: County = None, as_json: AsJson = False) -> None:
         doer = Doer("command line", "centre", Scope.whole(chosen))
         told = told_of(session, load_rules(session, chosen), incident, [doer])
     lines = [f"{case} {told['class_code']} {told['state']} ({told['stage']})"]
-    lines += [f"  {s['at']:%Y-%m-%d %H:%M} {s['kind']} by {s['actor']}" for s in told["course"]]
-    emit(told, "\n".join(lines), as_json=as_json)
+    lines += [f"  {told_time(s['at'])} {s['kind']} by {s['actor']}" for s in told["course"]]
+    emit(told, lines, as_json=as_json)
 
 
 @incident_app.command("report")
@@ -92,7 +101,7 @@ def report_file(
     refused = [row for row in rows if row.reason]
     lines = [f"{len(rows) - len(refused)} taken, {len(refused)} refused"]
     lines += [f"  row {row.row}: {row.reason}" for row in refused[:20]]
-    emit([asdict(row) for row in rows], "\n".join(lines), as_json=as_json)
+    emit([asdict(row) for row in rows], lines, as_json=as_json)
     if refused:
         raise typer.Exit(3)
 
@@ -118,7 +127,7 @@ def ledger(
     rates = {name: found.whole.rate(name) for name in RATES}
     lines = [f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}: {found.whole.accepted} accepted"]
     lines += [f"  {name}: {'none' if r is None else f'{r:.2%}'}" for name, r in rates.items()]
-    emit(asdict(found.whole) | {"rates": rates}, "\n".join(lines), as_json=as_json)
+    emit(asdict(found.whole) | {"rates": rates}, lines, as_json=as_json)
 
 
 @incident_app.command()
@@ -128,14 +137,14 @@ def flows(*, as_json: AsJson = False) -> None:
         rows = session.scalars(select(FlowDefinition).order_by(FlowDefinition.code)).all()
         facts = [{"code": r.code, "name": r.name, "source": r.source} for r in rows]
     lines = [f"{r['code']:12} {r['name']}" for r in facts]
-    emit(facts, "\n".join(lines), as_json=as_json)
+    emit(facts, lines, as_json=as_json)
 
 
 @incident_app.command()
 def flow(code: Annotated[str, typer.Argument(help="See onegrid incident flows.")]) -> None:
     """Print a flow as JSON, to be edited and set again."""
     with ready_database(Settings()).session() as session:
-        typer.echo(plain_flow(session, code))
+        typer.echo(visible_json(plain_flow(session, code)))
 
 
 @incident_app.command("set-flow")
@@ -147,7 +156,7 @@ def set_flow(path: Annotated[Path, typer.Argument(help="JSON as flow prints it."
         raise SourceError(f"{path} cannot be read as JSON: {error}") from error
     with ready_database(Settings()).session() as session:
         made = store_flow(session, row)
-    console.print(f"kept: {made.code} with {len(made.transitions)} transitions", markup=False)
+    console.entry(f"kept: {made.code} with {len(made.transitions)} transitions")
 
 
 @incident_app.command("use-flow")
@@ -161,7 +170,7 @@ def use_flow(
     settings = Settings()
     with ready_database(settings).session() as session:
         choose_flow(session, county_or_default(settings, county), code, scope)
-    console.print(f"{scope} takes {code}", markup=False)
+    console.entry(f"{scope} takes {code}")
 
 
 @incident_app.command()
@@ -180,9 +189,9 @@ def calendar(
         raise typer.BadParameter(f"{day!r} is no day", param_hint="DAY") from error
     with ready_database(settings).session() as session:
         set_day(session, county_or_default(settings, county), chosen, works=works, name=name)
-    console.print(f"{chosen} is {'worked' if works else 'free'}", markup=False)
+    console.entry(f"{chosen} is {'worked' if works else 'free'}")
     if chosen.year > known_until().year:
-        console.print(f"the public calendar is known until {known_until()}", markup=False)
+        console.entry(f"the public calendar is known until {known_until()}")
 
 
 @notice_app.command("add")
@@ -199,7 +208,7 @@ def add_target(
     with ready_database(settings).session() as session:
         chosen = county_or_default(settings, county)
         add_channel(session, chosen, code, channel, target, kind or [])
-    console.print(f"notices go to {code}", markup=False)
+    console.entry(f"notices go to {code}")
 
 
 @notice_app.command("drop")
@@ -208,7 +217,7 @@ def drop_target(code: Annotated[str, typer.Argument()], *, county: County = None
     settings = Settings()
     with ready_database(settings).session() as session:
         drop_channel(session, county_or_default(settings, county), code)
-    console.print(f"dropped: {code}", markup=False)
+    console.entry(f"dropped: {code}")
 
 
 @notice_app.command("list")
@@ -220,4 +229,4 @@ def targets(*, county: County = None, as_json: AsJson = False) -> None:
         rows = session.scalars(select(NoticeChannel).filter_by(county=chosen)).all()
         facts = [{"code": r.code, "channel": r.channel, "target": r.target} for r in rows]
     lines = [f"{r['code']} {r['channel']} {r['target']}" for r in facts]
-    emit(facts, "\n".join(lines) or "nowhere but the pages", as_json=as_json)
+    emit(facts, lines or ["nowhere but the pages"], as_json=as_json)

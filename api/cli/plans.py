@@ -114,7 +114,7 @@ def draw_grids(
     }
     text = f"draft {drawing.draft_id}: {len(grids)} grids, {fitting} of {len(own)} fit the range"
     lines = [f"  {one['community']}: {', '.join(one['reasons'])}" for one in missed]
-    emit(facts, "\n".join([text, *lines]), as_json=as_json)
+    emit(facts, [text, *lines], as_json=as_json)
 
 
 @app.command("adopt")
@@ -162,7 +162,7 @@ def adopt_plan(
     ]
     if len(rows) > 40:
         lines.append(f"  … {len(rows) - 40} more: --output writes all")
-    emit({"draft": number, "issues": rows}, "\n".join(lines), as_json=as_json)
+    emit({"draft": number, "issues": rows}, lines, as_json=as_json)
     raise typer.Exit(3 if issues else 0)
 
 
@@ -186,7 +186,7 @@ def check(*, county: County = None, draft: Draft = None, as_json: AsJson = False
         number = _newest(draft, [row.id for row in drafts(session, Scope.whole(chosen))])
         faults = check_draft(session, chosen, number)
     lines = [f"{fault.rule}: {fault.where}" for fault in faults] or [f"draft {number}: no fault"]
-    emit({"draft": number, "faults": len(faults)}, "\n".join(lines), as_json=as_json)
+    emit({"draft": number, "faults": len(faults)}, lines, as_json=as_json)
     raise typer.Exit(1 if faults else 0)
 
 

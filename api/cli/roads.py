@@ -96,8 +96,8 @@ def route(
         "route": json.loads(shapely.to_geojson(way.line)),
         "crs": "EPSG:4326",
     }
-    told = f"{way.time_s / 60:.1f} min, {way.distance_m:.0f} m\n{' → '.join(way.streets)}"
-    emit(facts, told.rstrip(), as_json=as_json)
+    told = [f"{way.time_s / 60:.1f} min, {way.distance_m:.0f} m"]
+    emit(facts, told + [" → ".join(way.streets)] * bool(way.streets), as_json=as_json)
 
 
 @app.command()
@@ -180,7 +180,7 @@ def closures(*, county: County = None, as_json: AsJson = False) -> None:
         f"{', '.join(one.modes)}  {one.reason}"
         for one in found
     ]
-    emit(facts, "\n".join(lines) or "no road is closed", as_json=as_json)
+    emit(facts, lines or ["no road is closed"], as_json=as_json)
 
 
 @app.command()
@@ -220,7 +220,7 @@ def download(
     from routing.building.download import download_streets  # noqa: PLC0415
 
     download_streets(place, output)
-    console.print(f"written: {output}", markup=False)
+    console.entry(f"written: {output}")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.cli.context import console, ready_database
+from api.cli.terminal import log_visibly
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
@@ -67,6 +68,7 @@ def serve(
 def web() -> None:
     """Run the web server as a part, which ends with its parent; its port is the first argument."""
     end_with_parent()
+    log_visibly()
     _serve(int(sys.argv[1]), 1, insecure="--insecure" in sys.argv)
 
 
@@ -128,6 +130,7 @@ def _check_serving(settings: Settings) -> None:
 
 def application() -> FastAPI:
     """The application of one process of the web server."""
+    log_visibly()
     settings = Settings()
     return create_app(settings, open_database(settings))
 
@@ -191,14 +194,14 @@ def _prepare(settings: Settings) -> None:
     database = ready_database(settings)
     require_no_demo(settings, database)
     _say("looking for data; an empty database gets the demonstration city on this machine")
-    if settings.is_local and furnish(database, settings.home):
+    if not settings.is_exposed and furnish(database, settings.home):
         _say("playing a month of work in it")
         with database.session() as session:
             play_month(session, seed=1, end=datetime.now(UTC))
 
 
 def _say(text: str) -> None:
-    console.print(f"▸ {text}", style="bold")
+    console.entry(f"▸ {text}", style="bold")
 
 
 def _require_free(host: str, port: int) -> None:
@@ -232,8 +235,8 @@ def _tell(settings: Settings, port: int) -> None:
         ("dispatch", "调度 dispatch"),
         ("card", "查询 card"),
     ):
-        console.print(f"  {name:<14} {base}/{path}", markup=False)
-    if settings.county == DEMO_COUNTY and settings.is_local:
+        console.entry(f"  {name:<14} {base}/{path}")
+    if settings.county == DEMO_COUNTY and not settings.is_exposed:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     console.print("  Ctrl-C stops everything\n")

@@ -42,7 +42,7 @@ def roles(*, as_json: AsJson = False) -> None:
     }
     lines = [f"{r.code:22} {r.name}" for r in held]
     lines += [f"team {t.code:17} {t.name}: {', '.join(t.roles)}" for t in teams]
-    emit(facts, "\n".join(lines), as_json=as_json)
+    emit(facts, lines, as_json=as_json)
 
 
 @app.command()
@@ -90,7 +90,7 @@ def coverage(
         "complete": whole,
         "problems": [asdict(one) for one in report.problems],
     }
-    emit(facts, "\n".join(lines), as_json=as_json)
+    emit(facts, lines, as_json=as_json)
 
 
 @app.command()
@@ -133,8 +133,8 @@ def device(
         number = person_of(session, chosen, person)
         if disable:
             gone = disable_devices(session, chosen, number)
-            console.print(f"{gone} devices disabled", markup=False)
+            console.entry(f"{gone} devices disabled")
             return
         token = enrol_device(session, chosen, number)
-    console.print(f"token, told once: {token}", markup=False)
+    console.entry(f"token, told once: {token}")
     console.print("Traccar client: address …/api/v1/positions, device identifier the token")

@@ -1,5 +1,6 @@
 """``onegrid user`` and ``onegrid audit``: accounts, their grants, and who did what."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -7,7 +8,15 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from api.cli.context import AsJson, County, console, county_or_default, emit, ready_database
+from api.cli.context import (
+    AsJson,
+    County,
+    console,
+    county_or_default,
+    emit,
+    ready_database,
+    told_time,
+)
 from data import accounts
 from data.accounts import ROLES, Grant
 from data.audit import entries
@@ -48,11 +57,14 @@ def add(
     """Add an account; the password is asked for, or read from standard input."""
     settings = Settings()
     grants = tuple(Grant(one, area, class_code) for one in role)
-    password = typer.prompt("password", hide_input=True)
     chosen = county_or_default(settings, county)
-    with ready_database(settings).session() as session:
+    database = ready_database(settings)
+    with database.session() as session:
+        accounts.require_new(session, chosen, login, grants)
+    password = _asked_password()
+    with database.session() as session:
         accounts.add_account(session, chosen, login, name or login, password, grants, actor=_ACTOR)
-    console.print(f"added: {login}", markup=False)
+    console.entry(f"added: {login}")
 
 
 @user_app.command("stands-for")
@@ -63,7 +75,7 @@ def stands_for(
     """Say whom of the staff list an account is: a worker's tasks are that person's."""
     with ready_database(Settings()).session() as session:
         accounts.stand_for(session, login, person, actor=_ACTOR)
-    console.print(f"{login} is {person}", markup=False)
+    console.entry(f"{login} is {person}")
 
 
 @user_app.command()
@@ -71,7 +83,7 @@ def grant(login: Login, role: RoleName, *, area: Area = None, class_code: ClassC
     """Give an account a role, in an area, for a class of incidents."""
     with ready_database(Settings()).session() as session:
         accounts.grant_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
-    console.print(f"{login} is {role}", markup=False)
+    console.entry(f"{login} is {role}")
 
 
 @user_app.command()
@@ -81,7 +93,7 @@ def revoke(
     """Take a role away again."""
     with ready_database(Settings()).session() as session:
         accounts.revoke_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
-    console.print(f"{login} is no longer {role}", markup=False)
+    console.entry(f"{login} is no longer {role}")
 
 
 @user_app.command()
@@ -89,7 +101,7 @@ def disable(login: Login) -> None:
     """Close an account and its sessions; what it did stays in the log."""
     with ready_database(Settings()).session() as session:
         accounts.disable_account(session, login, actor=_ACTOR)
-    console.print(f"disabled: {login}", markup=False)
+    console.entry(f"disabled: {login}")
 
 
 @user_app.command()
@@ -97,16 +109,19 @@ def enable(login: Login) -> None:
     """Open an account that was disabled."""
     with ready_database(Settings()).session() as session:
         accounts.enable_account(session, login, actor=_ACTOR)
-    console.print(f"enabled: {login}", markup=False)
+    console.entry(f"enabled: {login}")
 
 
 @user_app.command()
 def password(login: Login) -> None:
     """Set a new password; it is asked for, or read from standard input."""
-    new = typer.prompt("password", hide_input=True)
-    with ready_database(Settings()).session() as session:
+    database = ready_database(Settings())
+    with database.session() as session:
+        accounts.account_of(session, login)
+    new = _asked_password()
+    with database.session() as session:
         accounts.change_password(session, login, new, actor=_ACTOR)
-    console.print(f"changed: {login}", markup=False)
+    console.entry(f"changed: {login}")
 
 
 @user_app.command("reset-factor")
@@ -114,7 +129,7 @@ def reset_factor(login: Login) -> None:
     """Take the second factor away, of who has lost telephone and recovery codes."""
     with ready_database(Settings()).session() as session:
         remove_factor(session, login, actor=_ACTOR)
-    console.print(f"signs in by password alone: {login}", markup=False)
+    console.entry(f"signs in by password alone: {login}")
 
 
 @user_app.command("list")
@@ -137,12 +152,27 @@ def list_accounts(*, county: County = None, as_json: AsJson = False) -> None:
             for one in held
         ]
     lines = [f"{one['login']:20} {_told(one)}" for one in facts]
-    emit(facts, "\n".join(lines) or "no account", as_json=as_json)
+    emit(facts, lines or ["no account"], as_json=as_json)
 
 
 def _told(facts: dict[str, Any]) -> str:
-    told = [" ".join(filter(None, one.values())) for one in facts["grants"]]
+    told = [_told_grant(one) for one in facts["grants"]]
     return ("disabled; " if facts["disabled"] else "") + (", ".join(told) or "no role")
+
+
+def _told_grant(grant: dict[str, str | None]) -> str:
+    area, class_code = grant["division"], grant["class_code"]
+    return (
+        f"{grant['role']} in {area or 'the whole county'}"
+        f"{f' for {class_code}' if class_code else ''}"
+    )
+
+
+def _asked_password() -> str:
+    """What is typed, unseen; or the first line of standard input, where it is no terminal."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("password", hide_input=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @audit_app.command()
@@ -166,12 +196,16 @@ def show(
             }
             for one in entries(session, county_or_default(settings, county), limit=limit)
         ]
-    lines = [
-        f"{one['id']} {one['at']:%Y-%m-%d %H:%M:%S} {one['actor']}: "
-        f"{one['action']} {one['subject']}"
-        for one in facts
-    ]
-    emit(facts, "\n".join(lines) or "nothing is noted", as_json=as_json)
+    lines = [_entry(one) for one in facts]
+    emit(facts, lines or ["nothing is noted"], as_json=as_json)
+
+
+def _entry(facts: dict[str, Any]) -> str:
+    # A batch's hash is for `audit verify`.
+    detail = {name: value for name, value in facts["detail"].items() if name != "hash"}
+    said = [f"{name}={value}" for name, value in detail.items() if value is not None]
+    who = f"{facts['id']} {told_time(facts['at'])} {facts['actor']}:"
+    return " ".join(filter(None, (who, facts["action"], facts["subject"], *said)))
 
 
 @audit_app.command("verify")
@@ -192,7 +226,7 @@ def verify_chain(
         found = verify_all(session, chosen, settings.home, is_protected=protected, head=head)
     facts = asdict(found.chain) | asdict(found)
     del facts["chain"]
-    emit(facts, "\n".join(_findings(found, head)), as_json=as_json)
+    emit(facts, _findings(found, head), as_json=as_json)
     raise typer.Exit(0 if found.is_whole else 1)
 
 

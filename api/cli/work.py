@@ -95,7 +95,7 @@ def _plain(advice: Recommendation) -> dict[str, Any]:
     return facts | {"crs": "EPSG:4326"}
 
 
-def _told(advice: Recommendation) -> str:
+def _told(advice: Recommendation) -> list[str]:
     lines = [
         f"{i}. {c.name} ({c.mode}) {c.time_s:.0f} s, {c.distance_m:.0f} m: {c.reason}"
         f"{' · ' + ' → '.join(c.streets) if c.streets else ''}"
@@ -105,7 +105,7 @@ def _told(advice: Recommendation) -> str:
         f"not {w.name}: {w.reason}{'' if w.time_s is None else f' ({w.time_s:.0f} s)'}"
         for w in advice.left_out
     ]
-    return "\n".join(lines) or f"nobody has the role {advice.role}"
+    return lines or [f"nobody has the role {advice.role}"]
 
 
 def draw_map(
@@ -137,7 +137,7 @@ def draw_map(
         )
         page = city_map(session, chosen, drawn)
     output.write_text(page.html, encoding="utf-8")
-    console.print(f"written: {output} ({len(page.html) / 2**20:.1f} MiB)", markup=False)
+    console.entry(f"written: {output} ({len(page.html) / 2**20:.1f} MiB)")
 
 
 def _way_to(
@@ -160,5 +160,5 @@ def classes(*, as_json: AsJson = False) -> None:
     with ready_database(Settings()).session() as session:
         rows = session.scalars(select(IncidentClass).order_by(IncidentClass.code)).all()
     facts = [{"code": r.code, "name": r.name, "role": r.responder_role} for r in rows]
-    lines = "\n".join(f"{r['code']}  {r['name']}  {r['role']}" for r in facts)
+    lines = [f"{r['code']}  {r['name']}  {r['role']}" for r in facts]
     emit(facts, lines, as_json=as_json)

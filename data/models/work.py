@@ -27,7 +27,8 @@ class Incident(Base):
     """An incident 事件, its place as given, and the grid that it was in at the time.
 
     `version` counts its transitions, `before` is the state that a pause goes back to, and
-    `person_id` or `unit_id` who handles it. A report that comes twice has the same `receipt_key`.
+    `person_id` or `unit_id` who handles it. A report that comes twice from a `sender` (its channel
+    and whose report it is) has the same `receipt_key`; no sender writes into another's keys.
     `source_ref` is the public number; whoever has `follow_key` too may follow the case and rate it.
     """
 
@@ -48,6 +49,7 @@ class Incident(Base):
         Index(
             "uq_incident_receipt",
             "county",
+            "sender",
             "receipt_key",
             unique=True,
             postgresql_where=text("receipt_key IS NOT NULL"),
@@ -75,6 +77,7 @@ class Incident(Base):
     level: Mapped[str] = mapped_column(String(10), server_default="grid")
     version: Mapped[int] = mapped_column(server_default="0")
     channel: Mapped[str] = mapped_column(String(20), server_default="import")
+    sender: Mapped[str] = mapped_column(String(130), server_default="")
     receipt_key: Mapped[str | None] = mapped_column(String(100))
     follow_key: Mapped[str] = mapped_column(
         String(32), server_default=text("replace((gen_random_uuid())::text, '-'::text, ''::text)")

@@ -29,6 +29,7 @@ from routing.incidents.timing import follow_state
 __all__ = ["CHANNELS", "LONGEST_WORDS", "KnownPlace", "Report", "known_address", "report_incident"]
 
 LONGEST_WORDS = 4000
+LONGEST_KEY = 100
 CHANNELS = ("import", "console", "phone", "worker", "public", "open311", "csv", "video")
 # A report's clock may be a little fast; what is said to come later than that is refused.
 _AHEAD = timedelta(minutes=5)
@@ -60,7 +61,7 @@ class Report:
     crs : str
         ``EPSG:n``, ``GCJ-02`` or ``BD-09``; never guessed.
     receipt_key : str or None
-        The same for a report that is sent again: it is one incident.
+        The same for a report that the same sender sends again: it is one incident.
     address : str
         The known address that the place was taken from: its grid may be known by itself.
     name, phone : str
@@ -128,6 +129,8 @@ def report_incident(
         "grid_count": 0 if grid is None else 1 + len(answer.on_boundary),
         "cell": int(cells_of_points([lon], [lat], INCIDENT_RESOLUTION)[0]),
         "channel": report.channel,
+        # A login may be called as a partner is; no account reports by a partner's channel.
+        "sender": f"{report.channel}:{actor}",
         "receipt_key": report.receipt_key,
         "changed_at": now,
     }
@@ -195,6 +198,9 @@ def _check_words(session: Session, report: Report) -> None:
     words = (report.description, report.name, report.phone, report.receipt_key or "")
     if any("\x00" in one for one in words):
         raise ReportError("description", "a report holds a character that is none (U+0000)")
+    if len(report.receipt_key or "") > LONGEST_KEY:
+        # Cut off, two keys would be one, and a report would be lost.
+        raise ReportError("receipt_key", f"a receipt key has at most {LONGEST_KEY} characters")
     if len(report.description) > LONGEST_WORDS:
         raise ReportError("description", f"a description has at most {LONGEST_WORDS} characters")
     if report.severity not in _SEVERITIES:
@@ -214,7 +220,7 @@ def _moment(report: Report, now: datetime) -> datetime:
 
 def _insert(session: Session, values: dict[str, object], said: datetime) -> tuple[Incident, bool]:
     """Insert under a fresh case code, or find the incident of a report that was sent again."""
-    key = {"county": values["county"], "receipt_key": values["receipt_key"]}
+    key = {name: values[name] for name in ("county", "sender", "receipt_key")}
     for _ in range(_CODE_TRIES):
         code = _case_code(str(values["county"]), said)
         statement = insert(Incident).values(source_ref=code, **values).on_conflict_do_nothing()

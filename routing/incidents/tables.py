@@ -71,7 +71,7 @@ def report_table(
 ) -> list[TakenRow]:
     """Take the rows of a table of reports.
 
-    A row with a ``ref`` that was taken before is the same incident again.
+    A row with a ``ref`` that its actor sent before is the same incident again.
     """
     made = []
     for number, row in enumerate(rows, 1):
@@ -98,7 +98,7 @@ def _report(row: Mapping[str, str], crs: str) -> Report:
         description=said["description"],
         severity=said["severity"] or "general",
         reported_at=_moment(said["reported_at"]),
-        receipt_key=f"csv:{said['ref']}"[:100] if said["ref"] else None,
+        receipt_key=said["ref"] or None,
         phone=said["phone"][:40],
     )
 

@@ -10,7 +10,6 @@ from PIL import Image
 from playwright.sync_api import Browser
 from sqlalchemy import text
 
-from api.demo import DEMO_PASSWORD
 from data.accounts import Grant, add_account
 from data.models import FlowChoice
 from data.settings import DEMO_COUNTY as COUNTY
@@ -25,7 +24,7 @@ LISTED = "case_ => document.getElementById('incidents').textContent.includes(cas
 def second_login(server: Served) -> str:
     with server.database.session() as session:
         roles = (Grant("dispatcher"), Grant("centre"))
-        add_account(session, COUNTY, "demo-second", "第二调度员", DEMO_PASSWORD, roles)
+        add_account(session, COUNTY, "demo-second", "第二调度员", Desk.OWN_PASSWORD, roles)
     return "demo-second"
 
 
@@ -181,11 +180,11 @@ def worker_signed_in(worker: Desk, person: int) -> None:
     login = f"hand-{person}"
     with worker.database.session() as session:
         if session.scalar(text("SELECT 1 FROM account WHERE login = :l"), {"l": login}) is None:
-            made = add_account(session, COUNTY, login, "网格员", DEMO_PASSWORD, ("worker",))
+            made = add_account(session, COUNTY, login, "网格员", Desk.OWN_PASSWORD, ("worker",))
             made.person_id = person
     worker.page.goto(worker.base + "/login")
     worker.page.fill("input[name=login]", login)
-    worker.page.fill("input[name=password]", DEMO_PASSWORD)
+    worker.page.fill("input[name=password]", Desk.OWN_PASSWORD)
     worker.page.click("main button")
     worker.page.wait_for_url("**/work")
 

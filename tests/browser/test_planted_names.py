@@ -108,7 +108,7 @@ def plant(database: Database) -> set[str]:
 def planted(cluster, furnished: Furnished, tmp_path_factory) -> Iterator[Served]:
     database = furnished.city(cluster, "planted_city")
     with database.session() as session:
-        add_account(session, DEMO_COUNTY, "hand", SHORT, "onegrid-demo", ("worker",))
+        add_account(session, DEMO_COUNTY, "hand", SHORT, Desk.OWN_PASSWORD, ("worker",))
         stand_for(session, "hand", session.scalar(text("SELECT min(source_ref) FROM person")))
     missing = NEEDED - plant(database)
     assert missing == set()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from api.app import create_app
 from data.audit import audit
@@ -137,6 +137,12 @@ def test_the_newest_rows_of_both_tables_cannot_go_together(
         "DELETE FROM audit.{partition}",
         "TRUNCATE audit.{partition}",
         "SET ROLE onegrid",
+        "SELECT setval('audit_log_id_seq', 1)",
+        "SELECT nextval('audit_log_id_seq')",
+        "SELECT setval('audit_read_id_seq', 1)",
+        "SELECT setval('audit.batch', 1)",
+        "SELECT setval('incident_id_seq', 1)",
+        "INSERT INTO audit_log (county, actor, action) VALUES ('990100', 'command line', 'x')",
     ],
 )
 def test_who_serves_cannot_change_the_log(
@@ -147,7 +153,7 @@ def test_who_serves_cannot_change_the_log(
     with city.session() as session:
         statement = statement.format(partition=session.scalar(text(_PARTITION)))
     with (
-        pytest.raises(ProgrammingError, match=r"denied|must be owner"),
+        pytest.raises(ProgrammingError, match=r"denied|must be owner|only the operator"),
         serving.session() as session,
     ):
         session.execute(text(statement))
@@ -160,6 +166,26 @@ def test_a_partition_is_made_when_it_is_needed(serving: Database, city: Database
         make_partitions(session)
         count = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_read'::regclass"
         assert session.scalar(text(count)) == 3
+
+
+def test_no_partition_is_made_for_a_month_far_from_now(serving: Database, city: Database) -> None:
+    count = text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_read'::regclass")
+    with city.session() as session:
+        before = session.scalar(count)
+    made = text("SELECT audit_read_partition(CAST(:moment AS timestamptz))")
+    for moment in ("3000-01-01", "2001-01-01", "infinity", "-infinity"):
+        with pytest.raises(DBAPIError), serving.session() as session:
+            session.execute(made, {"moment": moment})
+    with city.session() as session:
+        assert session.scalar(count) == before
+
+
+def test_an_id_that_is_named_is_not_taken(serving: Database, city: Database, settings) -> None:
+    with serving.session() as session:
+        row = "INSERT INTO audit_log (id, county, actor, action, detail) VALUES "
+        session.execute(text(f"{row} (1, '{COUNTY}', 'x', 'x', '{{}}')"))
+        audit(session, COUNTY, "ada", "try")
+    assert check(city, settings).is_whole
 
 
 def test_the_whole_server_works_as_the_role_that_serves(

@@ -8,8 +8,9 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.cli import serving
-from data.accounts import disable_account
+from data.accounts import add_account, disable_account
 from data.database import Database
+from data.passwords import hash_of
 from data.settings import Settings
 
 PUBLIC = "https://grid.example"
@@ -49,6 +50,35 @@ def test_the_demonstrations_password_opens_nothing_beyond_this_machine(
     close_demo(city)
     onegrid("serve")
     assert started[0]["proxy_headers"] is False, "127.0.0.1 is no proxy unless it is named"
+
+
+def test_behind_a_proxy_of_this_machine_a_server_is_exposed(onegrid, started, monkeypatch) -> None:
+    monkeypatch.setenv("ONEGRID_HOST", "127.0.0.1")
+    onegrid("serve")
+    monkeypatch.setenv("ONEGRID_PUBLIC_URL", PUBLIC)
+    for command in ("serve", "up"):
+        assert "demo, demo-review, demo-worker" in " ".join(onegrid(command, code=2).split())
+    monkeypatch.setenv("ONEGRID_PUBLIC_URL", "http://grid.example")
+    assert "--insecure" in onegrid("serve", code=2)
+    monkeypatch.setenv("ONEGRID_PUBLIC_URL", "http://localhost:8000")
+    onegrid("serve")
+    assert len(started) == 2
+
+
+def test_an_own_account_with_the_demonstrations_password_is_found(
+    onegrid, started, monkeypatch, city: Database
+) -> None:
+    monkeypatch.setenv("ONEGRID_PUBLIC_URL", PUBLIC)
+    close_demo(city)
+    with city.session() as session:
+        add_account(session, "990100", "zhang", "Zhang", "Blaue-Ziege-77-Kanal", ("planner",))
+        # As earlier versions took it.
+        held = {"hash": hash_of("onegrid-demo")}
+        session.execute(
+            text("UPDATE account SET password_hash = :hash WHERE login = 'zhang'"), held
+        )
+    assert "zhang" in onegrid("serve", code=2)
+    assert started == []
 
 
 def close_demo(city: Database) -> None:
@@ -98,8 +128,10 @@ def test_links_lead_to_the_public_address_whatever_the_host_says(
 def test_https_makes_cookies_secure_and_browsers_stay(
     city: Database, city_settings: Settings
 ) -> None:
-    form = {"login": "demo", "password": "onegrid-demo"}
-    for public, is_https in ((PUBLIC, True), ("http://testserver", False)):
+    form = {"login": "ada", "password": "Blaue-Ziege-77-Kanal"}
+    with city.session() as session:
+        add_account(session, "990100", "ada", "Ada", form["password"], ("planner",))
+    for public, is_https in ((PUBLIC, True), ("http://localhost", False)):
         settings = city_settings.model_copy(update={"public_url": public})
         with TestClient(create_app(settings, city), base_url=public) as web:
             answer = web.post("/login", data=form, follow_redirects=False)

@@ -135,8 +135,13 @@ def test_a_form_of_another_site_signs_nobody_in_or_out(clients) -> None:
     web = clients()
     form = {"login": "ada", "password": OWN}
     for path in ("/login", "/logout"):
-        answer = web.post(path, data=form, headers={"Sec-Fetch-Site": "cross-site"})
-        assert answer.status_code == 403
+        for site in ("cross-site", "same-site", "something new"):
+            answer = web.post(path, data=form, headers={"Sec-Fetch-Site": site})
+            assert answer.status_code == 403, site
+    for site in ("same-origin", "none"):
+        headers = {"Sec-Fetch-Site": site}
+        answer = web.post("/login", data=form, headers=headers, follow_redirects=False)
+        assert answer.status_code == 303
 
 
 def test_hashing_is_bounded_and_known_devices_come_first() -> None:

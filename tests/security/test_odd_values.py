@@ -52,7 +52,7 @@ def web(city: Database, furnished: Furnished) -> Iterator[TestClient]:
         home=furnished.home,
         county=DEMO_COUNTY,
         intake_keys="x:partner",
-        public_url="http://testserver",
+        public_url="http://localhost",
         **dict.fromkeys(counts, often),
     )
     # What fails is raised here, with where it was.

@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
-from data.accounts import add_account
+from data.accounts import add_account, change_password
 from data.common_passwords import common_passwords, is_common
 from data.database import Database
+from data.errors import StateError
 from data.passwords import hash_of, meets_rules
 from data.sessions import purge_sessions
 from data.settings import Settings
@@ -178,10 +179,54 @@ def test_an_older_password_that_is_poor_is_changed_before_anything_else(
 def test_the_demonstrations_password_is_exempt_on_this_machine_only(
     city: Database, city_settings: Settings
 ) -> None:
-    open_one = city_settings.model_copy(update={"host": "192.0.2.7"})
-    for settings, target in ((city_settings, "/planner"), (open_one, "/login")):
+    bound = city_settings.model_copy(update={"host": "192.0.2.7"})
+    proxied = city_settings.model_copy(update={"public_url": "https://grid.example"})
+    for settings, target in ((city_settings, "/planner"), (bound, "401"), (proxied, "401")):
         with TestClient(create_app(settings, city)) as web:
             assert enter(web, DEMO_PASSWORD, DEMO_LOGIN) == target
+
+
+@pytest.mark.parametrize("login", ["ada", "demo-ada"])
+def test_nobody_has_the_demonstrations_password_for_an_account_of_their_own(
+    city: Database, login: str
+) -> None:
+    with city.session() as session, pytest.raises(StateError, match="password"):
+        add_account(session, "990100", login, "Ada", DEMO_PASSWORD, ("planner",))
+    with city.session() as session:
+        add_account(session, "990100", login, "Ada", OWN, ("planner",))
+    with city.session() as session, pytest.raises(StateError, match="password"):
+        change_password(session, login, DEMO_PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("short words", "密码不足 12 个字符"),
+        ("w" + "ide sea " * 25, "密码超过 200 个字符，未作更改"),
+        ("the ada sails far", "密码中包含账号"),
+        ("1qaz2wsx3edc4rfv", "常见密码"),
+        ("onegrid onegrid", "几乎没有其他内容"),
+        (OWN, "新密码与现密码相同"),
+    ],
+)
+def test_why_a_password_is_not_taken_is_said(ada: TestClient, new: str, said: str) -> None:
+    form = {"csrf": csrf_of(ada), "password": OWN, "new": new}
+    answer = ada.post("/account/password", data=form, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 409
+    assert said in answer.text
+    assert answer.text.count('role="alert"') == 1
+    assert enter(beside(ada)) == "/planner", "it is the former one still"
+    # The field of a page would cut what is pasted, and set what is left.
+    field = re.search(r'<input name="new"[^>]*>', answer.text)[0]
+    assert "maxlength" not in field
+
+
+def test_a_password_that_was_changed_is_confirmed(ada: TestClient) -> None:
+    form = {"csrf": csrf_of(ada), "password": OWN, "new": NEW}
+    answer = ada.post("/account/password", data=form, headers={"Accept-Language": "zh"})
+    assert answer.status_code == 200
+    assert "密码已更改，其他会话均已退出" in answer.text
+    assert "密码已更改" not in ada.get("/account").text
 
 
 def test_sessions_that_ended_are_deleted(ada: TestClient, city: Database) -> None:

@@ -172,3 +172,18 @@ def test_a_draft_is_not_watched_any_longer_than_it_may_be_read(served: Served) -
     disable(served.database, "ear")
     assert ear.ended.wait(5 * PULSE_S)
     assert "event: ended" in ear.lines
+
+
+def test_that_somebody_listens_is_noted(served: Served) -> None:
+    with served.database.session() as session:
+        add_account(session, DEMO_COUNTY, "ear", "ear", PASSWORD, (Grant("dispatcher", INSIDE),))
+    ear = Ear(served.base, sign_in(served, "ear"), f"{FEED}?after=0")
+    assert ear.status == 200
+    query = text("SELECT count(*) FROM audit_read WHERE action = :action AND actor = 'ear'")
+    deadline = time.monotonic() + 8
+    noted = 0
+    while not noted and time.monotonic() < deadline:
+        time.sleep(0.2)
+        with served.database.session() as session:
+            noted = session.scalar(query, {"action": f"see {FEED}"}) or 0
+    assert noted == 1

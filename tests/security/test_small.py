@@ -124,8 +124,8 @@ def test_nothing_happens_at_the_end_of_time(somebody: TestClient, end: str) -> N
 @pytest.mark.parametrize("end", ENDS)
 def test_no_plan_begins_at_the_end_of_time(web: TestClient, city: Database, end: str) -> None:
     with city.session() as session:
-        add_account(session, DEMO_COUNTY, "rui", "Rui", "onegrid-demo", ("reviewer",))
-    web.post("/login", data={"login": "rui", "password": "onegrid-demo"})
+        add_account(session, DEMO_COUNTY, "rui", "Rui", "Blaue-Ziege-77-Kanal", ("reviewer",))
+    web.post("/login", data={"login": "rui", "password": "Blaue-Ziege-77-Kanal"})
     with city.session() as session:
         csrf = session.scalar(text("SELECT csrf FROM session LIMIT 1"))
     headers = {"X-CSRF-Token": csrf}
@@ -168,9 +168,9 @@ def test_bytes_in_an_address_line_are_refused(web: TestClient, path: str) -> Non
         "raw_path": path.encode(),
         "query_string": b"q=\xff\xfe",
         "root_path": "",
-        "headers": [(b"host", b"testserver")],
+        "headers": [(b"host", b"localhost")],
         "client": ("127.0.0.1", 1),
-        "server": ("testserver", 80),
+        "server": ("localhost", 80),
     }
 
     async def receive() -> dict:

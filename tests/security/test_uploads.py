@@ -98,7 +98,7 @@ def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple
             status = message.get("status", status)
 
         kind = "multipart/form-data; boundary=b"
-        given = {"host": "testserver", "content-type": kind, **headers}
+        given = {"host": "localhost", "content-type": kind, **headers}
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -109,7 +109,7 @@ def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple
             "query_string": b"",
             "headers": [(name.encode(), value.encode()) for name, value in given.items()],
             "client": ("192.0.2.9", 1),
-            "server": ("testserver", 80),
+            "server": ("localhost", 80),
             "scheme": "http",
         }
         await web.app(scope, receive, send)

@@ -97,7 +97,7 @@ def test_nobody_has_a_turn_while_a_body_is_still_on_its_way(
         "query_string": query.encode(),
         "headers": [
             kind,
-            (b"host", b"testserver"),
+            (b"host", b"localhost"),
             (b"content-length", b"5"),
             (b"cookie", cookie.encode()),
             (b"x-csrf-token", token.encode()),

@@ -187,7 +187,7 @@ def test_the_five_bags_become_a_case_that_is_judged_at_its_end(
     case = re.search(r'id="case">([^<]+)<', made.text)[1]
     place = made.url.path
     assert re.fullmatch(f"/report/{case}/[0-9a-f]{{32}}", place)
-    assert f'id="follow" href="http://testserver{place}"' in made.text
+    assert f'id="follow" href="http://localhost{place}"' in made.text
     assert web.post("/report", data=said, files=files).url.path == place
     early = web.post(f"{place}/satisfaction", data={"satisfaction": "satisfied"})
     assert early.status_code == 409
@@ -311,7 +311,7 @@ async def cards_of(app, forms: list[bytes]) -> int:
     head = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/card"}
     head |= {"raw_path": b"/card", "query_string": b"", "scheme": "http", "root_path": ""}
     kind = (b"content-type", b"application/x-www-form-urlencoded")
-    head |= {"headers": [(b"host", b"testserver"), kind], "server": ("grid", 80)}
+    head |= {"headers": [(b"host", b"localhost"), kind], "server": ("grid", 80)}
     for form in forms:
         said: list[dict] = []
 

@@ -1,12 +1,18 @@
 """The command line as a user types it, against the demonstration city."""
 
 import csv
+import io
 import json
+import re
 from pathlib import Path
 
 import geopandas
+import pytest
 
+from data.cluster import Cluster
+from data.database import Database
 from data.settings import DEMO_COUNTY
+from tests.conftest import as_owner
 
 
 def test_who_answers_for_people_and_for_programs(onegrid) -> None:
@@ -115,22 +121,49 @@ def test_map_is_one_file_that_needs_nothing(onegrid, tmp_path: Path) -> None:
 
 
 def test_accounts_are_kept_on_the_command_line_and_the_log_knows(onegrid, monkeypatch) -> None:
-    monkeypatch.setattr("typer.prompt", lambda *_, **__: "long enough, too")
-    onegrid("user", "add", "ada", "--role", "planner", "--area", "990100001000")
+    typed(monkeypatch, "long enough, too")
+    said = onegrid("user", "add", "ada", "--role", "planner", "--area", "990100001000")
+    assert said == "added: ada\n", "no warning of getpass"
+    assert "planner in 990100001000" in onegrid("user", "list")
     onegrid("user", "grant", "ada", "dispatcher")
     onegrid("user", "revoke", "ada", "planner", code=1)
     onegrid("user", "revoke", "ada", "planner", "--area", "990100001000")
+    typed(monkeypatch, "long enough, too")
     onegrid("user", "password", "ada")
     onegrid("user", "disable", "ada")
-    assert "disabled; dispatcher" in onegrid("user", "list")
+    assert "disabled; dispatcher in the whole county" in onegrid("user", "list")
     onegrid("user", "enable", "ada")
     assert "no account" in onegrid("user", "disable", "eve", code=1)
     shown = onegrid("audit", "show")
     for action in ("add", "grant", "revoke", "password", "disable", "enable"):
         assert f"command line: account.{action} ada" in shown
+    assert "account.grant ada role=planner division=990100001000\n" in shown
+    assert re.match(r"\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+08:00 command line: ", shown)
     head = json.loads(onegrid("audit", "verify", "--json"))["head"]
     onegrid("audit", "verify", "--head", head)
     onegrid("audit", "verify", "--head", "0" * 64, code=1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add", "ada", "--role", "planer"), "unknown role 'planer'"),
+        (("add", "ada", "--role", "planner", "--area", "990100001"), "is 990100001000 meant?"),
+        (("add", "ada", "--role", "planner", "--area", "123"), "no division '123'"),
+        (("add", "ada", "--role", "dispatcher", "--class", "X99"), "no incident class"),
+        (("add", "demo", "--role", "planner"), "is taken"),
+        (("password", "eve"), "no account 'eve'"),
+    ],
+)
+def test_what_is_mistyped_is_told_before_the_password_is_asked(
+    onegrid, monkeypatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr("api.cli.users._asked_password", lambda: pytest.fail("it was asked for"))
+    assert said in onegrid("user", *words, code=1)
+
+
+def typed(monkeypatch, password: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
 
 
 def test_classes_and_the_address_of_the_database_are_told(onegrid) -> None:
@@ -138,8 +171,14 @@ def test_classes_and_the_address_of_the_database_are_told(onegrid) -> None:
     assert onegrid("db", "url").startswith("postgresql://")
 
 
-def test_backup_and_restore_by_command(onegrid) -> None:
+def test_backup_and_restore_by_command(
+    onegrid, city: Database, cluster: Cluster, monkeypatch
+) -> None:
     onegrid("db", "backup", "city.dump")
+    assert "superuser" in onegrid("db", "restore", "city.dump", code=2)
+    owner = as_owner(cluster, str(city.engine.url.database))
+    owner.engine.dispose()
+    monkeypatch.setenv("ONEGRID_DATABASE_URL", owner.engine.url.render_as_string())
     onegrid("db", "restore", "city.dump")
     assert json.loads(onegrid("who", 122.31, 43.575, "--json"))["grid"]["code"][:6] == DEMO_COUNTY
     assert "pg_restore" in onegrid("db", "restore", __file__, code=2)

@@ -220,7 +220,8 @@ def test_tiles_hold_the_draft_as_it_is(planner: Desk, web: TestClient) -> None:
     second = web.get(f"{path}?v=1").content
     assert gone in first.content
     assert gone not in second
-    assert web.get(f"{path}?v=0").content == first.content, "kept by its version"
+    late = web.get(f"{path}?v=0")
+    assert (late.content, late.headers["cache-control"]) == (second, "no-cache"), "it is no more"
     plan = web.get(f"/tiles/plan/{z}/{x}/{y}.mvt").content
     assert gone in plan
     assert len(web.get(f"/tiles/base/{z}/{x}/{y}.mvt").content) > 1000

@@ -11,9 +11,11 @@ from api.demo import DEMO_PASSWORD
 from api.session import COOKIE
 from data.accounts import add_account
 from data.database import Database
+from data.passwords import DEMO_LOGINS
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
 
+OWN_PASSWORD = "Blaue-Ziege-77-Kanal"
 HERE = {
     "class_code": "E01",
     "x": 122.31,
@@ -28,7 +30,7 @@ class Console:
 
     def __init__(self, web: TestClient, city: Database, login: str) -> None:
         self.web = web
-        who = {"login": login, "password": DEMO_PASSWORD}
+        who = {"login": login, "password": DEMO_PASSWORD if login in DEMO_LOGINS else OWN_PASSWORD}
         assert web.post("/login", data=who, follow_redirects=False).status_code == 303
         query = text(
             "SELECT csrf FROM session JOIN account ON account.id = account_id WHERE login = :l"
@@ -68,7 +70,7 @@ def worker_of(web: TestClient, city: Database, person: int) -> Console:
     login = f"hand-{person}"
     with city.session() as session:
         if session.scalar(text("SELECT 1 FROM account WHERE login = :l"), {"l": login}) is None:
-            account = add_account(session, COUNTY, login, "网格员", DEMO_PASSWORD, ("worker",))
+            account = add_account(session, COUNTY, login, "网格员", OWN_PASSWORD, ("worker",))
             account.person_id = person
     return Console(web, city, login)
 

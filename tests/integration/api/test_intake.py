@@ -92,7 +92,7 @@ def city(cluster: Cluster, furnished: Furnished) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def asked(city: Database, furnished: Furnished) -> Iterator[TestClient]:
     settings = Settings(
-        public_url="http://testserver", home=furnished.home, intake_keys=f"other:x, partner:{KEY}"
+        public_url="http://localhost", home=furnished.home, intake_keys=f"other:x, partner:{KEY}"
     )
     with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
         yield client

@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 from sqlalchemy import text
 
 from api.app import create_app
+from data.accounts import add_account
 from data.database import Database
 from data.settings import DEMO_COUNTY, Settings
 from tests.conftest import Furnished
@@ -47,7 +48,10 @@ def web(city: Database, furnished: Furnished) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def somebody(web: TestClient, city: Database) -> dict[str, str]:
     """Headers of one who plans and dispatches, and of a partner."""
-    web.post("/login", data={"login": "demo", "password": "onegrid-demo"})
+    form = {"login": "all", "password": "Blaue-Ziege-77-Kanal"}
+    with city.session() as session:
+        add_account(session, DEMO_COUNTY, "all", "all", form["password"], ("planner", "dispatcher"))
+    web.post("/login", data=form)
     with city.session() as session:
         csrf = session.scalar(text("SELECT csrf FROM session LIMIT 1"))
     cookie = "; ".join(f"{name}={value}" for name, value in web.cookies.items())

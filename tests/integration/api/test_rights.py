@@ -396,6 +396,42 @@ def test_what_was_seen_is_noted(web: TestClient, city: Database, things: dict) -
     ]
 
 
+@pytest.mark.parametrize("role", ["planner", "reviewer", "dispatcher", "centre", "worker"])
+def test_every_look_of_a_desk_is_noted(
+    web: TestClient, city: Database, things: dict, role: str
+) -> None:
+    sign_in(web, city, f"a-{role}")
+    seen = set()
+    for one in CASES:
+        method, path = one.route.format(**things[INSIDE]).split(" ", 1)
+        if method == "GET" and role in one.roles:
+            web.get(path, follow_redirects=False)
+            seen.add(shape(one.route).split(" ", 1)[1].partition("?")[0])
+    web.app.state.read_log.flush()
+    query = text("SELECT DISTINCT action FROM audit_read WHERE actor = :actor")
+    with city.session() as session:
+        noted = session.scalars(query, {"actor": f"a-{role}"}).all()
+    shapes = {like(shape(one.removeprefix("see "))) for one in noted}
+    assert {like(path) for path in seen} - shapes == set()
+
+
+@pytest.mark.usefixtures("things")
+def test_what_a_map_asks_for_is_noted_once_a_minute_without_its_place(
+    web: TestClient, city: Database
+) -> None:
+    sign_in(web, city, "a-dispatcher")
+    for at in range(4):
+        assert web.get(f"/tiles/work/14/{13757 + at}/5977.mvt").status_code == 200
+        assert web.get("/api/v1/notices").status_code == 200
+    web.app.state.read_log.flush()
+    with city.session() as session:
+        rows = session.execute(text("SELECT action, subject FROM audit_read ORDER BY id")).all()
+    assert [tuple(row) for row in rows] == [
+        ("see /tiles/work/{z}/{x}/{y}.mvt", ""),
+        ("see /api/v1/notices", ""),
+    ]
+
+
 # Names of what is not the area's, by what they are of.
 FOREIGN = {
     "person": "外人",
@@ -502,6 +538,30 @@ def test_nothing_of_another_community_is_told(
         asked = set(re.findall(r"\d{12,}", path))
         assert codes - own - asked - {"990100001000", "990100000000"} == set(), one.route
     assert seen >= {"worker": 3}.get(role, 8)
+
+
+def test_holes_are_told_of_people_in_the_area_only(
+    web: TestClient, city: Database, things: dict
+) -> None:
+    query = text(
+        "SELECT community, min(person_id) FROM position JOIN grid ON upper_inf(valid) "
+        "AND ST_Covers(grid.geom, position.geom) WHERE community = ANY (:codes) GROUP BY community"
+    )
+    moved = text(
+        "UPDATE position SET geom = (SELECT ST_PointOnSurface(geom) FROM grid "
+        "WHERE community = :code AND upper_inf(valid) ORDER BY code LIMIT 1) WHERE person_id = "
+        "(SELECT person_id FROM position ORDER BY person_id OFFSET :n LIMIT 1)"
+    )
+    with city.session() as session:
+        for n, code in enumerate((INSIDE, OUTSIDE)):
+            session.execute(moved, {"code": code, "n": n})
+        people = dict(session.execute(query, {"codes": [INSIDE, OUTSIDE]}).all())
+    sign_in(web, city, "a-dispatcher")
+    number = things[INSIDE]["incident"]
+    path = f"/api/v1/incidents/{number}/holes?person={people[INSIDE]}&person={people[OUTSIDE]}"
+    answer = web.get(path)
+    assert answer.status_code == 200, answer.text
+    assert [one["person_id"] for one in answer.json()["holes"]] == [people[INSIDE]]
 
 
 @pytest.mark.usefixtures("things")

@@ -38,7 +38,7 @@ CIVIC = (
 def web(furnished: Furnished, city: Database) -> Iterator[TestClient]:
     often = "100000 per minute"
     settings = Settings(
-        public_url="http://testserver",
+        public_url="http://localhost",
         home=furnished.home,
         cards_free=often,
         cards_most=often,

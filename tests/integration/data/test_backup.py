@@ -8,7 +8,13 @@ from data.cluster import Cluster
 from data.database import Database
 from data.errors import DatabaseError
 from data.models import Base
-from tests.conftest import create_database
+from tests.conftest import as_owner, create_database
+
+
+def owned_database(cluster: Cluster, name: str) -> Database:
+    """An empty database, as its owner."""
+    create_database(cluster, name).engine.dispose()
+    return as_owner(cluster, name)
 
 
 def fingerprint(database: Database) -> dict[str, tuple[int, str]]:
@@ -28,7 +34,7 @@ def test_a_restored_backup_is_the_same_to_the_last_vertex(
     before = fingerprint(city)
     assert sum(count for count, _ in before.values()) > 5000
     backup(city, tmp_path / "city.dump", tmp_path / "home")
-    elsewhere = create_database(cluster, "restored")
+    elsewhere = owned_database(cluster, "restored")
     restore(elsewhere, tmp_path / "city.dump", tmp_path / "home")
     assert fingerprint(elsewhere) == before
     with elsewhere.engine.begin() as connection:
