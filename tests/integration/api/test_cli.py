@@ -261,7 +261,7 @@ def test_cases_come_in_and_are_followed(onegrid, tmp_path: Path) -> None:
     (case,) = {one["case"] for one in json.loads(onegrid("incident", "list", "--json"))[:1]}
     assert "accept by command line" in onegrid("incident", "show", case)
     assert "accepted" in onegrid("incident", "ledger", "--period", "month")
-    assert "cannot be read" in onegrid("incident", "report", "no.csv", "--crs", "x", code=1)
+    assert "no file" in onegrid("incident", "report", "no.csv", "--crs", "x", code=1)
 
 
 def test_flows_are_edited_and_checked(onegrid, tmp_path: Path) -> None:
