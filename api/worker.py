@@ -14,8 +14,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from sqlalchemy import text
 
-from api.cli.terminal import log_visibly
 from api.parts import end_with_parent
+from api.terminal import log_visibly
 from data.audit_reads import make_partitions
 from data.database import Database, open_database
 from data.jobs import CLOCK, MOST_TRIES, TASK, UPLOADS, job_app, purge_jobs

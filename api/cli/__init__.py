@@ -25,7 +25,7 @@ from api.cli import (
     work,
 )
 from api.cli.context import app
-from api.cli.terminal import Terminal, log_visibly
+from api.terminal import Terminal, log_visibly
 from data.errors import ClusterError, DatabaseError, ExposedError
 from data.private_files import PRIVATE_UMASK
 from data.settings import Settings, unknown_settings

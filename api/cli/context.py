@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.terminal import Terminal, visible_json
+from api.terminal import Terminal, visible_json
 from data import migrate
 from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses

@@ -18,7 +18,7 @@ from api.cli.context import (
     ready_database,
     told_time,
 )
-from api.cli.terminal import visible_json
+from api.terminal import visible_json
 from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
 from data.incidents import find_incident

@@ -18,12 +18,12 @@ from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.cli.context import console, ready_database
-from api.cli.terminal import log_visibly
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
 from api.parts import Parts, end_with_parent
 from api.protocol import BoundedProtocol
+from api.terminal import log_visibly
 from api.worker import QUEUES, work_on
 from data.cluster import Cluster
 from data.database import open_database

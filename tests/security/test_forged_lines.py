@@ -76,7 +76,7 @@ def test_no_command_prints_what_steers_a_terminal(city: Database, onegrid) -> No
 
 def test_warnings_of_the_program_steer_no_terminal() -> None:
     code = (
-        "import logging; from api.cli.terminal import log_visibly; log_visibly(); "
+        "import logging; from api.terminal import log_visibly; log_visibly(); "
         "logging.getLogger('onegrid').warning('job %s', 'a\\x1b[2J\\n9999 forged')"
     )
     command = [sys.executable, "-c", code]
