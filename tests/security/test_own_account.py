@@ -205,7 +205,7 @@ def test_nobody_has_the_demonstrations_password_for_an_account_of_their_own(
         ("w" + "ide sea " * 25, "密码超过 200 个字符，未作更改"),
         ("the ada sails far", "密码中包含账号"),
         ("1qaz2wsx3edc4rfv", "常见密码"),
-        ("onegrid onegrid", "几乎没有其他内容"),
+        ("onegridwangge2026xy", "几乎没有其他内容"),
         (OWN, "新密码与现密码相同"),
     ],
 )
