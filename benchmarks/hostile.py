@@ -139,11 +139,11 @@ class Ordinary:
             number += 1
 
 
-def signed_in(base: str, login: str) -> httpx2.Client:
+def signed_in(base: str, login: str, password: str = "") -> httpx2.Client:
     """A browser; of a stranger where there is no login."""
     web = httpx2.Client(base_url=base, timeout=120)
     if login:
-        web.post("/login", data={"login": login, "password": _PASSWORD})
+        web.post("/login", data={"login": login, "password": password or _PASSWORD})
         page = web.get("/planner").text + web.get("/dispatch").text
         token = re.search(r'name="csrf" value="([^"]+)"', page)
         web.headers["x-csrf-token"] = token[1] if token else ""

@@ -67,7 +67,7 @@ def worker_process(home: Path, part: str) -> int:
 
 def send_files(base: str, home: Path) -> None:
     """Some files that are read, and one that never ends."""
-    web = signed_in(base, _LOGIN)
+    web = signed_in(base, _LOGIN, _PASSWORD)
     endless = hostile.gpkg_with_recursive_view(home / "endless.gpkg").read_bytes()
     plain = b"lon,lat\n" + b"122.31,43.575\n" * 200_000
     for name, content in (("a.gpkg", endless), *(("a.csv", plain) for _ in range(6))):
