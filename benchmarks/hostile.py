@@ -144,7 +144,7 @@ def signed_in(base: str, login: str, password: str = "") -> httpx2.Client:
     web = httpx2.Client(base_url=base, timeout=120)
     if login:
         web.post("/login", data={"login": login, "password": password or _PASSWORD})
-        page = web.get("/planner").text + web.get("/dispatch").text
+        page = web.get("/account").text
         token = re.search(r'name="csrf" value="([^"]+)"', page)
         web.headers["x-csrf-token"] = token[1] if token else ""
     return web
