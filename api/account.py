@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from api.login import keep_cookies, with_new_password
+from api.login import NewPassword, keep_cookies, with_new_password
 from api.pages import render
 from api.session import COOKIE, checked_form, in_turn, of_anybody
 from api.signing_in import DEVICE_COOKIE, check_password, devices_of
@@ -26,8 +26,6 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Own = Annotated[SignedIn, Depends(of_anybody)]
 Csrf = Annotated[str, Form(max_length=100)]
 Password = Annotated[str, Form(max_length=MOST_PASSWORD)]
-# What is too long is refused with a word, and never cut: it would be another password.
-NewPassword = Annotated[str, Form(max_length=10 * MOST_PASSWORD)]
 
 
 @router.get("/account")

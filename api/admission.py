@@ -9,12 +9,16 @@ among an endpoint's parameters, since FastAPI solves them in their order.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar
 
 from gis.errors import OneGridError
 
-__all__ = ["Admission", "BusyError"]
+__all__ = ["Admission", "BusyError", "counted"]
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 class BusyError(OneGridError):
@@ -53,3 +57,15 @@ class Admission:
             yield
         finally:
             self._turns.release()
+
+
+@contextmanager
+def counted(counts: "Counter[Key]", key: Key) -> Iterator[None]:
+    """Count somebody for as long as the block lasts; who is not there takes no room."""
+    counts[key] += 1
+    try:
+        yield
+    finally:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]

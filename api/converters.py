@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
 from fastapi.concurrency import run_in_threadpool
 
-from api.admission import BusyError
+from api.admission import BusyError, counted
 
 __all__ = ["MOST_OF_ONE", "Converters"]
 
@@ -44,20 +43,10 @@ class Converters:
         BusyError
             If too many wait already, also of the one who asks, or no turn came in time.
         """
-        with self._counted(asks):
-            return await self._run(convert, *arguments)
-
-    @contextmanager
-    def _counted(self, asks: str) -> Iterator[None]:
         if asks and self._of[asks] >= MOST_OF_ONE:
             raise BusyError("you ask for too many papers and photos at once: try again")
-        self._of[asks] += 1
-        try:
-            yield
-        finally:
-            self._of[asks] -= 1
-            if not self._of[asks]:
-                del self._of[asks]
+        with counted(self._of, asks):
+            return await self._run(convert, *arguments)
 
     async def _run(self, convert: Callable[..., T], *arguments: object) -> T:
         if self._waiting >= _MOST_WAITING:

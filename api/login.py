@@ -31,12 +31,12 @@ from data.sessions import (
     waiting,
 )
 
-__all__ = ["keep_cookies", "require_same_site", "router", "with_new_password"]
+__all__ = ["NewPassword", "keep_cookies", "require_same_site", "router", "with_new_password"]
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 Answer = HTMLResponse | RedirectResponse
 # What is too long is refused with a word, and never cut: it would be another password.
-_LONGEST_SENT = 10 * MOST_PASSWORD
+NewPassword = Annotated[str, Form(max_length=10 * MOST_PASSWORD)]
 _PAGES = {"factor": "/login/factor", "password": "/login/password"}
 
 
@@ -117,7 +117,7 @@ async def password_form(request: Request, next: str = "") -> Answer:  # noqa: A0
 async def take_new_password(
     request: Request,
     csrf: Annotated[str, Form(max_length=100)],
-    new: Annotated[str, Form(max_length=_LONGEST_SENT)],
+    new: NewPassword,
     next: Annotated[str, Form()] = "",  # noqa: A002 - same
 ) -> Answer:
     """Set a new password in place of one that may not stay."""

@@ -4,8 +4,8 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
+from api.admission import counted
 from api.errors import TooLargeError
 from api.limits import body_of
 from api.session import checked_form, desk, in_turn
@@ -50,8 +51,7 @@ class UnderWay:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    @contextmanager
-    def one(self, who: SignedIn) -> Iterator[None]:
+    def one(self, who: SignedIn) -> AbstractContextManager[None]:
         """Count a file for as long as the block lasts.
 
         Raises
@@ -64,13 +64,7 @@ class UnderWay:
             raise QuotaError(
                 f"{MOST_UNDER_WAY} of your files are on their way already: wait for one to arrive"
             )
-        self._counts[key] += 1
-        try:
-            yield
-        finally:
-            self._counts[key] -= 1
-            if not self._counts[key]:
-                del self._counts[key]
+        return counted(self._counts, key)
 
 
 def asked_first(

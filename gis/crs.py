@@ -108,13 +108,14 @@ def _known(name: str) -> pyproj.CRS:
         code = (named["code"] or named["number"]).upper()
         authority = (named["authority"] or named["at"] or "EPSG").upper()
         return pyproj.CRS.from_authority("OGC" if code == "CRS84" else authority, code)
-    if len(name) <= _LONGEST and _WKT.match(name):
-        return pyproj.CRS.from_wkt(name)
-    if len(name) <= _LONGEST and _PROJ.fullmatch(name):
-        return pyproj.CRS.from_string(name)
-    if len(name) <= _LONGEST and name.startswith("{"):
-        return pyproj.CRS.from_json(name)
-    raise CrsError(f"unknown coordinate system {name[:60]!r}: give EPSG:n, GCJ-02 or BD-09")
+    if len(name) <= _LONGEST:
+        if _WKT.match(name):
+            return pyproj.CRS.from_wkt(name)
+        if _PROJ.fullmatch(name):
+            return pyproj.CRS.from_string(name)
+        if name.startswith("{"):
+            return pyproj.CRS.from_json(name)
+    raise ValueError("neither a name nor a text of a coordinate system")
 
 
 def _require_no_file(text: str, crs: pyproj.CRS) -> None:

@@ -176,6 +176,19 @@ def test_a_report_is_counted_before_its_photo_is_read(web: TestClient) -> None:
     web.app.state.guard.forget()
 
 
+def reported_and_printed(web: TestClient, key: str) -> Any:
+    """The answer to a stranger who has reported something with a photo, and prints a card."""
+    web.app.state.guard.forget()
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "JPEG")
+    form = {"class_code": "E01", "key": key, "place": "122.31, 43.575"}
+    files = {"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
+    assert web.post("/report", data=form, files=files, follow_redirects=False).status_code == 303
+    card = web.post("/card", data=HERE).text
+    handle = card.partition('name="handle" value="')[2].partition('"')[0]
+    return web.post("/card/file", data={"handle": handle, "kind": "a6"})
+
+
 def test_photos_and_papers_hold_no_turn(web: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     free = []
     turns = web.app.state.admission._turns
@@ -190,16 +203,7 @@ def test_photos_and_papers_hold_no_turn(web: TestClient, monkeypatch: pytest.Mon
 
     monkeypatch.setattr("routing.incidents.photos.redrawn", drawn)
     monkeypatch.setattr(papers, "printed", on_paper)
-    web.app.state.guard.forget()
-    picture = io.BytesIO()
-    Image.new("RGB", (40, 30)).save(picture, "JPEG")
-    form = {"class_code": "E01", "key": "uploads-1234", "place": "122.31, 43.575"}
-    files = {"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
-    assert web.post("/report", data=form, files=files, follow_redirects=False).status_code == 303
-    card = web.post("/card", data=HERE).text
-    handle = card.partition('name="handle" value="')[2].partition('"')[0]
-    paper = web.post("/card/file", data={"handle": handle, "kind": "a6"})
-    assert paper.content.startswith(b"%PDF")
+    assert reported_and_printed(web, "uploads-1234").content.startswith(b"%PDF")
     sign_in(web)
     assert web.get("/dispatch/ledger/print.pdf").content.startswith(b"%PDF")
     assert free == [POOL_SIZE] * 3
@@ -300,15 +304,7 @@ def test_strangers_take_no_turn_of_the_staff(
         return convert(*arguments)
 
     monkeypatch.setattr(Converters, "run", run)
-    web.app.state.guard.forget()
-    picture = io.BytesIO()
-    Image.new("RGB", (40, 30)).save(picture, "JPEG")
-    form = {"class_code": "E01", "key": "uploads-5678", "place": "122.31, 43.575"}
-    files = {"photo": ("a.jpg", picture.getvalue(), "image/jpeg")}
-    assert web.post("/report", data=form, files=files, follow_redirects=False).status_code == 303
-    card = web.post("/card", data=HERE).text
-    handle = card.partition('name="handle" value="')[2].partition('"')[0]
-    assert web.post("/card/file", data={"handle": handle, "kind": "a6"}).status_code == 200
+    assert reported_and_printed(web, "uploads-5678").status_code == 200
     sign_in(web)
     assert web.get("/dispatch/ledger/print.pdf").status_code == 200
     web.app.state.guard.forget()

@@ -103,19 +103,24 @@ def test_what_is_large_when_it_is_written_out_is_refused(column: pa.Array) -> No
         plain_table(pa.table({"c": column}), name="x", most_bytes=10**7, shapes=None)
 
 
-def gpkg_with_domain(path: Path, *, rows: int, columns: int, size: int) -> Path:
-    """Numbers of a domain whose one word is long."""
-    shapes = [shapely.box(120, 30, 120.01, 30.01).wkb] * rows
-    fields = {f"c{n}": pa.array([1] * rows, pa.int32()) for n in range(columns)}
+def write_gpkg(path: Path, columns: dict, kind: str) -> None:
+    """One layer ``a`` of these columns, whose shapes stand in ``geom``."""
     pyogrio.write_arrow(
-        pa.table({**fields, "geom": pa.array(shapes, pa.binary())}),
+        pa.table(columns),
         path,
         layer="a",
         driver="GPKG",
         geometry_name="geom",
-        geometry_type="Polygon",
+        geometry_type=kind,
         crs="EPSG:4326",
     )
+
+
+def gpkg_with_domain(path: Path, *, rows: int, columns: int, size: int) -> Path:
+    """Numbers of a domain whose one word is long."""
+    shapes = [shapely.box(120, 30, 120.01, 30.01).wkb] * rows
+    fields = {f"c{n}": pa.array([1] * rows, pa.int32()) for n in range(columns)}
+    write_gpkg(path, {**fields, "geom": pa.array(shapes, pa.binary())}, "Polygon")
     with sqlite3.connect(path) as base:
         base.executescript(
             "CREATE TABLE IF NOT EXISTS gpkg_extensions(table_name TEXT, column_name TEXT,"
@@ -250,15 +255,8 @@ def test_the_program_reads_no_shape_that_lies_deep(depth: int) -> None:
 
 def gpkg_with_shape(path: Path, wkb: bytes) -> Path:
     whole = shapely.GeometryCollection([shapely.Point(122.3, 43.57)]).wkb
-    pyogrio.write_arrow(
-        pa.table({"name": ["a"], "geom": pa.array([whole], pa.binary())}),
-        path,
-        layer="a",
-        driver="GPKG",
-        geometry_name="geom",
-        geometry_type="GeometryCollection",
-        crs="EPSG:4326",
-    )
+    columns = {"name": ["a"], "geom": pa.array([whole], pa.binary())}
+    write_gpkg(path, columns, "GeometryCollection")
     with sqlite3.connect(path) as base:
         for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
             base.execute(f'DROP TRIGGER "{name}"')
