@@ -17,7 +17,7 @@ __all__ = ["onegrid"]
 
 @pytest.fixture
 def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(city_settings, city)) as client:
         yield client
 
 

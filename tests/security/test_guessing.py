@@ -33,7 +33,7 @@ def clients(city: Database, city_settings: Settings) -> Iterator:
     with TestClient(app):
 
         def client(address: str = "192.0.2.1") -> TestClient:
-            return TestClient(app, client=(address, 50000), raise_server_exceptions=False)
+            return TestClient(app, client=(address, 50000))
 
         yield client
 

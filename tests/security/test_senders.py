@@ -29,7 +29,7 @@ ELSEWHERE = "990100001004"
 def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
     keys = ",".join(f"{name}:{key}" for name, key in KEYS.items())
     settings = city_settings.model_copy(update={"intake_keys": keys})
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings, city)) as client:
         yield client
 
 

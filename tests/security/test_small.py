@@ -280,10 +280,11 @@ def test_a_failure_carries_the_headers_of_every_answer(
 
     monkeypatch.setattr("api.card.card_at", fail)
     monkeypatch.setattr("api.addresses.card_at", fail)
+    browser = TestClient(web.app, raise_server_exceptions=False)
     answer = (
-        web.get(f"{path}?{PLACE}")
+        browser.get(f"{path}?{PLACE}")
         if path == "/card"
-        else web.post(path, json={"lon": 122.31, "lat": 43.575})
+        else browser.post(path, json={"lon": 122.31, "lat": 43.575})
     )
     assert answer.status_code == 500
     assert kind in answer.headers["content-type"]

@@ -61,7 +61,7 @@ def settings(city_settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def web(city: Database, settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings, city)) as client:
         yield client
 
 

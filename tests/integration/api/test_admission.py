@@ -21,7 +21,7 @@ def test_far_more_requests_than_connections_and_threads_are_all_answered(
 ) -> None:
     pooled = Database.at(city.conninfo)
     with (
-        TestClient(create_app(city_settings, pooled), raise_server_exceptions=False) as web,
+        TestClient(create_app(city_settings, pooled)) as web,
         ThreadPoolExecutor(150) as crowd,
     ):
         asked = [crowd.submit(web.get, "/card?lon=122.31&lat=43.575") for _ in range(300)]
@@ -51,7 +51,7 @@ def test_a_database_that_is_gone_is_503_with_a_time_to_come_back(
     def gone(_db: Db) -> None:
         raise OperationalError("SELECT 1", {}, ConnectionError("server closed the connection"))
 
-    with TestClient(app, raise_server_exceptions=False) as web:
+    with TestClient(app) as web:
         answer = web.get("/api/v1/gone")
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"

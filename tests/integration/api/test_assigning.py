@@ -27,7 +27,7 @@ def settings(city_settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def web(city: Database, settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings, city)) as client:
         client.post("/login", data={"login": DEMO_LOGIN, "password": DEMO_PASSWORD})
         with city.session() as session:
             client.headers["X-CSRF-Token"] = session.scalar(text("SELECT csrf FROM session"))

@@ -43,7 +43,7 @@ HOSTILE = [
 
 @pytest.fixture
 def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(city_settings, city)) as client:
         yield client
 
 
@@ -356,7 +356,7 @@ def test_who_waits_as_told_gets_a_hundred_a_day_and_no_more(
     clock = Clock()
     monkeypatch.setattr("api.guard.time", clock)
     settings = strict(city_settings)
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as web:
+    with TestClient(create_app(settings, city)) as web:
         got, ticket, waited = 0, "", 0.0
         for at in range(600):
             page = web.post("/card", data={"q": known[at % len(known)], "ticket": ticket})
@@ -380,7 +380,7 @@ def test_a_clicked_place_and_a_sign_wait_as_an_address_does(
     clock = Clock()
     monkeypatch.setattr("api.guard.time", clock)
     settings = strict(city_settings).model_copy(update={"cards_free": "1 per 10 minutes"})
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as web:
+    with TestClient(create_app(settings, city)) as web:
         where = {"lon": 122.31, "lat": 43.575}
         first = web.get("/card", params=where).text
         code = re.search(r'id="code">(\d+)<', first)[1]

@@ -94,7 +94,7 @@ def asked(city: Database, furnished: Furnished) -> Iterator[TestClient]:
     settings = Settings(
         public_url="http://localhost", home=furnished.home, intake_keys=f"other:x, partner:{KEY}"
     )
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings, city)) as client:
         yield client
 
 

@@ -41,7 +41,7 @@ def web(city: Database, furnished: Furnished) -> Iterator[TestClient]:
         suggestions_most=often,
         reports_most=often,
     )
-    with TestClient(create_app(held, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(held, city)) as client:
         yield client
 
 

@@ -232,7 +232,7 @@ STREAMS = {"GET /api/v1/drafts/*/events", "GET /api/v1/incidents/feed"}
 
 @pytest.fixture
 def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(city_settings, city)) as client:
         yield client
 
 

@@ -44,7 +44,7 @@ def web(furnished: Furnished, city: Database) -> Iterator[TestClient]:
         cards_most=often,
         cards_range=often,
     )
-    with TestClient(create_app(settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(settings, city)) as client:
         yield client
 
 

@@ -21,7 +21,7 @@ PLACE = {"lon": 122.31, "lat": 43.575}
 
 @pytest.fixture
 def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
-    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as client:
+    with TestClient(create_app(city_settings, city)) as client:
         yield client
 
 
@@ -153,7 +153,8 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr("api.card.card_at", fail)
-    answer = web.get("/card", params=PLACE)
+    browser = TestClient(web.app, raise_server_exceptions=False)
+    answer = browser.get("/card", params=PLACE)
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "script-src 'self'" in answer.headers["content-security-policy"]

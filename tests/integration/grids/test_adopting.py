@@ -184,7 +184,7 @@ def test_an_upload_becomes_a_draft_with_comments(
 ) -> None:
     path = tmp_path / "plan.geojson"
     merged(city).drop(index=[3]).to_file(path)
-    with TestClient(create_app(city_settings, city), raise_server_exceptions=False) as web:
+    with TestClient(create_app(city_settings, city)) as web:
         web.post("/login", data={"login": DEMO_LOGIN, "password": DEMO_PASSWORD})
         with city.session() as session:
             csrf = session.scalar(text("SELECT csrf FROM session"))
