@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-__all__ = ["Parts", "end_with_parent", "pause_after"]
+__all__ = ["Parts", "end_when_told", "end_with_parent", "pause_after"]
 
 # A part that lives shorter than this was not well when it started.
 _SHORT_LIFE_S = 5.0
@@ -121,8 +121,19 @@ class Parts:
         )
 
 
+def end_when_told() -> None:
+    """Let Ctrl-C and a polite kill both end this process, by KeyboardInterrupt.
+
+    What a script starts beside itself (``onegrid up &``) would ignore Ctrl-C otherwise, and so
+    would all its parts: a shell without job control has it so.
+    """
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.default_int_handler)
+
+
 def end_with_parent() -> None:
     """End this process when the parent's end of standard input closes, even by kill -9."""
+    end_when_told()
 
     def wait() -> None:
         os.read(sys.stdin.fileno(), 1)

@@ -2,7 +2,6 @@
 
 import logging
 import resource
-import signal
 import socket
 import sys
 import time
@@ -21,7 +20,7 @@ from api.cli.context import console, ready_database
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
-from api.parts import Parts, end_with_parent
+from api.parts import Parts, end_when_told, end_with_parent
 from api.protocol import BoundedProtocol
 from api.terminal import log_visibly
 from api.worker import QUEUES, work_on
@@ -148,7 +147,7 @@ def worker(
         work_on(queue)
         return
     tighten(Settings().home)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_when_told()
     try:
         with Parts(_WORKERS, _say) as parts:
             parts.watch()
@@ -166,8 +165,7 @@ def up(*, port: Port = None, insecure: Insecure = False) -> None:
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
     _require_free(settings.host, chosen)
-    # A polite kill stops everything as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_when_told()
     cluster = Cluster(settings.home, settings.cluster_port)
     started = False
     try:

@@ -20,6 +20,8 @@ from tests.conftest import ROOT, free_port
 PORT = free_port()
 # How the command line of a part looks.
 _IS_PART = re.compile(r"from (api\.worker|api\.cli\.serving) import (clock|uploads|web)")
+# As a script starts a program beside itself: with Ctrl-C ignored.
+_BESIDE = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
 
 class House:
@@ -32,7 +34,7 @@ class House:
     def up(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as log:
             program = subprocess.Popen(
-                [sys.executable, "-c", "from api.cli import main; main()", "up"],
+                [*_BESIDE, sys.executable, "-c", "from api.cli import main; main()", "up"],
                 cwd=ROOT,
                 env=os.environ | {"ONEGRID_HOME": str(self.home), "ONEGRID_PORT": str(PORT)},
                 stdout=log,
