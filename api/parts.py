@@ -16,6 +16,9 @@ __all__ = ["Parts", "end_when_told", "end_with_parent", "pause_after"]
 _SHORT_LIFE_S = 5.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 _LOOK_S = 0.2
+# glibc keeps what a thread has freed for that thread alone, with up to eight arenas for each core:
+# what was needed once, for papers or files, would never be given back.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 _END_S = 10.0
 
 
@@ -116,7 +119,7 @@ class Parts:
         part.process = subprocess.Popen(
             [sys.executable, "-c", code, *part.command[1:]],
             start_new_session=True,
-            env=os.environ.copy(),
+            env=_ENVIRONMENT | os.environ,
             stdin=subprocess.PIPE,
         )
 

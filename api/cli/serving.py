@@ -37,6 +37,7 @@ __all__ = ["register"]
 _LOG = logging.getLogger("onegrid")
 # How long a server waits for its database when it starts, and how often it looks.
 _PATIENCE_S, _AGAIN_S = 15.0, 0.5
+_KEEP_ALIVE_S = 75
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 # What the worker consists of.
 _WORKERS = {
@@ -84,6 +85,9 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
         host=settings.host,
         port=settings.port if port is None else port,
         workers=workers,
+        # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection that
+        # is being closed is told nothing.
+        timeout_keep_alive=_KEEP_ALIVE_S,
         log_level="warning",
         access_log=False,
         # The application asks for its proxies itself (api.hosts).

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from data.conversions.cells import rows_of_workbook
 from data.conversions.headings import distinct
 from data.conversions.plain import LONGEST_CELL
-from data.conversions.shapefile import vector_file
+from data.conversions.vector_file import vector_file
 from data.errors import SourceError
 from data.gdal import READERS
 from gis.crs import SourceCrs, parse_crs

@@ -1,6 +1,7 @@
-"""The file that GDAL may open: of a known kind, and of a zipped Shapefile its plain parts."""
+"""The file that GDAL may open: of a known kind, tables only, of a zipped Shapefile its parts."""
 
 import shutil
+import sqlite3
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,7 @@ from data.gdal import READERS
 
 __all__ = ["vector_file"]
 
+_VIEWS = "SELECT name FROM sqlite_master WHERE type = 'view' LIMIT 1"
 _PARTS = frozenset({".shp", ".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx"})
 _MOST_BYTES = 900 * 2**20
 _MOST_MEMBERS = 1000
@@ -22,12 +24,31 @@ def vector_file(path: Path, name: str) -> Path:
     Raises
     ------
     SourceError
-        If no driver is named for its suffix, or a ZIP holds no Shapefile, several, a link, or
-        more than is unpacked.
+        If no driver is named for its suffix, a GeoPackage holds a view, or a ZIP holds no
+        Shapefile, several, a link, or more than is unpacked.
     """
-    if path.suffix.lower() not in READERS:
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
         raise SourceError(f"{name} is none of {', '.join(READERS)}: no other vector file is read")
-    return path if path.suffix.lower() != ".zip" else _unpacked(path, name)
+    if suffix == ".gpkg":
+        _require_tables(path, name)
+    return path if suffix != ".zip" else _unpacked(path, name)
+
+
+def _require_tables(path: Path, name: str) -> None:
+    """Refuse what is a query: one that never ends holds a reader until its time is over."""
+    try:
+        base = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            views = [view for (view,) in base.execute(_VIEWS)]
+        finally:
+            base.close()
+    except sqlite3.Error as error:
+        raise SourceError(f"{name} is no GeoPackage: {error}") from error
+    if views:
+        raise SourceError(
+            f"{name} holds a view, {views[0]!r}: export the layer as a table of its own"
+        )
 
 
 def _unpacked(path: Path, name: str) -> Path:
