@@ -50,7 +50,7 @@ from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
 from api.hosts import install_hosts
-from api.limits import BodyLimit, PlainQuery
+from api.limits import BodyLimit, PlainForms, PlainQuery
 from api.pages import render
 from api.password_pool import PasswordPool
 from api.rights import Rights
@@ -111,6 +111,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainForms)
     app.add_middleware(PlainQuery)
     install_hosts(app, settings)
     return app

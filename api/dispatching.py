@@ -51,7 +51,7 @@ class Chosen(BaseModel):
 @router.get("/handovers")
 def listed_handovers(db: Db, who: Sender) -> dict[str, Any]:
     """Open incidents whose grid has ended, each with the grid that would take it."""
-    rows = handovers(db, who.scope("dispatcher"), classes=who.classes("dispatcher"))
+    rows = handovers(db, who.scope("dispatcher"))
     return {"handovers": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
 
 
@@ -175,6 +175,5 @@ def take_over(request: Request, db: Db, who: Sending, number: int) -> dict[str, 
         number,
         actor=who.login,
         directory=engines(request).directory(db),
-        classes=who.classes("dispatcher"),
     )
     return {"incident": number, "grid": code}

@@ -35,20 +35,15 @@ class Seat:
     """What a console may hear of."""
 
     scope: Scope
-    classes: frozenset[str] | None
 
     @classmethod
     def of(cls, who: SignedIn) -> "Seat":
         """What somebody at the dispatchers' desk may hear of."""
-        role = desk_role(who)
-        return cls(who.scope(role), who.classes(role))
+        return cls(who.scope(desk_role(who)))
 
     def hears(self, event: Event) -> bool:
-        """Whether a step is of its area and classes; what lies in no grid is the county's."""
-        inside = self.scope.is_whole or (
-            event["community"] is not None and self.scope.covers(event["community"])
-        )
-        return inside and (self.classes is None or event["class_code"] in self.classes)
+        """Whether a step is of its area and the classes there."""
+        return self.scope.sees(event["community"], event["class_code"])
 
 
 @dataclass(eq=False)

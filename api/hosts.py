@@ -4,6 +4,7 @@
 are answered. `X-Forwarded-For` and `-Proto` are believed from named proxies alone.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request
@@ -15,6 +16,8 @@ from data.settings import Settings, is_local_name
 
 __all__ = ["Hosts", "install_hosts", "public_url"]
 
+# A name or address and perhaps a port (RFC 9110, section 7.2): no user, path or question.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # A year, as browsers ask; a county's other servers under the same domain are not spoken for.
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 
@@ -64,8 +67,11 @@ class Hosts:
         said = [value for name, value in scope["headers"] if name == b"host"]
         if len(said) != 1:
             return False
+        if _HOST.fullmatch(said[0]) is None:
+            return False
         try:
-            host = urlsplit(f"//{said[0].decode('ascii')}").hostname
-        except (ValueError, UnicodeDecodeError):
+            parts = urlsplit(f"//{said[0].decode('ascii')}")
+            host, _ = parts.hostname, parts.port
+        except ValueError:
             return False
         return host is not None and (host == self._public or is_local_name(host))

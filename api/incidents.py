@@ -80,7 +80,7 @@ def doers_of(who: SignedIn) -> list[Doer]:
     for role in ACTING:
         if role in who.roles and (role != "worker" or who.person_id is not None):
             person = who.person_id if role == "worker" else None
-            made.append(Doer(who.login, role, who.scope(role), who.classes(role), person))
+            made.append(Doer(who.login, role, who.scope(role), person))
     return made
 
 
@@ -101,7 +101,6 @@ def found_incident(db: Db, who: SignedIn, number: int, *, lock: bool = False) ->
                 db,
                 one.scope,
                 number,
-                classes=one.classes,
                 person=person,
                 reporter=None if person is None else who.login,
                 lock=lock,
@@ -139,7 +138,6 @@ def listed(
         for row in incidents_listed(
             db,
             one.scope,
-            classes=one.classes,
             states=state,
             light=light,
             group=group,
@@ -219,7 +217,7 @@ class Near(BaseModel):
 def similar(db: Db, who: Asking, near: Near) -> dict[str, Any]:
     """Reports near a place that may be of the same thing."""
     role, place = desk_role(who), (near.lon, near.lat)
-    rows = similar_reports(db, who.scope(role), place, near.class_code, classes=who.classes(role))
+    rows = similar_reports(db, who.scope(role), place, near.class_code)
     return {"similar": [dict(row._mapping) for row in rows]}  # noqa: SLF001 - SQLAlchemy's name for it
 
 
@@ -229,7 +227,7 @@ def cells(
 ) -> dict[str, Any]:
     """Open incidents by H3 cell, as GeoJSON (EPSG:4326)."""
     role = desk_role(who)
-    return by_cell(db, who.scope(role), resolution, classes=who.classes(role))
+    return by_cell(db, who.scope(role), resolution)
 
 
 @router.get("/clusters")
@@ -246,7 +244,6 @@ def clusters(
     return clusters_of(
         db,
         who.scope(role),
-        classes=who.classes(role),
         days=days,
         within_m=within_m,
         within_s=within_hours * 3600.0,

@@ -31,7 +31,7 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def _ledger(db: Db, who: SignedIn, kind: str, of: date | None) -> Ledger:
     role = desk_role(who)
     begin, end = period_of(kind, of or datetime.now(LOCAL_ZONE).date())
-    return ledger_of(db, who.scope(role), begin, end, classes=who.classes(role))
+    return ledger_of(db, who.scope(role), begin, end)
 
 
 def _names(request: Request, db: Db) -> dict[str, str]:

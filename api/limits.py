@@ -3,6 +3,7 @@
 import re
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,12 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import TooLargeError
 from data.pictures import LARGEST_PHOTO
 
-__all__ = ["LARGEST_BODY", "LARGEST_ROWS", "BodyLimit", "PlainQuery", "body_of"]
+__all__ = ["LARGEST_BODY", "LARGEST_ROWS", "BodyLimit", "PlainForms", "PlainQuery", "body_of"]
 
 # A drawn polygon of some ten thousand points.
 LARGEST_BODY = 2_000_000
 # Ten thousand rows with their addresses.
 LARGEST_ROWS = 16_000_000
+_FORMS = (b"multipart/form-data", b"application/x-www-form-urlencoded")
+_UTF_8 = (b"utf-8", b"utf8", b"us-ascii", b"ascii")
 LARGEST_PLAN, LARGEST_TABLE = 200 * 2**20, 512 * 2**20
 _LARGER = {
     re.compile(r"/api/v1/assign"): LARGEST_ROWS,
@@ -40,6 +43,33 @@ class PlainQuery:
             await refused(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+class PlainForms:
+    """Refuse with 415 a form that says it is anything but UTF-8.
+
+    Starlette decodes each field by the codec that the sender names, before anybody has signed in;
+    Python knows some whose time grows with the square of what they read (punycode, idna), and
+    others that fail as no text does (undefined).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        if scope["type"] == "http" and not all(map(_is_plain, scope["headers"])):
+            refused = PlainTextResponse("a form is taken in UTF-8 only", 415)
+            await refused(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _is_plain(header: tuple[bytes, bytes]) -> bool:
+    if header[0].lower() != b"content-type":
+        return True
+    kind, options = parse_options_header(header[1])
+    return kind not in _FORMS or options.get(b"charset", b"utf-8").lower() in _UTF_8
 
 
 class BodyLimit:

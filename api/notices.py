@@ -22,7 +22,6 @@ def _seat(who: SignedIn) -> dict[str, Any]:
         "scope": who.scope(role),
         "person": who.person_id if "worker" in who.roles else None,
         "desk": role != "worker",
-        "classes": who.classes(role),
     }
 
 

@@ -106,7 +106,7 @@ def _degrees(said: dict[str, Any], name: str) -> float:
     value = said.get(name, said.get({"lon": "longitude", "lat": "latitude"}[name]))
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ReportError(name, f"{name} {str(value)[:40]!r} is no number of degrees") from None
 
 
@@ -116,7 +116,7 @@ def _moment(value: Any) -> datetime:
         return datetime.now(UTC)
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _parsed(str(value)[:40])
     # Devices tell the present: what was before 1970 is none, and has no date before the year 1.
     if not 0 <= number <= _MS_MOST:

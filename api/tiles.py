@@ -70,7 +70,7 @@ def draft(
 def work(db: Db, who: Desk, z: Zoom, x: int, y: int) -> Response:
     """Incidents, responders and closed roads as they are now: never kept."""
     role = desk_role(who)
-    tile = work_tile(db, who.scope(role), z, x, y, classes=who.classes(role))
+    tile = work_tile(db, who.scope(role), z, x, y)
     kind = "application/vnd.mapbox-vector-tile"
     return Response(tile, media_type=kind, headers={"Cache-Control": "no-store"})
 

@@ -1,8 +1,6 @@
 """Incidents as they are looked up: by their state, by their number, by their case number."""
 
-from collections.abc import Collection
-
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
@@ -16,24 +14,30 @@ __all__ = ["WAITING", "find_incident", "incident_in", "incidents_waiting"]
 WAITING = ("accepted", "triaged", "returned")
 
 
-def _seen(scope: Scope, classes: Collection[str] | None) -> ColumnElement[bool]:
-    """What may be seen: of the area and the classes; what lies in no grid is the county's."""
-    mine = Incident.class_code.in_(classes) if classes is not None else true()
-    if scope.is_whole:
-        return and_(Incident.county == scope.county, mine)
-    inside = select(Grid.id).where(Grid.county == scope.county, scope.where(Grid.community))
-    return and_(Incident.county == scope.county, Incident.grid_id.in_(inside), mine)
+def _seen(scope: Scope) -> ColumnElement[bool]:
+    """What may be seen, as `Scope.sees`."""
+    held = scope.by_class or [(prefix, None) for prefix in scope.prefixes]
+    return and_(Incident.county == scope.county, or_(false(), *(_of(scope, *one) for one in held)))
+
+
+def _of(scope: Scope, prefix: str, class_code: str | None) -> ColumnElement[bool]:
+    kind = true() if class_code is None else Incident.class_code == class_code
+    if prefix == scope.county:
+        return kind
+    inside = select(Grid.id).where(
+        Grid.county == scope.county, Grid.community.startswith(prefix, autoescape=True)
+    )
+    return and_(kind, Incident.grid_id.in_(inside))
 
 
 def incidents_waiting(
     session: Session,
     scope: Scope,
     *,
-    classes: Collection[str] | None = None,
     limit: int = 50,
 ) -> list[Incident]:
-    """Newest incidents of an area that wait for somebody; of all classes where None."""
-    query = select(Incident).where(_seen(scope, classes), Incident.state.in_(WAITING))
+    """Newest incidents of an area, and the classes there, that wait for somebody."""
+    query = select(Incident).where(_seen(scope), Incident.state.in_(WAITING))
     return list(session.scalars(query.order_by(Incident.reported_at.desc()).limit(limit)))
 
 
@@ -42,7 +46,6 @@ def incident_in(
     scope: Scope,
     number: int,
     *,
-    classes: Collection[str] | None = None,
     person: int | None = None,
     reporter: str | None = None,
     lock: bool = False,
@@ -63,7 +66,7 @@ def incident_in(
     NotFoundError
         If there is none, or it is not theirs to see: the answer does not tell which.
     """
-    seen = _seen(scope, classes)
+    seen = _seen(scope)
     if person is not None:
         mine = Incident.person_id == person
         if reporter is not None:

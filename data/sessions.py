@@ -69,13 +69,9 @@ class SignedIn:
         return frozenset(one.role for one in self.grants)
 
     def scope(self, role: str) -> Scope:
-        """The area that a role is held in."""
-        return Scope.of(self.county, [one.division for one in self.grants if one.role == role])
-
-    def classes(self, role: str) -> frozenset[str] | None:
-        """The incident classes that a role is held for; None for all."""
-        held = [one.class_code for one in self.grants if one.role == role]
-        return None if None in held else frozenset(one for one in held if one)
+        """The area that a role is held in, and the incident classes there."""
+        held = [(one.division, one.class_code) for one in self.grants if one.role == role]
+        return Scope.of_grants(self.county, held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ memory by it: a version's tile never changes.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from sqlalchemy import text
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
 from data.positions import KEEP_MINUTES
-from data.scope import Scope, prefix_of
+from data.scope import Scope, prefix_of, seen_sql
 
 __all__ = ["LAYERS", "MOST_ZOOM", "TileCache", "base_tile", "draft_tile", "plan_tile", "work_tile"]
 
@@ -114,14 +114,14 @@ _INSIDE = "(:whole OR community ^@ ANY (:prefixes))"
 _INCIDENTS = _layer(
     "incident",
     "id, state, severity, light",
-    "(SELECT incident.id, state, severity, community, incident.geom, CASE "
+    "(SELECT incident.id, state, severity, community, incident.geom, CASE "  # noqa: S608 - constants
     "WHEN due_at <= now() THEN 'red' WHEN warn_at <= now() THEN 'yellow' ELSE 'green' END AS light "
     "FROM incident LEFT JOIN grid ON grid.id = grid_id LEFT JOIN LATERAL (SELECT warn_at, due_at "
     "FROM deadline WHERE incident_id = incident.id AND ended_at IS NULL AND paused_at IS NULL "
     "ORDER BY due_at LIMIT 1) AS next ON true WHERE incident.county = :county "
-    "AND incident.geom && (SELECT deg FROM bounds) AND state NOT IN ('closed', 'void') AND "
-    "(CAST(:classes AS text[]) IS NULL OR class_code = ANY (:classes))) AS open_",
-    condition=_INSIDE,
+    "AND incident.geom && (SELECT deg FROM bounds) AND state NOT IN ('closed', 'void') "
+    f"AND {seen_sql('community', 'class_code')}) AS open_",
+    condition="true",
 )
 _RESPONDERS = _layer(
     "responder",
@@ -208,17 +208,11 @@ def work_tile(
     x: int,
     y: int,
     *,
-    classes: Collection[str] | None = None,
     fresh_minutes: int = KEEP_MINUTES,
 ) -> bytes:
     """Open incidents, closed roads and responders with a fresh position; raises as `base_tile`."""
     _require_tile(z, x, y)
-    seen = {
-        "whole": scope.is_whole,
-        "classes": None if classes is None else sorted(classes),
-        "fresh": fresh_minutes,
-    }
-    return _made(session, _WORK, z=z, x=x, y=y, **scope.parameters, **seen)
+    return _made(session, _WORK, z=z, x=x, y=y, fresh=fresh_minutes, **scope.seen)
 
 
 class TileCache:

@@ -1,6 +1,5 @@
 """Clusters among the open reports of an area."""
 
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import shapely
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from data.scope import Scope
+from data.scope import Scope, seen_sql
 from gis.crs import LocalProjection
 from routing.clusters import find_clusters
 
@@ -17,12 +16,11 @@ __all__ = ["clusters_of"]
 # Twenty thousand take a second.
 MOST_REPORTS = 20_000
 _REPORTS = text(
-    "SELECT incident.id, class_code AS kind, "
+    "SELECT incident.id, class_code AS kind, "  # noqa: S608 - constants
     "ST_X(incident.geom) AS lon, ST_Y(incident.geom) AS lat, "
     "extract(epoch FROM reported_at)::float8 AS at_s FROM incident "
     "LEFT JOIN grid ON grid.id = grid_id WHERE incident.county = :county "
-    "AND (:whole OR grid.community ^@ ANY (:prefixes)) "
-    "AND (CAST(:classes AS text[]) IS NULL OR class_code = ANY (:classes)) "
+    f"AND {seen_sql('grid.community', 'class_code')} "
     "AND state NOT IN ('closed', 'void') AND reported_at > now() - make_interval(days => :days) "
     "ORDER BY reported_at DESC, incident.id DESC LIMIT :most"
 )
@@ -33,7 +31,6 @@ def clusters_of(
     session: Session,
     scope: Scope,
     *,
-    classes: Collection[str] | None = None,
     days: int = 14,
     **thresholds: float,
 ) -> dict[str, Any]:
@@ -44,9 +41,8 @@ def clusters_of(
     **thresholds
         Of `find_clusters`.
     """
-    held = None if classes is None else sorted(classes)
-    key = {"whole": scope.is_whole, "classes": held, "days": days, "most": MOST_REPORTS}
-    rows = session.execute(_REPORTS, scope.parameters | key).all()
+    key = {"days": days, "most": MOST_REPORTS}
+    rows = session.execute(_REPORTS, scope.seen | key).all()
     if not rows:
         return {"type": "FeatureCollection", "features": []}
     points = shapely.points([row.lon for row in rows], [row.lat for row in rows])

@@ -42,9 +42,7 @@ class Doer:
     role : str
         In the flow: ``dispatcher``, ``centre``, ``worker`` or ``system``.
     scope : Scope
-        Where; a worker's own incidents are theirs wherever they lie.
-    classes : collection of str or None
-        Of which classes; None for all.
+        Where, and of which classes; a worker's own incidents are theirs wherever they lie.
     person_id : int or None
         Whom the account stands for, if for anybody.
     """
@@ -52,7 +50,6 @@ class Doer:
     login: str
     role: str
     scope: Scope
-    classes: frozenset[str] | None = None
     person_id: int | None = None
 
 
@@ -194,7 +191,7 @@ def options_of(
 def _locked(session: Session, doer: Doer, number: int) -> Incident:
     if doer.role == "worker":
         return incident_in(session, doer.scope, number, lock=True, person=doer.person_id or 0)
-    return incident_in(session, doer.scope, number, lock=True, classes=doer.classes)
+    return incident_in(session, doer.scope, number, lock=True)
 
 
 def _named(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Open incidents whose grid has ended: proposed for another grid, and handed over by a person."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
 from data.models import Incident
-from data.scope import Scope
+from data.scope import Scope, seen_sql
 from grids.assign import assign_incidents
 from grids.who import Directory
 from routing.incidents.course import record
@@ -17,7 +17,7 @@ __all__ = ["hand_over", "handovers"]
 
 # A shared edge is the smaller code's, as for every incident.
 _PROPOSED = text(
-    "SELECT incident.id, incident.source_ref AS case, incident.class_code, incident.state, "
+    "SELECT incident.id, incident.source_ref AS case, incident.class_code, incident.state, "  # noqa: S608 - constants
     "former.code AS former_code, former.name AS former, proposed.id AS grid_id, "
     "proposed.code, proposed.name FROM incident "
     "JOIN grid AS former ON former.id = incident.grid_id "
@@ -25,8 +25,8 @@ _PROPOSED = text(
     "  AND grid.valid @> statement_timestamp() AND ST_Covers(grid.geom, incident.geom) "
     "  ORDER BY code LIMIT 1) AS proposed "
     "WHERE incident.county = :county AND incident.state NOT IN ('closed', 'void') "
-    "AND former.community ^@ ANY (:prefixes) AND upper(former.valid) <= statement_timestamp() "
-    "AND (CAST(:classes AS text[]) IS NULL OR incident.class_code = ANY (:classes)) "
+    "AND upper(former.valid) <= statement_timestamp() "
+    f"AND {seen_sql('former.community', 'incident.class_code')} "
     "AND (CAST(:incident AS bigint) IS NULL OR incident.id = :incident) "
     "ORDER BY incident.id LIMIT 200"
 )
@@ -38,12 +38,10 @@ def handovers(
     session: Session,
     scope: Scope,
     *,
-    classes: Collection[str] | None = None,
     incident: int | None = None,
 ) -> Sequence[Row[Any]]:
     """Open incidents of an area whose grid has ended, each with the grid that would take it."""
-    key = {"classes": None if classes is None else sorted(classes), "incident": incident}
-    return session.execute(_PROPOSED, scope.parameters | key).all()
+    return session.execute(_PROPOSED, scope.seen | {"incident": incident}).all()
 
 
 def hand_over(
@@ -53,7 +51,6 @@ def hand_over(
     *,
     actor: str,
     directory: Directory,
-    classes: Collection[str] | None = None,
 ) -> str:
     """Give an incident the grid that it lies in now, and the people of it; return the code.
 
@@ -62,7 +59,7 @@ def hand_over(
     NotFoundError
         If it is no incident of the area whose grid has ended.
     """
-    found = handovers(session, scope, classes=classes, incident=incident)
+    found = handovers(session, scope, incident=incident)
     if not found:
         raise NotFoundError(f"incident {incident} is not to be handed over")
     proposed = found[0]

@@ -1,13 +1,13 @@
 """Notices within the house: what somebody has not seen yet, and that they saw it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from data.errors import NotFoundError
-from data.scope import Scope
+from data.scope import Scope, seen_sql
 
 __all__ = ["mark_seen", "unseen"]
 
@@ -15,8 +15,7 @@ MOST_LISTED = 100
 # The desk's notices are those of the area and the classes; a person's are theirs.
 _MINE = (
     "outbox.county = :county AND outbox.channel = 'app' AND (address = :person OR (:desk "
-    "AND address = 'desk' AND (:whole OR grid.community ^@ ANY (:prefixes)) "
-    "AND (CAST(:classes AS text[]) IS NULL OR incident.class_code = ANY (:classes))))"
+    f"AND address = 'desk' AND {seen_sql('grid.community', 'incident.class_code')}))"
 )
 _FROM = (
     "FROM outbox LEFT JOIN incident ON incident.id = incident_id "
@@ -40,10 +39,9 @@ def unseen(
     *,
     person: int | None = None,
     desk: bool = False,
-    classes: Collection[str] | None = None,
 ) -> Sequence[Row[Any]]:
     """Notices to a person, and to the desk of an area if they sit at it; newest first."""
-    key = _key(scope, person, classes, desk=desk)
+    key = _key(scope, person, desk=desk)
     return session.execute(_UNSEEN, key | {"limit": MOST_LISTED}).all()
 
 
@@ -54,7 +52,6 @@ def mark_seen(
     *,
     person: int | None = None,
     desk: bool = False,
-    classes: Collection[str] | None = None,
 ) -> None:
     """Note that a notice was seen: it is shown to nobody again.
 
@@ -63,14 +60,10 @@ def mark_seen(
     NotFoundError
         If there is none of that number for them.
     """
-    key = _key(scope, person, classes, desk=desk)
+    key = _key(scope, person, desk=desk)
     if session.scalar(_SEEN, key | {"number": number}) is None:
         raise NotFoundError(f"no notice {number}")
 
 
-def _key(
-    scope: Scope, person: int | None, classes: Collection[str] | None, *, desk: bool
-) -> dict[str, Any]:
-    held = None if classes is None else sorted(classes)
-    mine = {"person": "" if person is None else f"person:{person}", "desk": desk, "classes": held}
-    return scope.parameters | {"whole": scope.is_whole} | mine
+def _key(scope: Scope, person: int | None, *, desk: bool) -> dict[str, Any]:
+    return scope.seen | {"person": "" if person is None else f"person:{person}", "desk": desk}

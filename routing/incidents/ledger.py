@@ -1,6 +1,6 @@
 """The ledger of a week or a month: its cases read once, counted by grid, class and department."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from data.importing.columns import LOCAL_ZONE
-from data.scope import Scope
+from data.scope import Scope, seen_sql
 from routing.errors import ReportError
 from routing.lifecycle.indicators import Cases, Tally, tally, tally_by
 
@@ -18,13 +18,12 @@ __all__ = ["Ledger", "ledger_of", "period_of"]
 
 # Whatever began, was due or ended in the period, or was judged in it.
 _CASES = text(
-    "WITH mine AS (SELECT incident.*, grid.code AS grid_code, grid.name AS grid_name, "
+    "WITH mine AS (SELECT incident.*, grid.code AS grid_code, grid.name AS grid_name, "  # noqa: S608 - constants
     "  unit.name AS unit_name, total.due_at FROM incident "
     "  LEFT JOIN grid ON grid.id = grid_id LEFT JOIN unit ON unit.id = incident.unit_id "
     "  LEFT JOIN LATERAL (SELECT max(due_at) AS due_at FROM deadline "
     "    WHERE incident_id = incident.id AND kind = 'total') AS total ON true "
-    "  WHERE incident.county = :county AND (:whole OR grid.community ^@ ANY (:prefixes)) "
-    "  AND (CAST(:classes AS text[]) IS NULL OR class_code = ANY (:classes)) "
+    f"  WHERE incident.county = :county AND {seen_sql('grid.community', 'class_code')} "
     "  AND incident.reported_at < :end AND (incident.reported_at >= :begin "
     "    OR total.due_at >= :begin OR incident.changed_at >= :begin)) "
     "SELECT mine.id, coalesce(grid_code, '') AS grid, coalesce(grid_name, '') AS grid_name, "
@@ -106,18 +105,14 @@ def ledger_of(
     scope: Scope,
     begin: datetime,
     end: datetime,
-    *,
-    classes: Collection[str] | None = None,
 ) -> Ledger:
-    """Count a period within an area; of all classes where None.
+    """Count a period within an area, and the classes there.
 
     Notes
     -----
     Linear in the cases that the period touches.
     """
-    key = {"begin": begin, "end": end, "whole": scope.is_whole}
-    key["classes"] = None if classes is None else sorted(classes)
-    rows = session.execute(_CASES, scope.parameters | key).all()
+    rows = session.execute(_CASES, scope.seen | {"begin": begin, "end": end}).all()
     cases = _cases(rows)
     begin_s, end_s = begin.timestamp(), end.timestamp()
     keys = {

@@ -8,7 +8,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from data.models import Incident
-from data.scope import Scope
+from data.scope import Scope, seen_sql
 from routing.incidents.course import Doer, options_of
 from routing.incidents.rules import HandlingRules
 from routing.lifecycle.deadlines import light_of
@@ -25,10 +25,7 @@ __all__ = [
 
 Rows = Sequence[Row[Any]]
 MOST_LISTED = 500
-_SEEN = (
-    "incident.county = :county AND (:whole OR grid.community ^@ ANY (:prefixes)) "
-    "AND (CAST(:classes AS text[]) IS NULL OR incident.class_code = ANY (:classes))"
-)
+_SEEN = f"incident.county = :county AND {seen_sql('grid.community', 'incident.class_code')}"
 # The next deadline decides the light; one that stands still shows none.
 _COLUMNS = (
     "incident.id, incident.source_ref AS case, incident.class_code, incident.severity, "
@@ -99,7 +96,6 @@ def incidents_listed(
     session: Session,
     scope: Scope,
     *,
-    classes: Collection[str] | None = None,
     states: Collection[str] | None = None,
     light: str | None = None,
     group: str | None = None,
@@ -121,8 +117,6 @@ def incidents_listed(
     """
     pattern = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     key = {
-        "whole": scope.is_whole,
-        "classes": None if classes is None else sorted(classes),
         "states": None if states is None else sorted(states),
         "light": light,
         "group": group,
@@ -130,7 +124,7 @@ def incidents_listed(
         "like": f"%{pattern}%",
         "limit": min(limit, MOST_LISTED),
     }
-    return session.execute(_LIST, scope.parameters | key).all()
+    return session.execute(_LIST, scope.seen | key).all()
 
 
 def own_tasks(session: Session, county: str, person: int) -> Rows:

@@ -1,6 +1,6 @@
 """Reports that may be of the same thing, and how many there are where."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,17 +8,14 @@ import shapely
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from data.scope import Scope
+from data.scope import Scope, seen_sql
 from gis.cells import cell_polygons, coarser
 
 __all__ = ["by_cell", "similar_reports"]
 
 # Editable defaults: nearer and later than this, of the same group, is worth a look.
 WITHIN_M, WITHIN_HOURS = 150.0, 72.0
-_INSIDE = (
-    "incident.county = :county AND (:whole OR grid.community ^@ ANY (:prefixes)) "
-    "AND (CAST(:classes AS text[]) IS NULL OR incident.class_code = ANY (:classes))"
-)
+_INSIDE = f"incident.county = :county AND {seen_sql('grid.community', 'incident.class_code')}"
 # The box in degrees uses the index; the distance is metric. Same class counts as half the way.
 _SIMILAR = text(
     "WITH here AS (SELECT ST_SetSRID(ST_MakePoint(:lon, :lat), 4326) AS geom) "  # noqa: S608 - constants
@@ -40,18 +37,12 @@ _CELLS = text(
 )
 
 
-def _key(scope: Scope, classes: Collection[str] | None) -> dict[str, Any]:
-    held = None if classes is None else sorted(classes)
-    return scope.parameters | {"whole": scope.is_whole, "classes": held}
-
-
 def similar_reports(
     session: Session,
     scope: Scope,
     place: tuple[float, float],
     class_code: str,
     *,
-    classes: Collection[str] | None = None,
     within_m: float = WITHIN_M,
     within_hours: float = WITHIN_HOURS,
 ) -> Sequence[Row[Any]]:
@@ -63,14 +54,12 @@ def similar_reports(
         "m": within_m,
         "hours": int(within_hours),
     }
-    return session.execute(_SIMILAR, key | _key(scope, classes)).all()
+    return session.execute(_SIMILAR, key | scope.seen).all()
 
 
-def by_cell(
-    session: Session, scope: Scope, resolution: int, *, classes: Collection[str] | None = None
-) -> dict[str, Any]:
+def by_cell(session: Session, scope: Scope, resolution: int) -> dict[str, Any]:
     """Open incidents by H3 cell as GeoJSON; `share` is of the fullest cell."""
-    rows = session.execute(_CELLS, _key(scope, classes)).all()
+    rows = session.execute(_CELLS, scope.seen).all()
     cells = coarser(np.array([row.cell for row in rows], np.int64), resolution)
     if not rows:
         return {"type": "FeatureCollection", "features": []}

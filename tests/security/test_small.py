@@ -33,6 +33,27 @@ def somebody(web: TestClient, city: Database) -> TestClient:
     return web
 
 
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "utf-16", "cp037", "x"])
+@pytest.mark.parametrize("path", ["/login", "/report", "/account/password", "/planner/drafts"])
+def test_no_form_chooses_how_it_is_decoded(web: TestClient, path: str, charset: str) -> None:
+    """A megabyte of punycode, sent by a stranger, stopped the whole server for twenty seconds."""
+    field = (
+        f'--X\r\ncontent-disposition: form-data; name="login"\r\n\r\n{"a" * 50_000}\r\n--X--\r\n'
+    )
+    for kind in ("multipart/form-data; boundary=X", "Multipart/Form-Data; boundary=X"):
+        headers = {"Content-Type": f'{kind}; CharSet="{charset}"'}
+        assert web.post(path, content=field, headers=headers).status_code == 415
+    plain = {"Content-Type": "multipart/form-data; boundary=X; charset=UTF-8"}
+    answer = web.post(path, content=field, headers=plain, follow_redirects=False)
+    assert answer.status_code in {303, 403, 422}
+
+
+def test_no_number_is_too_large_for_a_position(web: TestClient) -> None:
+    huge = 10**400
+    for said in ({"lat": huge, "lon": 1}, {"lat": 1, "lon": 1, "timestamp": huge}):
+        assert web.post("/api/v1/positions", json={"id": "x", **said}).status_code == 422
+
+
 @pytest.mark.parametrize("stamp", [*NUMBERS, *ENDS])
 def test_a_devices_clock_may_say_anything(web: TestClient, stamp: str) -> None:
     query = {"id": "x", "lon": 122.31, "lat": 43.575, "timestamp": stamp}

@@ -133,6 +133,6 @@ def test_a_notice_is_shown_until_somebody_has_seen_it(city: Database) -> None:
         report_incident(session, COUNTY, report, load_directory(session, COUNTY), actor="t")
         (one,) = unseen(session, WHOLE, desk=True)
         assert unseen(session, WHOLE, person=1) == []
-        assert unseen(session, WHOLE, desk=True, classes=["D01"]) == []
+        assert unseen(session, Scope.of_grants(COUNTY, [(None, "D01")]), desk=True) == []
         mark_seen(session, WHOLE, one.id, desk=True)
         assert unseen(session, WHOLE, desk=True) == []

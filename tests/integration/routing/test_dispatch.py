@@ -24,7 +24,7 @@ DESK = Doer("test", "dispatcher", Scope.whole(COUNTY))
 
 def waiting(session: Session) -> list[Incident]:
     """Incidents that a gridworker may be sent to."""
-    return incidents_waiting(session, Scope.whole(COUNTY), classes=["E01"])
+    return incidents_waiting(session, Scope.of_grants(COUNTY, [(None, "E01")]))
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def test_a_class_off_the_duty_list_goes_to_no_gridworker(
 def test_who_is_elsewhere_or_late_changes_nothing(session: Session, directory: Directory) -> None:
     incident = taken(session, directory)
     elsewhere = replace(DESK, scope=Scope.of(COUNTY, ["990100001002"]))
-    other_class = replace(DESK, classes=frozenset({"D01"}))
+    other_class = replace(DESK, scope=Scope.of_grants(COUNTY, [(None, "D01")]))
     inside = session.scalar(
         text("SELECT community FROM grid WHERE id = :g"), {"g": incident.grid_id}
     )
