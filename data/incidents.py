@@ -16,8 +16,8 @@ WAITING = ("accepted", "triaged", "returned")
 
 def _seen(scope: Scope) -> ColumnElement[bool]:
     """What may be seen, as `Scope.sees`."""
-    held = scope.by_class or [(prefix, None) for prefix in scope.prefixes]
-    return and_(Incident.county == scope.county, or_(false(), *(_of(scope, *one) for one in held)))
+    of_pairs = (_of(scope, prefix, kind) for prefix, kind in scope.pairs)
+    return and_(Incident.county == scope.county, or_(false(), *of_pairs))
 
 
 def _of(scope: Scope, prefix: str, class_code: str | None) -> ColumnElement[bool]:

@@ -102,13 +102,17 @@ class Scope:
         """
         return prefix_of(code).startswith(self.prefixes)
 
+    @property
+    def pairs(self) -> tuple[tuple[str, str | None], ...]:
+        """What codes inside begin with, each with the class that is held there; None for all."""
+        return self.by_class or tuple((prefix, None) for prefix in self.prefixes)
+
     def sees(self, community: str | None, class_code: str) -> bool:
         """Whether an incident is seen; what lies in no community is the county's."""
-        held = self.by_class or tuple((prefix, None) for prefix in self.prefixes)
         return any(
             (prefix == self.county or (community or "").startswith(prefix))
             and kind in {None, class_code}
-            for prefix, kind in held
+            for prefix, kind in self.pairs
         )
 
     def where(self, column: Any) -> ColumnElement[bool]:
