@@ -5,6 +5,7 @@ notice or deletion (`CLOCK`).
 """
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -58,6 +59,9 @@ def uploads() -> None:
 def work_on(queue: str) -> None:
     """Work on one queue in this process, with the settings of its environment."""
     log_visibly()
+    if queue == UPLOADS:
+        # Takes seconds to load: no file waits for it, and the other process never needs it.
+        importlib.import_module("grids.assign.job")
     settings = Settings()
     os.nice(_NICER[queue])
     tighten(settings.home)
@@ -110,7 +114,7 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
     @app.task(name=TASK, queue=UPLOADS, retry=retry)
     def assign(number: int) -> None:
         """Assign an uploaded table."""
-        # Takes seconds to load, and the clock's process never needs it.
+        # The clock's process never needs it.
         from grids.assign.job import run_job  # noqa: PLC0415
 
         run_job(database, settings.jobs_dir, settings.locators_dir, number)

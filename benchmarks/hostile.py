@@ -73,8 +73,8 @@ def house() -> Iterator[tuple[Path, str, subprocess.Popen[bytes]]]:
         Cluster(home).destroy()
 
 
-def memory_of(program: int, cluster: Cluster) -> int:
-    """Bytes of all processes of the house, what several share counted once."""
+def memory_of(program: int, cluster: Cluster) -> Counter[str]:
+    """Bytes of the house's processes by what they are, what several share counted once."""
     postmaster = int((cluster.data_dir / "postmaster.pid").read_text().split()[0])
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -85,14 +85,22 @@ def memory_of(program: int, cluster: Cluster) -> int:
     own = {program, postmaster}
     while more := {pid for pid, parent in parents.items() if parent in own} - own:
         own |= more
-    total = 0
+    total: Counter[str] = Counter()
     for pid in own:
         try:
             said = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            name = _name_of(pid)
         except OSError:
             continue
-        total += int(re.findall(r"^Pss:\s+(\d+) kB", said, re.MULTILINE)[0]) * 1024
+        total[name] += int(re.findall(r"^Pss:\s+(\d+) kB", said, re.MULTILINE)[0]) * 1024
     return total
+
+
+def _name_of(pid: int) -> str:
+    """What a process is: the function that a part runs, the module of a converter, PostgreSQL."""
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    found = re.search(r"api\.[\w.]+|data\.sandbox[\w.]*", command)
+    return found[0] if found else command.partition(" ")[0].rpartition("/")[2].rstrip(":")
 
 
 class Ordinary:
@@ -260,7 +268,7 @@ def run(files: int, wait_s: float) -> Row:
 
         def look() -> None:
             while not stop.wait(0.5):
-                most.append(memory_of(program.pid, cluster))
+                most[0] = max(most[0], memory_of(program.pid, cluster), key=Counter.total)
 
         watcher = threading.Thread(target=look, daemon=True)
         watcher.start()
@@ -285,13 +293,17 @@ def run(files: int, wait_s: float) -> Row:
             "p99_ms": _p99(during.took),
             "requests": len(during.took),
             "statuses": dict(during.statuses),
-            "idle_mb": round(idle / 2**20),
-            "most_mb": round(max(most) / 2**20),
-            "after_mb": round(after / 2**20),
-            "more_bytes": max(most) - idle,
+            "idle_mb": _megabytes(idle),
+            "most_mb": _megabytes(most[0]),
+            "after_mb": _megabytes(after),
+            "more_bytes": most[0].total() - idle.total(),
             "processes_lost": ended,
             "folders_left": _left(home),
         }
+
+
+def _megabytes(memory: Counter[str]) -> dict[str, int]:
+    return {name: round(size / 2**20) for name, size in memory.most_common()}
 
 
 def _p99(took: list[float]) -> float:

@@ -38,6 +38,8 @@ _SNIFF = 1 << 22
 _GEO = b"geo"
 # Rows between two looks at how far a text file has been read.
 _TELL = 1000
+# Bytes read at once of a column of a Parquet file: else whole columns of a group are held, packed.
+_BUFFER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ class _Parquet:
 
     def __init__(self, path: Path, columns: dict[str, str], name: str) -> None:
         try:
-            self._file = pq.ParquetFile(path, pre_buffer=False)
+            self._file = pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER)
         except (pa.ArrowInvalid, OSError) as error:
             raise SourceError(f"{name} is no Parquet file: {error}") from error
         self._columns = columns

@@ -89,10 +89,12 @@ class Limits:
 
 PHOTO = Limits(wall_s=20, cpu_s=10, memory_bytes=512 * _MIB, output_bytes=8 * _MIB)
 PAPER = Limits(wall_s=120, cpu_s=90, memory_bytes=512 * _MIB, output_bytes=200 * _MIB)
+# Three read at once (`api.worker`): together less than a gigabyte. A workbook of two million cells
+# takes it all, a million rows of Parquet two thirds.
 TABLE = Limits(
     wall_s=1800,
     cpu_s=120,
-    memory_bytes=384 * _MIB,
+    memory_bytes=320 * _MIB,
     output_bytes=1024 * _MIB,
     file_bytes=1024 * _MIB,
     frame_bytes=96 * _MIB,
@@ -101,7 +103,7 @@ TABLE = Limits(
 PLAN = Limits(
     wall_s=60,
     cpu_s=20,
-    memory_bytes=384 * _MIB,
+    memory_bytes=320 * _MIB,
     output_bytes=256 * _MIB,
     file_bytes=1024 * _MIB,
     frame_bytes=64 * _MIB,
