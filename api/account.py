@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import segno
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from api.login import NewPassword, keep_cookies, with_new_password
@@ -53,10 +53,14 @@ async def change_password(
     return response
 
 
-@router.post("/account/sessions/end")
-async def end_other_sessions(request: Request, who: Own, csrf: Csrf) -> RedirectResponse:
+@router.post("/account/sessions/end", response_model=None)
+async def end_other_sessions(
+    request: Request, who: Own, csrf: Csrf, password: Password
+) -> HTMLResponse | RedirectResponse:
     """End all other sessions, and forget all other devices."""
     checked_form(who, csrf)
+    if not await _confirmed(request, who, password):
+        return HTMLResponse(await _page(request, who, fault="wrong"), 401)
     token = request.cookies[COOKIE]
     await in_turn(request, lambda session: end_others(session, who.login, token))
     response = RedirectResponse("/account?done=sessions", 303)
@@ -80,20 +84,26 @@ async def begin_factor(
 async def confirm_factor(
     request: Request, who: Own, csrf: Csrf, code: Annotated[str, Form(max_length=20)]
 ) -> HTMLResponse:
-    """Ask for the second factor from now on, and show the recovery codes."""
+    """Ask for the second factor from now on, and show the recovery codes; other sessions end."""
     checked_form(who, csrf)
+    token = request.cookies[COOKIE]
     guard = request.app.state.sign_ins
     attempt = await run_in_threadpool(guard.factor, who.login)
 
     def confirm(session: Session) -> list[str]:
-        return second_factor.confirm_factor(session, who.login, code)
+        codes = second_factor.confirm_factor(session, who.login, code)
+        # They were opened by the password alone.
+        end_others(session, who.login, token)
+        return codes
 
     try:
         codes = await in_turn(request, confirm)
     except StateError:
         return HTMLResponse(await _page(request, who, fault="code"), 409)
     await run_in_threadpool(guard.give_back, attempt)
-    return HTMLResponse(await _page(request, who, codes=codes))
+    response = HTMLResponse(await _page(request, who, codes=codes, done="sessions"))
+    await _known(request, response, who, token)
+    return response
 
 
 @router.post("/account/factor/codes")
@@ -136,7 +146,7 @@ async def _confirmed(request: Request, who: SignedIn, password: str) -> bool:
     return True
 
 
-async def _known(request: Request, response: RedirectResponse, who: SignedIn, token: str) -> None:
+async def _known(request: Request, response: Response, who: SignedIn, token: str) -> None:
     """Give this browser its cookies anew: the former mark of a known device holds no longer."""
     stamp = await in_turn(request, lambda session: account_of(session, who.login).device_stamp)
     devices = await devices_of(request)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from api.admission import BusyError
@@ -154,7 +154,7 @@ def require_same_site(request: Request) -> None:
         raise RefusedError("the form was sent by another site")
 
 
-def keep_cookies(request: Request, response: Answer, token: str, device: str) -> None:
+def keep_cookies(request: Request, response: Response, token: str, device: str) -> None:
     """Give the browser its session, and where one is given the mark of a known device."""
     secure = request.app.state.settings.is_https
     how = {"httponly": True, "samesite": "strict", "secure": secure}

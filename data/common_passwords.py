@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from pypinyin import lazy_pinyin
+
 __all__ = ["PRODUCT_WORDS", "canonical", "common_passwords", "is_common"]
 
 _LEAST = 12
@@ -18,6 +20,10 @@ _ROWS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "abcdefghijklmnopqr
 _COLUMNS = ("1qaz", "2wsx", "3edc", "4rfv", "5tgb", "6yhn", "7ujm", "8ik", "9ol", "0p")
 # What stands before and after a word, and between two.
 _ENDS = re.compile(r"^[^a-z]+|[^a-z]+$")
+_LETTERS = re.compile("[a-z]+")
+# Syllables of a name, letters that may stand beside it (its first ones, an office), and signs of
+# the longest syllable (zhuang).
+_OF_A_NAME, _BESIDE, _LONGEST_SYLLABLE = 3, 3, 6
 _BETWEEN = re.compile(r"[^a-z0-9@$!]+|\d{2,}[^a-z]*")
 PRODUCT_WORDS = (
     "onegrid",
@@ -143,7 +149,45 @@ def is_common(password: str) -> bool:
         return text.isascii()
     cores = {canonical(middle), canonical(middle.replace("!", "i"))}
     parts = [canonical(part) for part in _BETWEEN.split(middle) if part]
-    return bool(cores & _cores()) or all(part in _cores() for part in parts)
+    if cores & _cores() or all(part in _cores() for part in parts):
+        return True
+    return _is_name(_LETTERS.findall(text))
+
+
+def _is_name(parts: list[str]) -> bool:
+    """Whether groups of letters are a name in pinyin, and no more than a few letters beside it.
+
+    Examples
+    --------
+    >>> _is_name(["zhangsan"]), _is_name(["wangfang", "wf"]), _is_name(["seven", "boats"])
+    (True, True, False)
+    """
+    counts = [_syllables_in(part) for part in parts]
+    beside = [part for part, count in zip(parts, counts, strict=True) if not count]
+    is_little = not beside or (len(beside) == 1 and len(beside[0]) <= _BESIDE)
+    return is_little and 0 < sum(counts) <= _OF_A_NAME
+
+
+def _syllables_in(text: str) -> int:
+    """In how few syllables of pinyin a text falls apart; 0 where it does not."""
+    fewest = {0: 0}
+    for end in range(1, len(text) + 1):
+        found = [
+            fewest[begin] + 1
+            for begin in range(max(0, end - _LONGEST_SYLLABLE), end)
+            if begin in fewest and text[begin:end] in _syllables()
+        ]
+        if found:
+            fewest[end] = min(found)
+    return fewest.get(len(text), 0)
+
+
+@cache
+def _syllables() -> frozenset[str]:
+    """Syllables of pinyin: those of the 3,755 characters of the first level of GB/T 2312."""
+    codes = (bytes((row, cell)) for row in range(0xB0, 0xD8) for cell in range(0xA1, 0xFF))
+    signs = "".join(code.decode("gb2312", "ignore") for code in codes)
+    return frozenset(lazy_pinyin(list(signs)))
 
 
 def _patterns() -> Iterator[str]:

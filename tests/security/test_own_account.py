@@ -86,7 +86,9 @@ def test_other_sessions_are_listed_and_ended(ada: TestClient) -> None:
     page = ada.get("/account").text
     assert "Firefox · Windows" in page
     assert agent not in page
-    assert send(ada, "/account/sessions/end") == 303
+    assert send(ada, "/account/sessions/end", password="wrong") == 401
+    assert other.get("/planner", follow_redirects=False).status_code == 200
+    assert send(ada, "/account/sessions/end", password=OWN) == 303
     assert other.get("/planner", follow_redirects=False).status_code == 303
     assert "Firefox" not in ada.get("/account").text
 
@@ -111,8 +113,12 @@ def test_a_token_with_another_letter_is_refused_in_a_header_too(ada: TestClient)
 def test_a_password_alone_is_not_enough_where_there_is_a_second_factor(
     ada: TestClient, city: Database
 ) -> None:
+    older = beside(ada)
+    assert enter(older) == "/planner"
     totp, codes = with_factor(ada)
     assert len(codes) == 10
+    assert older.get("/planner", follow_redirects=False).status_code == 303, "by a password alone"
+    assert ada.get("/planner", follow_redirects=False).status_code == 200
     thief = beside(ada)
     assert enter(thief) == "/login"
     for path in ("/planner", "/account", "/api/v1/drafts"):
@@ -257,9 +263,16 @@ def test_ten_thousand_common_passwords_are_refused() -> None:
         ("onegrid-demo", False),
         ("ada sails 2026", False),
         ("Ouyang Mengqi 88", False),
+        ("zhangsan19880808", False),
+        ("wangfang1990wf", False),
+        ("tongliao660400gov", False),
+        ("lan19880808lan", False),
         ("three grey herons", True),
         ("春水东流江上行舟夜半钟声", True),
         ("c8Kq-zv2T-mm1x", True),
+        ("you can dance in rain", True),
+        ("boatssail99 home", True),
+        ("hunan-tea-river", True),
     ],
 )
 def test_a_password_is_judged_by_length_and_what_is_guessed_first(password: str, may: bool) -> None:
