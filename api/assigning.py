@@ -32,6 +32,7 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1/assign")
 Dispatcher = Annotated[SignedIn, Depends(desk("dispatcher"))]
 MOST_ROWS = 10_000
+_OF_TEXT = frozenset({".csv", ".gz", ".xlsx"})
 # What `received` reads, for the description of the interface.
 _FORM = {
     "requestBody": {
@@ -45,7 +46,7 @@ _FORM = {
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "CSV, XLSX, Parquet, GPKG or GeoJSON",
+                            "description": "CSV, XLSX, Parquet, GPKG, GeoJSON or zipped Shapefile",
                         },
                         "crs": {"type": "string", "maxLength": 40},
                         "by_class": {"type": "boolean"},
@@ -167,10 +168,11 @@ async def start(
     jobs_dir: Path = request.app.state.settings.jobs_dir
     async with received(request, who, jobs_dir) as sent:
         asked = fitting(Table, sent.fields)
-        if asked.crs is not None:
-            parse_crs(asked.crs)
         name = sent.name or "table.csv"
         path = await run_in_threadpool(named_as, sent, name)
+        # A table of text states none itself: said now, not when its turn comes.
+        if asked.crs is not None or path.suffix in _OF_TEXT:
+            parse_crs(asked.crs)
         async with request.app.state.admission.turn():
             number = await run_in_threadpool(_start, request, who, asked, name, path)
     place = f"/api/v1/assign/jobs/{number}"

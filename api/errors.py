@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.admission import BusyError
 from api.guard import TooManyError
@@ -103,6 +104,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _unfit)
     # Half of a surrogate pair: JSON can spell it, and nothing can keep or send it.
     app.add_exception_handler(UnicodeEncodeError, _unfit)
+    app.add_exception_handler(ClientDisconnect, _left)
     for gone in (OperationalError, InterfaceError, PoolTimeoutError):
         app.add_exception_handler(gone, _unanswered)
     app.add_exception_handler(Exception, _unexpected)
@@ -142,6 +144,11 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 def _unfit(request: Request, _error: Exception) -> Response:
     return _answer(request, 422, UNFIT)
+
+
+def _left(_request: Request, _error: Exception) -> Response:
+    # Whoever sent half a body has gone: nobody reads this, and no log needs a traceback.
+    return Response(status_code=400)
 
 
 def _unanswered(request: Request, error: Exception) -> Response:

@@ -70,6 +70,8 @@ _BEGINS = {
     ".geojson": b"{",
     ".zip": b"PK",
 }
+# In what a result is written; a table of text else. A Shapefile cuts off names and text.
+_MADE_OF = {".parquet": ".parquet", ".gpkg": ".gpkg", ".geojson": ".geojson", ".zip": ".gpkg"}
 _PURGE = text(
     "DELETE FROM assign_job WHERE made_at < now() - make_interval(hours => :h) RETURNING id"
 )
@@ -116,7 +118,7 @@ def require_kind(name: str, beginning: bytes, only: Collection[str] | None = Non
     SourceError
         If it is.
     """
-    suffix, taken = _suffix(name), only or tuple(one for one in _BEGINS if one != ".zip")
+    suffix, taken = _suffix(name), only or tuple(_BEGINS)
     if suffix not in taken:
         raise SourceError(f"a file is one of {', '.join(taken)}, not {name!r}")
     if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_BEGINS[suffix]):
@@ -125,9 +127,9 @@ def require_kind(name: str, beginning: bytes, only: Collection[str] | None = Non
 
 
 def files_of(jobs_dir: Path, job: AssignJob) -> JobFiles:
-    """Files of a job: what was uploaded, and what comes of it in the same format."""
+    """Files of a job: what was uploaded, and what comes of it in the same format, or its like."""
     folder, suffix = jobs_dir / str(job.id), _suffix(job.name)
-    out = suffix if suffix in {".parquet", ".gpkg", ".geojson"} else ".csv"
+    out = _MADE_OF.get(suffix, ".csv")
     return JobFiles(folder, folder / f"source{suffix}", folder / f"assigned{out}")
 
 

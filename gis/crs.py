@@ -83,7 +83,7 @@ def parse_crs(text: str | None) -> SourceCrs:
     ('GCJ-02', 'EPSG:4490')
     """
     if text is None or not text.strip():
-        raise CrsError("the coordinate system is not stated: give --crs EPSG:n, GCJ-02 or BD-09")
+        raise CrsError("the coordinate system (crs) is not stated: give EPSG:n, GCJ-02 or BD-09")
     name = text.strip()
     if (offset := _OFFSET_NAMES.get(name.upper())) is not None:
         return SourceCrs(offset)

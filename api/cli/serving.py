@@ -76,6 +76,8 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
     settings = Settings()
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
+    chosen = settings.port if port is None else port
+    _require_free(settings.host, chosen)
     _prepare_serving(settings)
     _take_all_descriptors()
     uvicorn.run(
@@ -83,7 +85,7 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
         factory=True,
         http=BoundedProtocol,
         host=settings.host,
-        port=settings.port if port is None else port,
+        port=chosen,
         workers=workers,
         # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection that
         # is being closed is told nothing.
@@ -230,7 +232,7 @@ def _await(address: str, parts: Parts, seconds: float = 180.0) -> None:
 
 
 def _tell(settings: Settings, port: int) -> None:
-    base = f"http://{settings.host}:{port}"
+    base = str(settings.public_url or f"http://{settings.host}:{port}").rstrip("/")
     console.print()
     for path, name in (
         ("planner", "规划 planner"),
@@ -241,4 +243,7 @@ def _tell(settings: Settings, port: int) -> None:
     if settings.county == DEMO_COUNTY and not settings.is_exposed:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
         console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
+    if settings.is_exposed:
+        console.print(f"  the proxy of that address asks http://{settings.host}:{port}")
+        console.print("  nobody has an account yet? onegrid user add LOGIN --role planner")
     console.print("  Ctrl-C stops everything\n")

@@ -82,8 +82,9 @@ def stands_for(
 def grant(login: Login, role: RoleName, *, area: Area = None, class_code: ClassCode = None) -> None:
     """Give an account a role, in an area, for a class of incidents."""
     with ready_database(Settings()).session() as session:
-        accounts.grant_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
-    console.entry(f"{login} is {role}")
+        given = Grant(role, area, class_code)
+        accounts.grant_role(session, login, given, actor=_ACTOR)
+    console.entry(f"{login} is {_told_grant(asdict(given))}")
 
 
 @user_app.command()
@@ -92,8 +93,9 @@ def revoke(
 ) -> None:
     """Take a role away again."""
     with ready_database(Settings()).session() as session:
-        accounts.revoke_role(session, login, Grant(role, area, class_code), actor=_ACTOR)
-    console.entry(f"{login} is no longer {role}")
+        taken = Grant(role, area, class_code)
+        accounts.revoke_role(session, login, taken, actor=_ACTOR)
+    console.entry(f"{login} is no longer {_told_grant(asdict(taken))}")
 
 
 @user_app.command()

@@ -88,6 +88,14 @@ class Spool:
             for part in self.parts()
         )
 
+    def first_refusal(self) -> str:
+        """Why the first refused row was refused; empty where none was."""
+        for part in self.parts():
+            table = pq.read_table(part.refused, columns=list(_REFUSED.names))
+            if len(table):
+                return f"row {table['row'][0]}: {table['reason'][0]}"
+        return ""
+
     def remove(self) -> None:
         """Throw the parts away."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-__all__ = ["distinct"]
+__all__ = ["distinct", "second_name"]
 
 
 def distinct(names: list[str]) -> list[str]:
@@ -11,5 +11,20 @@ def distinct(names: list[str]) -> list[str]:
     distinct = []
     for name in names:
         seen[name] += 1
-        distinct.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+        distinct.append(name if seen[name] == 1 else _numbered(name, seen[name]))
     return distinct
+
+
+def second_name(name: str) -> str:
+    """What the second column of one name is called.
+
+    Examples
+    --------
+    >>> second_name("lon") == distinct(["lon", "lon"])[1]
+    True
+    """
+    return _numbered(name, 2)
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}.{number}"

@@ -1,11 +1,13 @@
 """Recognising headings, Chinese and English, and reading cells of a type."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from data.conversions.headings import second_name
 from data.errors import SourceError
 from data.moments import is_countable
 from data.safe_cells import cell_as_meant
@@ -14,6 +16,7 @@ __all__ = [
     "CellError",
     "hours",
     "moment",
+    "names_of",
     "number",
     "period",
     "recognise",
@@ -84,18 +87,32 @@ def recognise(headings: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
     Raises
     ------
     SourceError
-        If the file has no heading at all.
+        If the file has no heading at all, or two columns have the name that is wanted.
     """
-    present = {heading.strip().lower(): heading for heading in headings}
-    if not present:
+    named = [(heading.strip().lower(), heading) for heading in headings]
+    if not named:
         raise SourceError("the file has no columns")
+    present = dict(named)
+    times = Counter(key for key, _ in named)
     found = {}
     for name in wanted:
         for alias in (name, *_HEADINGS.get(name, ())):
             if alias in present:
+                _require_single(alias, times)
                 found[name] = present[alias]
                 break
     return found
+
+
+def names_of(wanted: str) -> tuple[str, ...]:
+    """What a column may be called, for whoever must rename one."""
+    return _HEADINGS[wanted]
+
+
+def _require_single(key: str, times: Counter[str]) -> None:
+    """Refuse two columns of one name: which of them is meant is not guessed."""
+    if times[key] > 1 or second_name(key) in times:
+        raise SourceError(f"two columns are called {key!r}: rename or remove one of them")
 
 
 def text(row: Mapping[str, Any], column: str | None, what: str = "") -> str:

@@ -81,7 +81,7 @@ def stated_crs(stated: SourceCrs | None, option: str | None) -> SourceCrs:
         return stated
     crs = parse_crs(option)
     if stated is not None and stated != crs and not crs.is_offset:
-        raise CrsError(f"the file states {stated.name} but --crs says {crs.name}: which is it?")
+        raise CrsError(f"the file states {stated.name}, you say {crs.name}: which is it?")
     return crs
 
 

@@ -90,7 +90,14 @@ def _assign(database: Database, jobs_dir: Path, locators_dir: Path, job: AssignJ
         version=f"{job.county} {version} {','.join(scope.prefixes)}",
         progress=lambda _, placed, refused: _tell(database, job.id, placed, refused),
     )
-    _tell(database, job.id, report.placed, report.refused, state="done")
+    _tell(
+        database,
+        job.id,
+        report.placed,
+        report.refused,
+        state="done",
+        reason=report.warning[:1000],
+    )
 
 
 def _scope_of(session: Session, county: str, author: str) -> Scope:

@@ -15,7 +15,7 @@ from data.bulk.room import require_left, require_room
 from data.bulk.spool import refusals
 from data.bulk.target import GEOMETRY, point_wkb, require_size, too_large
 from data.errors import SourceError
-from data.importing.columns import recognise
+from data.importing.columns import names_of, recognise
 from data.importing.rows import stated_crs
 from data.importing.sources import INCIDENT_RESOLUTION
 from data.sandbox import Limits
@@ -63,7 +63,7 @@ class AssignOptions:
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """What was done: read = placed + refused."""
+    """What was done: read = placed + refused; the warning says so where no row was placed."""
 
     source: str
     read: int
@@ -71,13 +71,15 @@ class TableReport:
     refused: int
     fallback: int
     resumed: int
+    warning: str = ""
 
     def summary(self) -> str:
         """One line for people."""
         text = f"{self.source}: {self.read} read = {self.placed} placed + {self.refused} refused"
         if self.fallback:
             text += f"; {self.fallback} left to the territory's centre"
-        return text + (f"; went on after row {self.resumed}" if self.resumed else "")
+        text += f"; went on after row {self.resumed}" if self.resumed else ""
+        return text + (f"; {self.warning}" if self.warning else "")
 
     def plain(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -130,23 +132,27 @@ def assign_table(
         placed, refused = spool.counts()
         resumed = placed + refused
         work, size = _Work(assigner, how, crs), 0
-        for chunk in opened.chunks(how.rows, done * how.rows):
-            good, bad = work.run(chunk)
-            size += good.nbytes + bad.nbytes
-            _require_room_for(size, target, how.most_bytes)
-            spool.add(good, bad)
-            placed, refused = placed + len(good), refused + len(bad)
-            if progress is not None:
-                progress(opened.fraction, placed, refused)
-    if not len(spool):
-        spool.remove()
-        raise SourceError(f"{how.name or source} has no rows")
+        try:
+            for chunk in opened.chunks(how.rows, done * how.rows):
+                good, bad = work.run(chunk)
+                size += good.nbytes + bad.nbytes
+                _require_room_for(size, target, how.most_bytes)
+                spool.add(good, bad)
+                placed, refused = placed + len(good), refused + len(bad)
+                if progress is not None:
+                    progress(opened.fraction, placed, refused)
+            if not len(spool):
+                raise SourceError(f"{how.name or source} has no rows")
+        finally:
+            if not len(spool):
+                spool.remove()
     fallback = spool.count("fallback", "1")
+    warning = "" if placed else f"no row was placed; the first is {spool.first_refusal()}"
     write_target((part.placed for part in spool.parts()), target, most_bytes=how.most_bytes)
     write_refused((part.refused for part in spool.parts()), refused_path(target))
     require_size(refused_path(target), how.most_bytes)
     spool.remove()
-    return TableReport(source.name, placed + refused, placed, refused, fallback, resumed)
+    return TableReport(source.name, placed + refused, placed, refused, fallback, resumed, warning)
 
 
 def _require_room_for(size: int, target: Path, most_bytes: int | None) -> None:
@@ -191,6 +197,8 @@ class _Work:
         names = chunk.table.column_names
         wanted = ("lon", "lat", "class", "owner", "address")
         columns = recognise(names, wanted) if names else {}
+        if chunk.geometry is None:
+            _require_place(names, columns)
         placed = place(chunk, columns, self._crs)
         refused = dict(placed.refused)
         classes = self._classes(chunk, columns, refused)
@@ -250,6 +258,15 @@ class _Work:
             ],
             [*own, *headings, "h3_cell", GEOMETRY],
         )
+
+
+def _require_place(names: list[str], columns: dict[str, str]) -> None:
+    for wanted in ("lon", "lat"):
+        if wanted not in columns:
+            raise SourceError(
+                f"no column is called {wanted} ({', '.join(names_of(wanted))}): there are "
+                f"{', '.join(map(repr, names))[:300]}; rename it, or name it with --column"
+            )
 
 
 def _texts(chunk: Chunk, heading: str, keep: Any) -> list[str | None]:

@@ -73,8 +73,13 @@ def sign_in(web: TestClient) -> None:
         )
 
 
-def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple[int, int]:
-    """Status of an answer, and how many bytes were read of a body that goes on and on."""
+def sent_to(
+    web: TestClient, path: str, megabytes: int, *, leaves: bool = False, **headers: str
+) -> tuple[int, int]:
+    """Status of an answer, and how many bytes were read of a body that goes on and on.
+
+    Its sender may leave before its end.
+    """
     read = 0
 
     async def body() -> AsyncIterator[bytes]:
@@ -91,6 +96,8 @@ def sent_to(web: TestClient, path: str, megabytes: int, **headers: str) -> tuple
             try:
                 return {"type": "http.request", "body": await anext(parts), "more_body": True}
             except StopAsyncIteration:
+                if leaves:
+                    return {"type": "http.disconnect"}
                 return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: dict[str, Any]) -> None:
@@ -157,6 +164,17 @@ def test_no_path_reads_a_body_without_an_end(web: TestClient) -> None:
                 assert read <= LARGEST_BODY + 65536, path
             seen.add(path)
     assert len(seen) > 20
+
+
+def test_who_leaves_in_the_middle_is_no_failure_of_the_program(web: TestClient) -> None:
+    """Each left a traceback in the log, which then held nothing else."""
+    sign_in(web)
+    own = {"cookie": f"onegrid_session={web.cookies['onegrid_session']}"}
+    own |= {"x-csrf-token": web.headers["X-CSRF-Token"]}
+    for route in posted_to(web):
+        path = re.sub(r"\{[^}]*\}", "1", route.path)
+        status, _ = sent_to(web, path, 1, leaves=True, **own)
+        assert 300 <= status < 500, path
 
 
 def test_a_file_needs_the_sessions_token(web: TestClient) -> None:

@@ -1,12 +1,16 @@
 """Assignment over HTTP: rows at once, files as jobs of the queue."""
 
 import csv
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pyogrio
 import pytest
+import shapely
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
@@ -42,7 +46,7 @@ def work(city: Database, settings: Settings) -> None:
         pool.submit(worker.run_worker, **options).result()
 
 
-def upload(web: TestClient, content: str, name: str = "in.csv", **form: str) -> str:
+def upload(web: TestClient, content: str | bytes, name: str = "in.csv", **form: str) -> str:
     answer = web.post("/api/v1/assign/jobs", files={"file": (name, content)}, data=form)
     assert answer.status_code == 202, answer.text
     return str(answer.headers["location"])
@@ -132,19 +136,53 @@ def test_a_file_is_assigned_in_the_background(
 def test_what_the_author_can_mend_is_said(
     web: TestClient, city: Database, settings: Settings
 ) -> None:
-    without = upload(web, "lon,lat\n1,2\n")
     broken = upload(web, "{no vector", name="x.geojson", crs="EPSG:4326")
     hostile = upload(web, "lon,lat\n1,2\n", name="../../../etc/passwd.csv", crs="EPSG:4326")
+    named_otherwise = upload(web, "东,北\n1,2\n", crs="EPSG:4326")
+    twice = upload(web, "lon,Lon,lat\n122.31,1,43.575\n", crs="EPSG:4326")
     work(city, settings)
-    assert "not stated" in web.get(without).json()["reason"]
+    said = web.get(named_otherwise).json()["reason"]
+    assert "no column is called lon" in said
+    assert "经度" in said
+    assert "'东', '北'" in said
+    assert "two columns are called 'lon'" in web.get(twice).json()["reason"]
     assert web.get(broken).json()["state"] == "failed"
     assert web.get(hostile).json()["refused"] == 1
+    assert "no row was placed; the first is row 1: outside" in web.get(hostile).json()["reason"]
     kept = {str(path.relative_to(settings.jobs_dir)) for path in settings.jobs_dir.rglob("*.csv")}
-    assert kept == {"3/assigned.csv", "3/assigned.csv.refused.csv"}, "what was refused is not kept"
-    form = {"crs": "?"}
-    bad = web.post("/api/v1/assign/jobs", files={"file": ("a.csv", "lon,lat\n")}, data=form)
-    assert bad.status_code == 422
+    assert kept == {"2/assigned.csv", "2/assigned.csv.refused.csv"}, "what was refused is not kept"
+    for form in ({"crs": "?"}, {"crs": ""}, {}):
+        bad = web.post("/api/v1/assign/jobs", files={"file": ("a.csv", "lon,lat\n")}, data=form)
+        assert bad.status_code == 422, "said at once, not when its turn comes"
+        assert "coordinate system" in bad.json()["detail"]
     assert web.get("/api/v1/assign/jobs/99").status_code == 404
+
+
+def test_a_zipped_shapefile_comes_back_as_a_geopackage(
+    web: TestClient, city: Database, settings: Settings, tmp_path: Path
+) -> None:
+    points = shapely.to_wkb(np.array([shapely.Point(122.31, 43.575), shapely.Point(1, 1)]))
+    facts = [np.array(["路灯不亮", "外地"], dtype=object)]
+    pyogrio.raw.write(
+        tmp_path / "in.shp",
+        points,
+        facts,
+        ["说明"],
+        geometry_type="Point",
+        crs="EPSG:4490",
+        encoding="UTF-8",
+    )
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        for end in ("shp", "shx", "dbf", "prj", "cpg"):
+            archive.write(tmp_path / f"in.{end}", f"事件/in.{end}")
+    place = upload(web, (tmp_path / "in.zip").read_bytes(), name="事件.zip")
+    work(city, settings)
+    said = web.get(place).json()
+    assert (said["state"], said["placed"], said["refused"]) == ("done", 1, 1), said
+    (tmp_path / "out.gpkg").write_bytes(web.get(said["result"]).content)
+    table = pyogrio.read_dataframe(tmp_path / "out.gpkg")
+    assert list(table["说明"]) == ["路灯不亮"]
+    assert table["grid_code"].notna().all()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +191,7 @@ def test_what_the_author_can_mend_is_said(
         ("x.vrt", "<OGRVRTDataSource/>"),
         ("x.geojson", '<OGRVRTDataSource><OGRVRTLayer name="x"/></OGRVRTDataSource>'),
         ("x.gpkg", "{}"),
-        ("x.zip", "PK"),
+        ("x.zip", "lon,lat"),
         ("x", "lon,lat"),
         ("x.csv\x00.gz", "lon,lat"),
     ],
