@@ -11,8 +11,11 @@ from markupsafe import escape
 from maps.assets import inlined_assets, linked_assets
 from maps.content_policy import file_policy, page_policy
 from maps.texts import Texts
+from maps.verbatim import take_text_as_it_stands
 
 __all__ = ["LocalMap", "MapPage", "finished_page"]
+
+take_text_as_it_stands()
 
 
 @dataclass(frozen=True, slots=True)

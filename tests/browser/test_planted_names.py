@@ -16,25 +16,16 @@ from playwright.sync_api import Browser, Frame, Page
 from sqlalchemy import text
 
 from data.accounts import add_account, stand_for
-from data.database import Database
 from data.settings import DEMO_COUNTY
 from maps.city_map import MapRequest, city_map
 from maps.texts import texts
 from tests.browser.conftest import Desk, watched
 from tests.conftest import Furnished
+from tests.planted import plant
 from tests.served import Served
 
 SHORT = "<img src=x onerror=alert()>"
 LONG = "`+alert(1)+`${alert(2)}'\"><img src=x onerror=alert(3)></script><script>alert(4)</script>"
-# Columns with words that somebody has typed; codes, states and kinds are the program's own.
-TYPED = (
-    "'name', 'name_en', 'title', 'words', 'description', 'reason', 'text', 'road', 'door', "
-    "'estate', 'building_no', 'unit_no', 'room', 'duty_phone', 'private_phone', 'zone_name', "
-    "'owner', 'alias', 'area_ref', 'note', 'author', 'community_ref', 'town_ref', 'source', "
-    "'source_ref', 'phone', 'address', 'zone_owner', 'detail'"
-)
-# What a rule of the table wants beside it.
-ALSO = {"person.private_phone": ", private_phone_consent_at = now()"}
 NEEDED = {
     "account.name",
     "address.road",
@@ -74,43 +65,13 @@ OPEN_ALL = """() => {
 }"""
 
 
-def plant(database: Database) -> set[str]:
-    """Fill each column of words; return those where there was something to fill."""
-    planted = set()
-    with database.session() as session:
-        # Logs that are only added to hold words too: whoever wrote them once had a way in.
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        columns = session.execute(
-            text(
-                "SELECT table_name, column_name, coalesce(character_maximum_length, 4000) AS size "
-                "FROM information_schema.columns JOIN information_schema.tables "
-                "USING (table_schema, table_name) WHERE table_schema = 'public' "
-                "AND table_type = 'BASE TABLE' AND data_type IN ('text', 'character varying') "
-                f"AND column_name IN ({TYPED}) AND table_name NOT LIKE 'procrastinate%'"
-            )
-        ).all()
-        for row in columns:
-            value = (LONG if row.size >= len(LONG) + 12 else SHORT)[: row.size]
-            unique = "|| row_number" if row.size >= len(value) + 12 else ""
-            more = ALSO.get(f"{row.table_name}.{row.column_name}", "")
-            statement = (
-                f"UPDATE {row.table_name} SET {row.column_name} = :value {unique} {more} "
-                "FROM (SELECT "
-                "ctid AS place, row_number() OVER () "
-                f"FROM {row.table_name}) AS n WHERE {row.table_name}.ctid = n.place"
-            )
-            if session.execute(text(statement), {"value": value}).rowcount:
-                planted.add(f"{row.table_name}.{row.column_name}")
-    return planted
-
-
 @pytest.fixture(scope="module")
 def planted(cluster, furnished: Furnished, tmp_path_factory) -> Iterator[Served]:
     database = furnished.city(cluster, "planted_city")
     with database.session() as session:
         add_account(session, DEMO_COUNTY, "hand", SHORT, Desk.OWN_PASSWORD, ("worker",))
         stand_for(session, "hand", session.scalar(text("SELECT min(source_ref) FROM person")))
-    missing = NEEDED - plant(database)
+    missing = NEEDED - plant(database, SHORT, LONG)
     assert missing == set()
     home = tmp_path_factory.mktemp("planted") / "home"
     shutil.copytree(furnished.home, home, ignore=shutil.ignore_patterns("locators"))
