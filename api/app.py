@@ -50,7 +50,7 @@ from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
 from api.hosts import install_hosts
-from api.limits import BodyLimit, PlainForms, PlainQuery
+from api.limits import BodyLimit, PlainCookies, PlainForms, PlainQuery
 from api.pages import render
 from api.password_pool import PasswordPool
 from api.rights import Rights
@@ -113,6 +113,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainForms)
     app.add_middleware(PlainQuery)
+    app.add_middleware(PlainCookies)
     install_hosts(app, settings)
     return app
 

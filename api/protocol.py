@@ -5,6 +5,7 @@ never whole stays for ever.
 """
 
 import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -14,6 +15,35 @@ __all__ = ["BoundedProtocol"]
 _LONGEST_HEAD, _HEAD_S = 65536, 20.0
 # A body that does not go on for so long has been left.
 _BODY_S = 30.0
+
+
+class _Forgiving:
+    """A transport to which nothing happens once it closes.
+
+    uvloop raises where asyncio's own warns: whoever asked much at once and left filled the log
+    with tracebacks.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Send, while somebody is there."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Read no more for now."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -26,7 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _Forgiving(transport)))
         self._wait(_HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -6,6 +6,7 @@ half a request shut everybody else out. Nobody had signed in, and nothing stood 
 
 import asyncio
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,6 +103,19 @@ def test_a_head_has_an_end(port: int, said: list[bytes]) -> None:
     heard = told(port, *said)
     assert b"(open)" not in heard
     assert b" 200 " not in heard
+
+
+def test_who_asks_much_and_leaves_fills_no_log(
+    port: int, capfd: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of some hundred connections left twenty tracebacks."""
+    for _ in range(60):
+        peer = socket.create_connection(("127.0.0.1", port))
+        peer.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+    assert told(port, HEAD + b"Content-Length: 1\r\nConnection: close\r\n\r\nx").endswith(b"1")
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ was a 500, or got past what should have stopped it. Whoever can make a server fa
 its log, and looks for the next step in what fails.
 """
 
+import http.cookies
 import json
 
 import pytest
@@ -46,6 +47,19 @@ def test_no_form_chooses_how_it_is_decoded(web: TestClient, path: str, charset: 
     plain = {"Content-Type": "multipart/form-data; boundary=X; charset=UTF-8"}
     answer = web.post(path, content=field, headers=plain, follow_redirects=False)
     assert answer.status_code in {303, 403, 422}
+
+
+@pytest.mark.parametrize("path", ["/card", "/login", "/api/v1/who"])
+def test_no_cookie_is_unquoted(web: TestClient, path: str) -> None:
+    """Sixty-four kilobytes of backslashes, sent by a stranger, stopped the server for as long."""
+    seen: list[str] = []
+    unquote = http.cookies._unquote
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("http.cookies._unquote", lambda said: seen.append(said) or unquote(said))
+        for said in ('lang="' + "\\" * 20_000 + '"', 'lang=en; x="\\101"; y=b', 'lang="en'):
+            web.get(path, headers={"Cookie": said})
+    assert [one for one in seen if '"' in one or "\\" in one] == []
+    assert '<html lang="en' in web.get("/card", headers={"Cookie": 'a="\\1"; lang=en'}).text
 
 
 def test_no_number_is_too_large_for_a_position(web: TestClient) -> None:
