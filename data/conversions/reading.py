@@ -260,7 +260,7 @@ class _Vector:
 
     def __init__(self, path: Path, columns: dict[str, str], name: str) -> None:
         self._source = vector_file(path, name)
-        self._columns = columns
+        self._columns, self._name = columns, name
         try:
             info = pyogrio.read_info(self._source, force_feature_count=True)
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
@@ -274,11 +274,17 @@ class _Vector:
         """Chunks of so many rows, without the first so many."""
         read = skip
         try:
-            for chunk in self._arrow_chunks(rows, skip):
-                read += rows
-                yield chunk
-        except NotImplementedError:  # arcs: GDAL follows them by lines where rows are asked for
-            yield from self._line_chunks(rows, read)
+            try:
+                for chunk in self._arrow_chunks(rows, skip):
+                    read += rows
+                    yield chunk
+            except NotImplementedError:  # arcs: GDAL follows them by lines where rows are asked for
+                yield from self._line_chunks(rows, read)
+        except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+            raise SourceError(
+                f"{self._name} holds text in another encoding than it says (UTF-8 where it says "
+                "none): put a .cpg beside a Shapefile that names it, such as GBK"
+            ) from error
 
     def _line_chunks(self, rows: int, read: int) -> Iterator[Chunk]:
         while read < self._total:
@@ -296,6 +302,8 @@ class _Vector:
         with pyogrio.open_arrow(self._source, batch_size=rows, use_pyarrow=True) as (meta, reader):
             geometry = meta["geometry_name"] or "wkb_geometry"
             for number, table in _even(reader, rows, skip):
+                # Bytes that are no text would be refused by whoever reads them next.
+                table.validate(full=True)
                 self.fraction = min((number + len(table)) / self._total, 1.0)
                 yield _of_table(number + 1, table, geometry, self._columns)
 

@@ -81,6 +81,8 @@ def _members(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
         if PurePosixPath(one.filename).suffix.lower() in _PARTS
         and str(PurePosixPath(one.filename).with_suffix("")) == stem
     ]
+    if not any(PurePosixPath(one.filename).suffix.lower() == ".shx" for one in parts):
+        raise SourceError(f"{name} holds no .shx: pack all parts of the Shapefile")
     if sum(one.file_size for one in parts) > _MOST_BYTES:
         raise SourceError(f"{name} unpacks to more than {_MOST_BYTES / 1e6:.0f} MB")
     return parts

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import sysconfig
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
@@ -19,9 +20,9 @@ import gis
 from data.sandbox.confine import Confined, confine, leave_network, set_bounds
 from gis.errors import OneGridError
 
-__all__ = ["FULL", "REFUSED", "UNCONFINED", "Task", "main"]
+__all__ = ["FAILED", "FULL", "REFUSED", "UNCONFINED", "Task", "main"]
 
-REFUSED, FULL, UNCONFINED = 3, 4, 5
+REFUSED, FULL, UNCONFINED, FAILED = 3, 4, 5, 6
 _TASKS = {
     "photo": "data.conversions.photo",
     "paper": "data.conversions.paper",
@@ -30,6 +31,7 @@ _TASKS = {
     "nothing": "data.conversions.nothing",
 }
 _REASON_LIMIT = 1000
+_FRAMES = 6
 # glibc: few arenas, so that the bound of memory is not spent on reservations; what was large is
 # given back when it is freed (by itself glibc learns to keep up to 32 MiB of it).
 _ALLOCATOR = {"M_ARENA_MAX": (-8, 2), "M_MMAP_THRESHOLD": (-3, 1 << 18), "M_TRIM": (-1, 1 << 20)}
@@ -84,12 +86,21 @@ def main() -> None:
         _refuse(REFUSED, str(error), type(error).__name__)
     except MemoryError:
         _refuse(FULL, "")
+    except Exception as error:  # noqa: BLE001 - a library's own, of a file that is none
+        _refuse(FAILED, _place_of(error))
 
 
 def _readable() -> list[str]:
     """Where this interpreter's code lies, and the floors that the tasks come from."""
     floors = (Path(__file__).parents[1], Path(gis.__file__).parent)
     return [*map(str, floors), sys.prefix, sys.base_prefix, *sysconfig.get_paths().values()]
+
+
+def _place_of(error: Exception) -> str:
+    """What failed, and where in the code; what it says may quote what stands in the file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    calls = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+    return f"{type(error).__name__} at {' '.join(calls[-_FRAMES:])}"
 
 
 def _refuse(status: int, reason: str, kind: str = "") -> None:

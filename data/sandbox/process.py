@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from data.errors import SourceError
-from data.sandbox.child import FULL, REFUSED, UNCONFINED
+from data.sandbox.child import FAILED, FULL, REFUSED, UNCONFINED
 from data.sandbox.confine import Confined
 from gis.errors import CrsError, OneGridError
 
@@ -50,6 +51,8 @@ _FIRST_USER, _USERS = 61184, 4000
 _LEFT_S = 2400.0
 _MIB = 2**20
 _REASON_BYTES = 65536
+# What failed, and a few places in the code.
+_PLACE = re.compile(r"\b\w{1,60} at [\w.: ]{1,300}")
 
 
 class ConversionError(SourceError):
@@ -338,9 +341,10 @@ class _Child:
         if status == -signal.SIGKILL:
             raise ConversionError("it was ended while it was read: it takes too much")
         if status:
-            tail = self._errors.decode("utf-8", "replace")[-2000:]
-            _LOG.warning("a converter (%s) ended with status %s: %s", self._task, status, tail)
-            raise ConversionError("it cannot be read: it ended the process that tried")
+            # Of what a library says nothing is kept: it quotes the file.
+            place = _place(self._errors) if status == FAILED else f"status {status}"
+            _LOG.warning("a converter (%s) failed: %s", self._task, place)
+            raise ConversionError("it cannot be read: it is damaged, or not what its name says")
 
     def _time_out(self) -> None:
         self._timed_out = True
@@ -400,6 +404,12 @@ def _refusal(errors: bytearray) -> OneGridError:
         return kind(str(said["reason"]))
     except (ValueError, KeyError, TypeError):
         return ConversionError("it cannot be read")
+
+
+def _place(errors: bytearray) -> str:
+    """Where the task failed, if it says so as a task does."""
+    said = _PLACE.search(errors.decode("utf-8", "replace"))
+    return said[0] if said else "nobody knows where"
 
 
 def _close(pipe: IO[bytes] | None) -> None:

@@ -13,10 +13,14 @@ import shutil
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import openpyxl
+import pyogrio
 import pytest
+import shapely
 from PIL import Image
 
 from data.conversions import nothing
@@ -61,6 +65,49 @@ def test_a_virtual_format_leads_nowhere(
         with pytest.raises(SourceError) as refused:
             read_vector(path, limits=limits)
         assert "118.5" not in str(refused.value)
+
+
+def test_what_a_library_says_of_a_file_is_in_no_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It quotes the file: a name, a telephone and an address stood in the server's log."""
+    packed = io.BytesIO()
+    book = openpyxl.Workbook()
+    book.active.append(["lon", "lat"])
+    book.active.append([1, 2])
+    book.save(packed)
+    quoted, path = "王秀英 13912345678\n2026 WARNING", tmp_path / "in.xlsx"
+    with zipfile.ZipFile(packed) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            part = old.read(name).decode()
+            if name.endswith("sheet1.xml"):
+                part = part.replace("<v>1</v>", f"<v>{quoted}</v>")
+                assert quoted in part
+            new.writestr(name, part)
+    with pytest.raises(ConversionError, match="damaged"):
+        list(read_table(path, limits=TABLE).rows)
+    assert "failed: ValueError at" in caplog.text
+    assert "1391" not in caplog.text
+    assert "WARNING  " not in caplog.messages[-1]
+
+
+def test_a_shapefile_whose_letters_are_unknown_says_so(tmp_path: Path) -> None:
+    for field, cell in (("名称", "a"), ("name", "路灯不亮")):
+        pyogrio.raw.write(
+            tmp_path / "in.shp",
+            shapely.to_wkb(np.array([shapely.Point(1, 2)])),
+            [np.array([cell], dtype=object)],
+            [field],
+            geometry_type="Point",
+            crs="EPSG:4326",
+            encoding="GBK",
+        )
+        (tmp_path / "in.cpg").unlink(missing_ok=True)
+        table = bytearray((tmp_path / "in.dbf").read_bytes())
+        table[29] = 0
+        (tmp_path / "in.dbf").write_bytes(table)
+        with pytest.raises(SourceError, match=r"\.cpg"):
+            read_vector(tmp_path / "in.shp", limits=TABLE)
 
 
 def test_no_address_is_asked(tmp_path: Path) -> None:
