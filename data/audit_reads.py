@@ -1,8 +1,9 @@
 """Reads are noted by batches: one process keeps them for half a second, then writes them at once.
 
 A batch is a transaction of its own: its rows in `audit_read`, and one entry of the chain with a
-hash over them. Killed, a process loses what it kept; a file that it has locked in the state
-folder shows the next one that it did not end, and the chain is told of the gap.
+hash over them, both written by a function of the database's owner (migration 0019). Killed, a
+process loses what it kept; a file that it has locked in the state folder shows the next one that
+it did not end, and the chain is told of the gap.
 """
 
 import fcntl
@@ -34,14 +35,10 @@ _BATCH, _MOST_KEPT = 2_000, 50_000
 _MOST_LOST_S = 1.0
 # What pages ask for again and again is noted so often.
 _ONCE_S, _MOST_LATELY = 60.0, 10_000
-_NEXT = text("SELECT nextval('audit.batch')")
-_INSERT = text(
-    "INSERT INTO audit_read (at, county, batch, actor, action, subject) "
-    "SELECT at, :county, :batch, actor, action, subject FROM unnest("
-    "CAST(:ats AS timestamptz[]), CAST(:actors AS text[]), CAST(:actions AS text[]), "
-    "CAST(:subjects AS text[])) AS new (at, actor, action, subject)"
+_NOTE = text(
+    "SELECT audit_note_reads(:county, CAST(:ats AS timestamptz[]), CAST(:actors AS text[]), "
+    "CAST(:actions AS text[]), CAST(:subjects AS text[]))"
 )
-_HASH = text("SELECT audit_read_hash(:county, :batch)")
 _PARTITION = text("SELECT audit_read_partition(CAST(:moment AS timestamptz))")
 _AHEAD = text(
     "SELECT audit_read_partition(now() + make_interval(months => n)) "
@@ -114,11 +111,7 @@ class ReadLog:
         self._stop.clear()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tell_gaps()
-        path = self._folder / f"reader-{os.getpid()}-{time.time_ns()}.lock"
-        # It is held open for as long as the process lives: that is what it is for.
-        self._file = path.open("w")
-        path.chmod(0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._hold_file()
         self._thread = threading.Thread(target=self._run, daemon=True, name="audit-reads")
         self._thread.start()
 
@@ -134,6 +127,24 @@ class ReadLog:
                 Path(self._file.name).unlink(missing_ok=True)
             self._file.close()
             self._file = None
+
+    def _hold_file(self) -> None:
+        """Hold a file open and locked for as long as the process lives."""
+        path = self._folder / f"reader-{os.getpid()}-{time.time_ns()}.lock"
+        self._file = path.open("w")
+        path.chmod(0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _tell_life(self) -> None:
+        """Say by its time when this process wrote last; a folder may have been replaced."""
+        if self._file is None:
+            return
+        try:
+            os.utime(self._file.name)
+        except FileNotFoundError:
+            self._file.close()
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._hold_file()
 
     def flush(self) -> None:
         """Write what is kept."""
@@ -159,13 +170,12 @@ class ReadLog:
         while True:
             ends = self._stop.is_set()
             try:
+                self._tell_life()
                 self.flush()
                 self._keeper.keep(self._database, force=ends)
             except (DBAPIError, OSError) as error:
                 # It is kept, and written with the next.
                 _LOG.warning("reads are not noted yet: %s", str(error).splitlines()[0])
-            if self._file is not None:
-                os.utime(self._file.name)
             if ends:
                 return
             self._wake.wait(_FLUSH_S)
@@ -175,19 +185,14 @@ class ReadLog:
         with self._database.session() as session:
             connection = session.connection()
             self._require_partitions(connection, rows)
-            batch = int(connection.execute(_NEXT).scalar_one())
             facts = {
                 "county": self._county,
-                "batch": batch,
                 "ats": [row.at for row in rows],
                 "actors": [row.actor for row in rows],
                 "actions": [row.action for row in rows],
                 "subjects": [row.subject for row in rows],
             }
-            connection.execute(_INSERT, facts)
-            digest = connection.execute(_HASH, {"county": self._county, "batch": batch}).scalar()
-            county, count = self._county, len(rows)
-            audit(session, county, "system", "reads.seal", str(batch), rows=count, hash=digest)
+            connection.execute(_NOTE, facts)
 
     def _require_partitions(self, connection: Connection, rows: Sequence[_Read]) -> None:
         months = {(row.at.year, row.at.month): row.at for row in rows}

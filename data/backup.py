@@ -11,20 +11,21 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import text
 
 from data.binaries import find_postgres
 from data.database import Database
 from data.errors import DatabaseError
 from data.private_files import make_home, tighten
 
-__all__ = ["KEPT", "LEFT_OUT", "backup", "restore"]
+__all__ = ["KEPT", "LEFT_OUT", "backup", "require_idle", "restore"]
 
 # Folders of the state folder: road networks, files of jobs, kept heads of the audit log, and what
 # the demonstration city is made of.
@@ -66,6 +67,10 @@ _MAY_HARM = """
             AND pg_has_role(session_user, any_.oid, 'MEMBER'))
     FROM pg_roles WHERE rolname = session_user
 """
+_OTHERS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND pid <> pg_backend_pid() AND usename IN (SELECT unnest(CAST(:roles AS name[])))"
+)
 _COPY = re.compile(rb"COPY \S.* FROM stdin;\n")
 # Lines that are for psql alone; everything else that begins so is no SQL and is refused by it.
 _FOR_PSQL = re.compile(rb"\\(un)?restrict \w+\n")
@@ -84,23 +89,44 @@ def backup(database: Database, target: Path, home: Path) -> dict[str, object]:
     DatabaseError
         If ``pg_dump`` fails; what it said is in the message.
     """
-    partial = target.with_name(target.name + ".part")
-    try:
-        with _beside(target) as folder:
-            dump = folder / _DUMP
-            _run("pg_dump", "--format=custom", f"--file={dump}", database=database)
-            kept = [name for name in KEPT if (home / name).is_dir()]
-            manifest: dict[str, object] = {
-                "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "holds": ["database", *kept],
-                "left_out": LEFT_OUT,
-            }
-            (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-            _write(partial, folder, home, kept)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    # In a folder that nobody else enters: a name in the open could be another's file already.
+    with _beside(target) as folder:
+        dump, whole = folder / _DUMP, folder / "backup.tar"
+        # Large objects are none of ours: one that whoever serves has made would end the dump.
+        arguments = ("--format=custom", "--no-blobs", f"--file={dump}")
+        _run("pg_dump", *arguments, database=database)
+        kept = [name for name in KEPT if (home / name).is_dir()]
+        manifest: dict[str, object] = {
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "holds": ["database", *kept],
+            "left_out": LEFT_OUT,
+        }
+        (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        _write(whole, folder, home, kept)
+        whole.replace(target)
     return manifest
+
+
+def require_idle(database: Database, roles: Collection[str]) -> None:
+    """Refuse to replace a database at which the program is at work.
+
+    Parameters
+    ----------
+    roles : collection of str
+        As which server, worker and commands are connected.
+
+    Raises
+    ------
+    DatabaseError
+        If any of them is.
+    """
+    with database.engine.connect() as connection:
+        others = connection.execute(_OTHERS, {"roles": [*roles]}).scalar_one()
+    if others:
+        raise DatabaseError(
+            f"the program is at work at this database ({others} connections): stop server and "
+            "worker (onegrid up, serve, worker) first; nothing was restored"
+        )
 
 
 def restore(database: Database, source: Path, home: Path) -> list[str]:
@@ -143,8 +169,8 @@ def _beside(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _write(partial: Path, folder: Path, home: Path, kept: list[str]) -> None:
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE)
+def _write(whole: Path, folder: Path, home: Path, kept: list[str]) -> None:
+    handle = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     with os.fdopen(handle, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
         os.fchmod(file.fileno(), _MODE)
         for name in (_MANIFEST, _DUMP):

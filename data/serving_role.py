@@ -17,6 +17,7 @@ _GRANT = """
     REVOKE ALL ON SEQUENCE audit_log_id_seq, audit_read_id_seq FROM {role};
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public, jobs TO {role};
     REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON {logs} FROM {role};
+    REVOKE INSERT ON audit_read FROM {role};
     REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role};
     REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM {role};
 """
@@ -47,7 +48,9 @@ def grant_serving(engine: Engine, role: str) -> None:
 
 def may_serve(engine: Engine, role: str) -> bool:
     """Whether a role has been let serve: one that was restored or named anew has not."""
-    query = text("SELECT has_table_privilege(:role, 'audit_read', 'INSERT')")
+    query = text(
+        "SELECT has_function_privilege(:role, CAST('audit_note_reads' AS regproc), 'EXECUTE')"
+    )
     with engine.connect() as connection:
         return bool(connection.execute(query, {"role": role}).scalar())
 

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from api.cli.context import AsJson, console, emit, ready_database
-from data.backup import LEFT_OUT
+from data.audit import audit
+from data.backup import LEFT_OUT, require_idle
 from data.backup import backup as write_backup
 from data.backup import restore as read_backup
 from data.cluster import Cluster
@@ -65,6 +66,8 @@ def backup(target: Annotated[Path, typer.Argument(help="File to write (tar).")])
     settings = Settings()
     database = open_database(settings, pooled=False, owner=True)
     write_backup(database, target, settings.home)
+    with database.session() as session:
+        audit(session, settings.county, "command line", "db.backup", target.name)
     console.entry(f"written: {target}")
     for name, reason in LEFT_OUT.items():
         console.entry(f"  left out: {name} ({reason})")
@@ -75,7 +78,10 @@ def restore(source: Annotated[Path, typer.Argument(help="A file that backup wrot
     """Replace database and state by a backup's; stop server and worker first."""
     settings = Settings()
     database = open_database(settings, pooled=False, owner=True)
+    serving = open_database(settings, pooled=False).engine.url.username
+    require_idle(database, {str(database.engine.url.username), str(serving)})
     restored = read_backup(database, source, settings.home)
     # It may be of an earlier version; and the role that serves is let in again.
-    ready_database(settings)
+    with ready_database(settings).session() as session:
+        audit(session, settings.county, "command line", "db.restore", source.name)
     console.entry(f"restored from {source}: {', '.join(restored)}")

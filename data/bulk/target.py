@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,18 +62,18 @@ def write_target(parts: Iterable[Path], target: Path, *, most_bytes: int | None 
     write = SUFFIXES.get(target.suffix.lower())
     if write is None:
         raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
-    partial = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
-        write(_within(_tables(parts), partial, most_bytes), partial)
-        require_size(partial, most_bytes)
-        partial.replace(target)
+        # In a folder that nobody else enters: a name in the open could be another's file already.
+        with tempfile.TemporaryDirectory(prefix=".onegrid-", dir=target.parent) as folder:
+            partial = Path(folder) / f"part{target.suffix}"
+            write(_within(_tables(parts), partial, most_bytes), partial)
+            require_size(partial, most_bytes)
+            partial.replace(target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
         raise SourceError(
             f"{target} was not written ({error}); make room and run the same command again: "
             "the parts are kept"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def require_size(path: Path, most_bytes: int | None) -> None:
@@ -110,15 +111,16 @@ def write_refused(parts: Iterable[Path], target: Path) -> None:
     if first is None:
         target.unlink(missing_ok=True)
         return
-    partial = target.with_name(f"{target.name}.part")
-    with partial.open("w", encoding="utf-8-sig", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(map(safe_cell, first.column_names))
-        for table in (first, *tables):
-            for lot in table.to_batches(max_chunksize=_LOT):
-                for row in zip(*(column.to_pylist() for column in lot.columns), strict=True):
-                    writer.writerow([row[0], *map(safe_cell, row[1:])])
-    partial.replace(target)
+    with tempfile.TemporaryDirectory(prefix=".onegrid-", dir=target.parent) as folder:
+        partial = Path(folder) / "part.csv"
+        with partial.open("w", encoding="utf-8-sig", newline="") as handle:
+            writer = csv.writer(handle)
+            writer.writerow(map(safe_cell, first.column_names))
+            for table in (first, *tables):
+                for lot in table.to_batches(max_chunksize=_LOT):
+                    for row in zip(*(column.to_pylist() for column in lot.columns), strict=True):
+                        writer.writerow([row[0], *map(safe_cell, row[1:])])
+        partial.replace(target)
 
 
 def point_wkb(lon: Float, lat: Float) -> pa.Array:

@@ -4,10 +4,12 @@ killed before it has written.
 """
 
 import json
+import shutil
 import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -143,6 +145,8 @@ def test_the_newest_rows_of_both_tables_cannot_go_together(
         "SELECT setval('audit.batch', 1)",
         "SELECT setval('incident_id_seq', 1)",
         "INSERT INTO audit_log (county, actor, action) VALUES ('990100', 'command line', 'x')",
+        "INSERT INTO audit_read (county, batch, actor, action) VALUES ('990100', 1, 'x', 'see')",
+        "INSERT INTO audit_read OVERRIDING SYSTEM VALUE VALUES (1, now(), '990100', 1, 'x', 'see')",
     ],
 )
 def test_who_serves_cannot_change_the_log(
@@ -157,6 +161,54 @@ def test_who_serves_cannot_change_the_log(
         serving.session() as session,
     ):
         session.execute(text(statement))
+
+
+def test_a_seal_says_what_is_so(serving: Database, city: Database, settings: Settings) -> None:
+    """Whoever serves sealed a batch as it is not: the next forgery would not have been seen."""
+    log = ReadLog(serving, COUNTY, settings.home, HeadKeeper(settings))
+    log.note("ada", "see /x/{incident}", "incident=1")
+    log.flush()
+    seal = (
+        "INSERT INTO audit_log (county, actor, action, subject, detail) VALUES "
+        "(:county, 'system', 'reads.seal', :batch, '{\"hash\": \"x\", \"rows\": 9}')"
+    )
+    with serving.session() as session:
+        session.execute(text(seal), {"county": COUNTY, "batch": "1"})
+    assert check(city, settings).is_whole
+    with pytest.raises(DBAPIError, match="no reads of batch"), serving.session() as session:
+        session.execute(text(seal), {"county": COUNTY, "batch": "99"})
+
+
+def test_no_entry_is_chained_to_an_old_view_of_the_log(
+    serving: Database, city: Database, settings: Settings
+) -> None:
+    """In one that sees the log as it was, an entry took the one before the last for the last."""
+    statement = text("INSERT INTO audit_log (county, actor, action) VALUES (:county, 'x', 'x')")
+    with serving.engine.connect() as connection:
+        old = connection.execution_options(isolation_level="REPEATABLE READ")
+        old.execute(text("SELECT count(*) FROM audit_log"))
+        with serving.session() as session:
+            audit(session, COUNTY, "ada", "try")
+        with pytest.raises(DBAPIError, match="read committed"):
+            old.execute(statement, {"county": COUNTY})
+    assert check(city, settings).is_whole
+
+
+def test_reads_are_noted_though_the_folder_was_replaced(
+    database: Database, settings: Settings
+) -> None:
+    """A restore took it away: the thread ended, and what was shown was not noted any more."""
+    log = ReadLog(database, COUNTY, settings.home, HeadKeeper(settings))
+    log.start()
+    for number in range(2):
+        shutil.rmtree(settings.home / "audit")
+        log.note("ada", "see", str(number))
+        deadline = time.monotonic() + 10
+        while check(database, settings).reads <= number and time.monotonic() < deadline:
+            time.sleep(0.1)
+    assert check(database, settings).reads == 2
+    assert len(list((settings.home / "audit").glob("*.lock"))) == 1
+    log.stop()
 
 
 def test_a_partition_is_made_when_it_is_needed(serving: Database, city: Database) -> None:

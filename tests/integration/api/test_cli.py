@@ -175,6 +175,9 @@ def test_backup_and_restore_by_command(
     onegrid, city: Database, cluster: Cluster, monkeypatch
 ) -> None:
     onegrid("db", "backup", "city.dump")
+    with city.engine.connect():
+        assert "stop server and worker" in onegrid("db", "restore", "city.dump", code=2)
+    city.engine.dispose()
     assert "superuser" in onegrid("db", "restore", "city.dump", code=2)
     owner = as_owner(cluster, str(city.engine.url.database))
     owner.engine.dispose()

@@ -1,13 +1,15 @@
+import os
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from data.backup import backup, restore
-from data.cluster import Cluster
+from data.cluster import SERVING_ROLE, Cluster
 from data.database import Database
 from data.errors import DatabaseError
 from data.models import Base
+from data.serving_role import grant_serving
 from tests.conftest import as_owner, create_database
 
 
@@ -42,6 +44,30 @@ def test_a_restored_backup_is_the_same_to_the_last_vertex(
     restore(elsewhere, tmp_path / "city.dump", tmp_path / "home")
     assert fingerprint(elsewhere) == before
     elsewhere.engine.dispose()
+
+
+def test_a_large_object_of_whoever_serves_stops_no_backup(
+    city: Database, cluster: Cluster, tmp_path: Path
+) -> None:
+    grant_serving(city.engine, SERVING_ROLE)
+    name = str(city.engine.url.database)
+    serving = Database.at(cluster.url_of(name, role=SERVING_ROLE))
+    with serving.session() as session:
+        session.execute(text("SELECT lo_from_bytea(0, 'x')"))
+    serving.engine.dispose()
+    owner = as_owner(cluster, name)
+    backup(owner, tmp_path / "city.tar", tmp_path / "home")
+    owner.engine.dispose()
+
+
+def test_a_backup_is_nobody_elses_file(city: Database, tmp_path: Path) -> None:
+    """In a folder of all, whoever had made its file before it was written read it all."""
+    with (tmp_path / "city.tar.part").open("w") as mine, (tmp_path / "city.tar").open("w") as other:
+        backup(city, tmp_path / "city.tar", tmp_path / "home")
+        assert (mine.tell(), other.tell()) == (0, 0)
+        assert [os.fstat(one.fileno()).st_size for one in (mine, other)] == [0, 0]
+    assert (tmp_path / "city.tar").stat().st_size > 100_000
+    assert {path.name for path in tmp_path.iterdir()} <= {"city.tar", "city.tar.part", "home"}
 
 
 def test_a_broken_backup_changes_nothing(city: Database, tmp_path: Path) -> None:
