@@ -98,7 +98,7 @@ async def take_factor(
 
     def take(session: Session) -> str:
         fitted = check_factor(session, step.login, code)
-        return go_on(session, token) if fitted else ""
+        return go_on(session, token, "factor") if fitted else ""
 
     stage = await in_turn(request, take)
     if not stage:

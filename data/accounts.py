@@ -204,7 +204,7 @@ def disable_account(session: Session, login: str, *, actor: str = "system") -> N
     account = account_of(session, login)
     account.disabled_at = datetime.now(UTC)
     account.device_stamp = secrets.token_urlsafe(12)
-    _close_sessions(session, account)
+    close_sessions(session, account)
     audit(session, account.county, actor, "account.disable", login)
 
 
@@ -235,11 +235,12 @@ def set_password_hash(
     account = account_of(session, login)
     account.password_hash = password_hash
     account.device_stamp = secrets.token_urlsafe(12)
-    _close_sessions(session, account)
+    close_sessions(session, account)
     audit(session, account.county, actor, "account.password", login)
 
 
-def _close_sessions(session: Session, account: Account) -> None:
+def close_sessions(session: Session, account: Account) -> None:
+    """End all sessions of an account."""
     session.execute(delete(LoginSession).where(LoginSession.account_id == account.id))
 
 

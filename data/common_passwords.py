@@ -21,6 +21,10 @@ _COLUMNS = ("1qaz", "2wsx", "3edc", "4rfv", "5tgb", "6yhn", "7ujm", "8ik", "9ol"
 # What stands before and after a word, and between two.
 _ENDS = re.compile(r"^[^a-z]+|[^a-z]+$")
 _LETTERS = re.compile("[a-z]+")
+# More than two signs in a row, or one here and there, are no name's.
+_SIGNS = re.compile(r"[^\w\s]{3,}|(?:[^\w\s]\w{1,2}){3,}", re.ASCII)
+# Telephone numbers, dates and counting, in any writing of them.
+_COUNTED = re.compile(r"[\d\s零〇一二三四五六七八九十百千年月日号.:/-]+")
 # Syllables of a name, letters that may stand beside it (its first ones, an office), and signs of
 # the longest syllable (zhuang).
 _OF_A_NAME, _BESIDE, _LONGEST_SYLLABLE = 3, 3, 6
@@ -62,6 +66,8 @@ _WORDS = (
     "iloveyou",
     "woaini",
     "woaizhongguo",
+    "woaiwojia",
+    "correcthorsebatterystaple",
     "zhongguo",
     "china",
     "beijing",
@@ -144,14 +150,16 @@ def is_common(password: str) -> bool:
     forms = {canonical(text), canonical(text.replace("!", "i"))}
     if any(form in _walked() or _is_poor(form) for form in forms):
         return True
+    if _COUNTED.fullmatch(text):
+        return True
     middle = _ENDS.sub("", text)
-    if not middle:  # telephone numbers, dates; other scripts are no pattern of ours
+    if not middle:  # other scripts are no pattern of ours
         return text.isascii()
     cores = {canonical(middle), canonical(middle.replace("!", "i"))}
     parts = [canonical(part) for part in _BETWEEN.split(middle) if part]
     if cores & _cores() or all(part in _cores() for part in parts):
         return True
-    return _is_name(_LETTERS.findall(text))
+    return not _SIGNS.search(text) and _is_name(_LETTERS.findall(text))
 
 
 def _is_name(parts: list[str]) -> bool:
@@ -159,13 +167,15 @@ def _is_name(parts: list[str]) -> bool:
 
     Examples
     --------
-    >>> _is_name(["zhangsan"]), _is_name(["wangfang", "wf"]), _is_name(["seven", "boats"])
-    (True, True, False)
+    >>> _is_name(["zhangsan"]), _is_name(["wangfang", "wf"]), _is_name(["wxm", "wxm"])
+    (True, True, True)
+    >>> _is_name(["seven", "boats"])
+    False
     """
-    counts = [_syllables_in(part) for part in parts]
-    beside = [part for part, count in zip(parts, counts, strict=True) if not count]
+    counts = {part: _syllables_in(part) for part in parts}
+    beside = [part for part, count in counts.items() if not count]
     is_little = not beside or (len(beside) == 1 and len(beside[0]) <= _BESIDE)
-    return is_little and 0 < sum(counts) <= _OF_A_NAME
+    return is_little and sum(counts[part] for part in parts) <= _OF_A_NAME
 
 
 def _syllables_in(text: str) -> int:

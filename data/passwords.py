@@ -41,7 +41,7 @@ _FAULTS = {
     "common": "the password is one of those that are guessed first: take other words",
     "names": "the password holds little more than names of yours or of the product",
 }
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile(r"[\d零〇一二三四五六七八九十年月日]+")
 
 
 def hash_of(password: str) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.accounts import Grant, grants_of
 from data.audit import audit
-from data.errors import NotFoundError
+from data.errors import NotFoundError, StateError
 from data.models import Account, LoginSession, RoleGrant
 from data.passwords import NOBODYS_HASH, fits
 from data.scope import Scope
@@ -289,9 +289,17 @@ def waiting(session: Session, token: str | None) -> Waiting | None:
     return Waiting(account.login, account.name, account.county, row.csrf, row.stage)
 
 
-def go_on(session: Session, token: str) -> str:
-    """Take a session that waits to its next stage, which is returned."""
+def go_on(session: Session, token: str, stage: str) -> str:
+    """Take a session that waits in a stage to its next one, which is returned.
+
+    Raises
+    ------
+    StateError
+        If it waits in that stage no longer: each step is taken once.
+    """
     row = session.get_one(LoginSession, _digest(token), with_for_update=True)
+    if row.stage != stage:
+        raise StateError("this step was taken already: load the page again")
     row.stage = "password" if row.stage == "factor" and row.must_change else "open"
     row.seen_at = datetime.now(UTC)
     session.flush()

@@ -128,10 +128,14 @@ def password(login: Login) -> None:
 
 @user_app.command("reset-factor")
 def reset_factor(login: Login) -> None:
-    """Take the second factor away, of who has lost telephone and recovery codes."""
+    """Take the second factor away, of who has lost telephone and recovery codes.
+
+    Their sessions end: whoever has the telephone may be signed in by it.
+    """
     with ready_database(Settings()).session() as session:
         remove_factor(session, login, actor=_ACTOR)
-    console.entry(f"signs in by password alone: {login}")
+        accounts.close_sessions(session, accounts.account_of(session, login))
+    console.entry(f"signs in by password alone: {login}; open sessions have ended")
 
 
 @user_app.command("list")

@@ -17,7 +17,7 @@ from data.common_passwords import common_passwords, is_common
 from data.database import Database
 from data.errors import StateError
 from data.passwords import hash_of, meets_rules
-from data.sessions import purge_sessions
+from data.sessions import credentials_of, go_on, open_session, purge_sessions
 from data.settings import Settings
 
 OWN, NEW = "seven boats sail", "eight boats sail"
@@ -164,7 +164,19 @@ def test_the_second_factor_is_removed_by_its_owner_or_the_operator(
     assert send(ada, "/account/factor/remove", password="wrong") == 401
     assert enter(beside(ada)) == "/login"
     onegrid("user", "reset-factor", "ada")
+    assert ada.get("/planner", follow_redirects=False).status_code == 303, "whoever has it is out"
     assert enter(beside(ada)) == "/planner"
+
+
+def test_a_step_is_taken_once(ada: TestClient, city: Database) -> None:
+    """Two codes sent at once took a session past the new password that it had to set."""
+    with_factor(ada)
+    with city.session() as session:
+        session.execute(text("UPDATE account SET password_hash = :h"), {"h": hash_of("short 1")})
+        token = open_session(session, credentials_of(session, "ada"), must_change=True)
+        assert go_on(session, token, "factor") == "password"
+        with pytest.raises(StateError, match="already"):
+            go_on(session, token, "factor")
 
 
 def test_an_older_password_that_is_poor_is_changed_before_anything_else(
@@ -267,12 +279,18 @@ def test_ten_thousand_common_passwords_are_refused() -> None:
         ("wangfang1990wf", False),
         ("tongliao660400gov", False),
         ("lan19880808lan", False),
+        ("wxm19870512wxm", False),
+        ("woaiwojia2024", False),
+        ("correct horse battery staple", False),
+        ("一二三四五六七八九十十一", False),
+        ("欧阳梦琪一九八七年五月十二日", False),
         ("three grey herons", True),
         ("春水东流江上行舟夜半钟声", True),
         ("c8Kq-zv2T-mm1x", True),
         ("you can dance in rain", True),
         ("boatssail99 home", True),
         ("hunan-tea-river", True),
+        ("x7%pQ2&mZ9!r", True),
     ],
 )
 def test_a_password_is_judged_by_length_and_what_is_guessed_first(password: str, may: bool) -> None:
