@@ -13,10 +13,13 @@ from data.settings import DEMO_COUNTY, Settings
 __all__ = ["require_no_demo", "require_public_address"]
 
 _MOST_CHECKED = 50
+_LEAST_KEY = 16
 
 
 def require_public_address(settings: Settings, *, insecure: bool) -> None:
     """Refuse to be reached from beyond this machine without a public address by HTTPS.
+
+    Nor with keys of other systems that can be guessed.
 
     Raises
     ------
@@ -34,6 +37,13 @@ def require_public_address(settings: Settings, *, insecure: bool) -> None:
         raise ExposedError(
             f"{settings.public_url} is plain HTTP, by which passwords go in the clear: put a proxy "
             "with TLS before the server and name its https:// address, or give --insecure"
+        )
+    pairs = (pair.strip().partition(":") for pair in settings.intake_keys.split(","))
+    short = [name for name, _, key in pairs if key and len(key) < _LEAST_KEY]
+    if short:
+        raise ExposedError(
+            f"the keys of {', '.join(short)} in ONEGRID_INTAKE_KEYS have fewer than {_LEAST_KEY} "
+            "characters, and can be guessed: give each a long and random one of its own"
         )
 
 

@@ -41,10 +41,14 @@ def networks_of(text: str) -> list[Network]:
     Raises
     ------
     ValueError
-        If one is none, or has bits set behind its mask.
+        If one is none, has bits set behind its mask, or is everybody.
     """
     parts = filter(None, (one.strip() for one in text.split(",")))
-    return [ipaddress.ip_network(one) for one in parts]
+    networks = [ipaddress.ip_network(one) for one in parts]
+    for one in networks:
+        if not one.prefixlen:
+            raise ValueError(f"{one} is everybody: name the networks that are meant")
+    return networks
 
 
 class Settings(BaseSettings):
@@ -152,6 +156,27 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("an address begins with https:// or http:// and names a host")
+        if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError("an address is a host, with a port where it needs one, and no more")
+        return value
+
+    @field_validator("database_url", "owner_url")
+    @classmethod
+    def _a_database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("postgresql:", "postgresql+psycopg:")):
+            raise ValueError("an address of a database begins with postgresql://")
+        return value
+
+    @field_validator("audit_witness")
+    @classmethod
+    def _a_witness(cls, value: str) -> str:
+        parts = urlsplit(value)
+        by_post = parts.scheme == "https" or (
+            parts.scheme == "http" and is_local_name(parts.hostname or "")
+        )
+        by_mail = not parts.scheme and value.count("@") == 1
+        if value and not ((by_post and parts.hostname) or by_mail):
+            raise ValueError("a witness is an https:// address, or one of e-mail")
         return value
 
     @field_validator("home")

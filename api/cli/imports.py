@@ -17,7 +17,7 @@ __all__ = ["Columns", "Crs", "app", "columns_of"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Import files. Refused rows come back beside the file as NAME.refused.csv with the "
+    help="Import files. Refused rows come back in the present folder as NAME.refused.csv with the "
     "reason; exit code 3 says that there are some. Importing a file twice changes nothing.",
 )
 File = Annotated[Path, typer.Argument(help="File to import.")]

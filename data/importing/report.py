@@ -37,7 +37,7 @@ class ImportReport:
 
     def write_refused(self, path: Path) -> None:
         """Write the refused rows as CSV: row, reason, then the row's own columns."""
-        headings = sorted({name for refusal in self.refused for name in refusal.values})
+        headings = list(dict.fromkeys(name for one in self.refused for name in one.values))
         with path.open("w", encoding="utf-8-sig", newline="") as handle:
             writer = csv.writer(handle)
             writer.writerow(["row", "reason", *map(safe_cell, headings)])

@@ -170,7 +170,33 @@ def test_who_asks_is_told_by_named_proxies_only(
         assert session.scalar(text(query)) == noted
 
 
-@pytest.mark.parametrize("setting", ["PROXIES=10.0.0.1/8", "PROXIES=proxy", "PUBLIC_URL=grid"])
+def test_keys_that_can_be_guessed_open_nothing_beyond_this_machine(
+    onegrid, started, monkeypatch, city: Database
+) -> None:
+    close_demo(city)
+    monkeypatch.setenv("ONEGRID_PUBLIC_URL", PUBLIC)
+    monkeypatch.setenv("ONEGRID_INTAKE_KEYS", "desk:a, other:c9cXf1Zt0Qw83kLm")
+    assert "the keys of desk in" in " ".join(onegrid("serve", code=2).split())
+    assert started == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "PROXIES=10.0.0.1/8",
+        "PROXIES=proxy",
+        "PROXIES=0.0.0.0/0",
+        "TRUSTED_NETWORKS=10.0.0.0/8,::/0",
+        "PUBLIC_URL=grid",
+        "PUBLIC_URL=https://grid.example@evil.example",
+        "PUBLIC_URL=https://grid.example/path",
+        "PUBLIC_URL=https://grid.example/?x",
+        "AUDIT_WITNESS=http://witness.example",
+        "AUDIT_WITNESS=file:///etc/passwd",
+        "AUDIT_WITNESS=somebody",
+        "DATABASE_URL=sqlite:///x",
+    ],
+)
 def test_a_setting_that_would_be_misread_is_refused(monkeypatch, setting: str) -> None:
     name, _, value = setting.partition("=")
     monkeypatch.setenv(f"ONEGRID_{name}", value)
