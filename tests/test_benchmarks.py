@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# Those that read real data.
+_SHARED = {"address", "routing"}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,11 @@ ROOT = Path(__file__).parents[1]
         ("who", []),
     ],
 )
-def test_a_benchmark_runs_small_and_meets_its_bars(name: str, options: list[str]) -> None:
+def test_a_benchmark_runs_small_and_meets_its_bars(
+    name: str, options: list[str], request: pytest.FixtureRequest
+) -> None:
+    if name in _SHARED:
+        request.getfixturevalue("shared")
     command = [sys.executable, "-m", f"benchmarks.{name}", "--small", "--json", *options]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
