@@ -38,8 +38,7 @@ def require_public_address(settings: Settings, *, insecure: bool) -> None:
             f"{settings.public_url} is plain HTTP, by which passwords go in the clear: put a proxy "
             "with TLS before the server and name its https:// address, or give --insecure"
         )
-    pairs = (pair.strip().partition(":") for pair in settings.intake_keys.split(","))
-    short = [name for name, _, key in pairs if key and len(key) < _LEAST_KEY]
+    short = [name for name, key in settings.named_keys if len(key) < _LEAST_KEY]
     if short:
         raise ExposedError(
             f"the keys of {', '.join(short)} in ONEGRID_INTAKE_KEYS have fewer than {_LEAST_KEY} "

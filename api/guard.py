@@ -86,8 +86,7 @@ class Guard:
         self._suggestions = limits.parse(settings.suggestions_most)
         self._reports = limits.parse(settings.reports_most)
         self._trusted = networks_of(settings.trusted_networks)
-        pairs = (pair.strip().partition(":") for pair in settings.intake_keys.split(","))
-        self._partners = [key.encode() for _, _, key in pairs if key]
+        self._partners = [key.encode() for _, key in settings.named_keys]
         self._key = b""
 
     def start(self) -> None:

@@ -24,6 +24,7 @@ from api.limits import body_of
 from api.moments import Moment
 from api.session import Db, county_of, engines
 from data.errors import NotFoundError
+from data.settings import Settings
 from gis.errors import OneGridError
 from routing.errors import ReportError
 from routing.incidents.intake import KnownPlace, Report, known_address, report_incident
@@ -208,10 +209,9 @@ def partner_of(request: Request, key: str) -> str:
     RefusedError
         If nobody has it.
     """
-    keys: str = request.app.state.settings.intake_keys
-    for pair in keys.split(","):
-        name, _, held = pair.strip().partition(":")
-        if held and secrets.compare_digest(held.encode(), key.encode()):
+    settings: Settings = request.app.state.settings
+    for name, held in settings.named_keys:
+        if secrets.compare_digest(held.encode(), key.encode()):
             return name
     raise RefusedError("api_key is missing or unknown")
 

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from data.binaries import find_postgres
 from data.database import Database
 from data.errors import DatabaseError
-from data.private_files import make_home, tighten
+from data.private_files import folder_beside, make_home, tighten
 
 __all__ = ["KEPT", "LEFT_OUT", "backup", "require_idle", "restore"]
 
@@ -89,7 +89,6 @@ def backup(database: Database, target: Path, home: Path) -> dict[str, object]:
     DatabaseError
         If ``pg_dump`` fails; what it said is in the message.
     """
-    # In a folder that nobody else enters: a name in the open could be another's file already.
     with _beside(target) as folder:
         dump, whole = folder / _DUMP, folder / "backup.tar"
         # Large objects are none of ours: one that whoever serves has made would end the dump.
@@ -165,7 +164,7 @@ def _beside(path: Path) -> Iterator[Path]:
     """A folder of the same disk, readable by nobody else."""
     if not path.parent.is_dir():
         raise DatabaseError(f"no folder {path.parent}")
-    with tempfile.TemporaryDirectory(prefix=".onegrid-", dir=path.parent) as folder:
+    with folder_beside(path) as folder:
         yield Path(folder)
 
 

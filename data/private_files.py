@@ -6,9 +6,10 @@ its own: the state folder alone is then 0711, which lists nothing.
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
-__all__ = ["PRIVATE_UMASK", "make_home", "tighten"]
+__all__ = ["PRIVATE_UMASK", "folder_beside", "make_home", "tighten"]
 
 PRIVATE_UMASK = 0o077
 _FOLDER, _FILE, _PASSED = 0o700, 0o600, 0o711
@@ -27,6 +28,14 @@ def make_home(home: Path, *, is_passed: bool) -> None:
     if not home.exists():
         home.mkdir(parents=True)
         home.chmod(_PASSED if is_passed else _FOLDER)
+
+
+def folder_beside(path: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder on the disk of a file to be made, which nobody else enters.
+
+    What is written under a name in the open could be another's file already.
+    """
+    return tempfile.TemporaryDirectory(prefix=".onegrid-", dir=path.parent)
 
 
 def tighten(home: Path) -> int:

@@ -201,6 +201,12 @@ class Settings(BaseSettings):
         return networks_of(self.proxies)
 
     @property
+    def named_keys(self) -> list[tuple[str, str]]:
+        """The systems that may send reports, by name and key."""
+        pairs = (pair.strip().partition(":") for pair in self.intake_keys.split(","))
+        return [(name, key) for name, _, key in pairs if key]
+
+    @property
     def is_https(self) -> bool:
         """Whether the public address is one of HTTPS."""
         return self.public_url.lower().startswith("https://")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from data.errors import SourceError
+from data.private_files import folder_beside
 from data.safe_cells import safe_cell, safe_cells
 
 __all__ = [
@@ -63,8 +63,7 @@ def write_target(parts: Iterable[Path], target: Path, *, most_bytes: int | None 
     if write is None:
         raise SourceError(f"{target} is none of {', '.join(SUFFIXES)}")
     try:
-        # In a folder that nobody else enters: a name in the open could be another's file already.
-        with tempfile.TemporaryDirectory(prefix=".onegrid-", dir=target.parent) as folder:
+        with folder_beside(target) as folder:
             partial = Path(folder) / f"part{target.suffix}"
             write(_within(_tables(parts), partial, most_bytes), partial)
             require_size(partial, most_bytes)
@@ -111,7 +110,7 @@ def write_refused(parts: Iterable[Path], target: Path) -> None:
     if first is None:
         target.unlink(missing_ok=True)
         return
-    with tempfile.TemporaryDirectory(prefix=".onegrid-", dir=target.parent) as folder:
+    with folder_beside(target) as folder:
         partial = Path(folder) / "part.csv"
         with partial.open("w", encoding="utf-8-sig", newline="") as handle:
             writer = csv.writer(handle)
