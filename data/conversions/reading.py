@@ -272,19 +272,22 @@ class _Vector:
 
     def chunks(self, rows: int, skip: int = 0) -> Iterator[Chunk]:
         """Chunks of so many rows, without the first so many."""
-        read = skip
         try:
-            try:
-                for chunk in self._arrow_chunks(rows, skip):
-                    read += rows
-                    yield chunk
-            except NotImplementedError:  # arcs: GDAL follows them by lines where rows are asked for
-                yield from self._line_chunks(rows, read)
+            yield from self._read(rows, skip)
         except (UnicodeDecodeError, pa.ArrowInvalid) as error:
             raise SourceError(
                 f"{self._name} holds text in another encoding than it says (UTF-8 where it says "
                 "none): put a .cpg beside a Shapefile that names it, such as GBK"
             ) from error
+
+    def _read(self, rows: int, skip: int) -> Iterator[Chunk]:
+        read = skip
+        try:
+            for chunk in self._arrow_chunks(rows, skip):
+                read += rows
+                yield chunk
+        except NotImplementedError:  # arcs: GDAL follows them by lines where rows are asked for
+            yield from self._line_chunks(rows, read)
 
     def _line_chunks(self, rows: int, read: int) -> Iterator[Chunk]:
         while read < self._total:
