@@ -1,12 +1,12 @@
 """The address book of a process: loaded once, and again beside the old one when it changes."""
 
-import logging
 import threading
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
 from api.admission import BusyError
+from data.background import Background, Rounds
 from data.database import Database
 from data.errors import StateError
 from grids.address_book import AddressBook, book_version, load_book, renewed_book
@@ -14,9 +14,9 @@ from grids.places import Places
 
 __all__ = ["Books"]
 
-_LOG = logging.getLogger("onegrid")
-# How long a request waits for the first book, and the thread after it has failed.
-_PATIENCE_S, _RETRY_S = 2.0, 1.0
+# How long a request waits for the first book, how long the largest may take on a busy machine,
+# and how soon the thread looks again where nobody has told it anything.
+_PATIENCE_S, _LOADING_S, _LOOK_S = 2.0, 1200.0, 10.0
 
 
 class Books:
@@ -39,9 +39,8 @@ class Books:
         self._county, self._database, self._places = county, database, places
         self._held: AddressBook | None = None
         self._loading = threading.Lock()
-        self._due = threading.Event()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._is_due = False
+        self.follower = Background("addresses", self._follow, silent_s=_LOADING_S)
 
     def ready(self, places: Places) -> AddressBook | None:
         """The book of a plan, without asking the database; None where it must be loaded."""
@@ -68,7 +67,7 @@ class Books:
             elif held.places is not places:
                 held = renewed_book(held, places)
                 # Which footprints straddle the new grids is measured beside.
-                self._due.set()
+                self.changed()
             self._held = held
         finally:
             self._loading.release()
@@ -76,42 +75,36 @@ class Books:
 
     def changed(self) -> None:
         """Something that a book holds may have changed: look, and load it beside the old one."""
-        self._due.set()
+        self._is_due = True
+        self.follower.wake()
 
     def start(self) -> None:
         """Begin to follow what `changed` tells."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._follow, daemon=True, name="addresses")
-        self._thread.start()
+        self.follower.start()
 
     def stop(self) -> None:
         """End following."""
-        self._stop.set()
-        self._due.set()
-        if self._thread is not None:
-            self._thread.join(timeout=30)
-            self._thread = None
+        self.follower.stop(timeout_s=30.0)
 
     def _follows(self) -> bool:
-        return self._thread is not None and not self._stop.is_set()
+        return self.follower.is_running
 
     def _version(self, session: Session) -> int:
         return book_version(session, self._county)
 
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            self._due.wait()
-            self._due.clear()
-            if self._stop.is_set():
-                return
-            try:
-                self._renew()
-            except StateError:
-                self._held = None  # nothing is published yet: requests say so themselves
-            except Exception:  # noqa: BLE001 - the thread goes on with the book that it has
-                _LOG.exception("the addresses are not renewed")
-                self._stop.wait(_RETRY_S)
-                self._due.set()
+    def _follow(self, rounds: Rounds) -> None:
+        while not rounds.is_over:
+            if self._is_due:
+                self._is_due = False
+                try:
+                    self._renew()
+                except StateError:
+                    self._held = None  # nothing is published yet: requests say so themselves
+                except Exception:
+                    self._is_due = True  # until then requests go on with the book that there is
+                    raise
+                rounds.done()
+            rounds.wait(_LOOK_S)
 
     def _renew(self) -> None:
         if self._held is None:

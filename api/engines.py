@@ -7,13 +7,14 @@ old and takes its place in one assignment, so no answer mixes the two.
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import psycopg
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from api.books import Books
+from api.listening import Listener
+from data.background import Background, Rounds
 from data.database import Database
 from data.errors import StateError
 from data.memory import held_for_long
@@ -28,13 +29,10 @@ from routing.live import LiveRoads
 __all__ = ["Engines"]
 
 _LOG = logging.getLogger("onegrid")
-_RETRY_S = 1.0
-# How soon a stop is noticed where nothing is told.
-_WAIT_S = 0.5
+# How long the roads of the largest county may take to load on a busy machine.
+_LOADING_S = 600.0
 # Directories of former generations that are kept for answers as of then.
 _FORMER = 2
-# A connection that died without a word is noticed after about half a minute.
-_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
 
 
 class Engines:
@@ -48,9 +46,9 @@ class Engines:
         self._former: OrderedDict[int, tuple[DirectoryVersion, Directory]] = OrderedDict()
         self._roads: dict[str, LiveRoads] = {}
         self._loading = threading.Lock()
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._listening = False
+        # What was told before we listened is caught up with first.
+        self.listener = Listener("directory", database, self._hear, self._catch_up)
+        self.warming = Background("roads", self._warm, silent_s=_LOADING_S)
         self._books = Books(settings.county, database, lambda s: self.directory(s).places)
 
     def ready(self) -> Directory | None:
@@ -59,7 +57,7 @@ class Engines:
         It is trusted while the database tells of changes and its generation holds.
         """
         held = self._held
-        if held is None or not self._listening or not held[1].holds(datetime.now(UTC)):
+        if held is None or not self.listener.is_heard or not held[1].holds(datetime.now(UTC)):
             return None
         return held[1]
 
@@ -115,28 +113,24 @@ class Engines:
 
     def start(self) -> None:
         """Begin to listen for changes, and load the roads before somebody waits for them."""
-        self._stop.clear()
         self._books.start()
-        for work, name in ((self._listen, "directory"), (self._warm, "roads")):
-            self._threads.append(threading.Thread(target=work, daemon=True, name=name))
-            self._threads[-1].start()
+        self.listener.start()
+        self.warming.start()
 
     def stop(self) -> None:
         """End listening."""
-        self._stop.set()
-        while self._threads:
-            self._threads.pop().join(timeout=5)
-        self._listening = False
+        self.listener.stop()
+        self.warming.stop()
         self._books.stop()
 
-    def _warm(self) -> None:
+    def _warm(self, _rounds: Rounds) -> None:
         """Load the roads; whoever needs them before waits."""
         try:
             with self._database.session() as session:
                 self.roads(self._county).now(session)
-        except (NetworkError, OperationalError) as error:
+        except NetworkError as error:
             # The request that needs them says it, to whom it concerns.
-            _LOG.info("the roads are not loaded yet: %s", error)
+            _LOG.info("there are no roads yet: %s", error)
 
     def _load(
         self,
@@ -165,26 +159,9 @@ class Engines:
                 self._former.popitem(last=False)
         return held[1]
 
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._follow()
-            except Exception:  # noqa: BLE001 - the thread goes on, and requests ask meanwhile
-                self._listening = False
-                _LOG.exception("not told of changes, asking at each request")
-                self._stop.wait(_RETRY_S)
-
-    def _follow(self) -> None:
-        conninfo = self._database.conninfo
-        with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
-            connection.execute("LISTEN directory")
-            # What was told before we listened is caught up with first.
+    def _hear(self, counties: Sequence[str]) -> None:
+        if {self._county, ALL_COUNTIES} & set(counties):
             self._catch_up()
-            self._listening = True
-            while not self._stop.is_set():
-                told = {note.payload for note in connection.notifies(timeout=_WAIT_S, stop_after=1)}
-                if told & {self._county, ALL_COUNTIES}:
-                    self._catch_up()
 
     def _catch_up(self) -> None:
         try:

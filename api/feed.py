@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from api.listening import Listener
+from api.listening import Listener, facts_of
 from api.rights import Stream
 from api.session import desk_role
 from data.database import Database
@@ -61,8 +61,8 @@ class Feed:
         self._county, self._database = county, database
         self._lock = threading.Lock()
         self._consoles: set[_Console] = set()
-        begun = partial(self._pass_on, [{"resync": True}])
-        self.listener = Listener("incident", database, self._hear, begun)
+        self._resync = partial(self._pass_on, [{"resync": True}])
+        self.listener = Listener("incident", database, self._hear, self._resync)
 
     async def events(self, stream: Stream, who: SignedIn, last: int | None) -> AsyncIterator[Event]:
         """Steps from now on, after those that were missed since one.
@@ -100,8 +100,11 @@ class Feed:
             return [{"resync": True}]
         return [event for event in map(_event, rows) if seat.hears(event)]
 
-    def _hear(self, told: Sequence[Event]) -> None:
-        ids = [one["event"] for one in told if one["county"] == self._county]
+    def _hear(self, payloads: Sequence[str]) -> None:
+        told = facts_of(payloads, {"event", "county"})
+        if None in told:
+            self._resync()
+        ids = [one["event"] for one in told if one is not None and one["county"] == self._county]
         if not ids or not self._consoles:
             return
         with self._database.session() as session:

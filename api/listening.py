@@ -2,21 +2,21 @@
 
 import json
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import psycopg
-from sqlalchemy.exc import OperationalError
 
+from data.background import Background, Rounds
 from data.database import Database
 
-__all__ = ["Listener"]
+__all__ = ["Listener", "facts_of"]
 
 _LOG = logging.getLogger("onegrid")
-_RETRY_S, _WAIT_S = 1.0, 0.5
+# How soon a stop is noticed where nothing is told.
+_WAIT_S = 0.5
+# A connection that died without a word is noticed after about half a minute.
 _KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
-Told = dict[str, Any]
 
 
 class Listener:
@@ -25,7 +25,7 @@ class Listener:
     Parameters
     ----------
     hear : callable
-        Given the notices, in order.
+        Given the notices' payloads, in order.
     begun : callable
         Called whenever listening begins: what was told before is not known.
     """
@@ -34,41 +34,57 @@ class Listener:
         self,
         channel: str,
         database: Database,
-        hear: Callable[[Sequence[Told]], None],
+        hear: Callable[[Sequence[str]], None],
         begun: Callable[[], None],
     ) -> None:
         self._channel, self._database = channel, database
         self._hear, self._begun = hear, begun
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._is_heard = False
+        self.thread = Background(channel, self._follow)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether whatever is told now will be heard."""
+        return self._is_heard
 
     def start(self) -> None:
         """Begin to listen."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._listen, daemon=True, name=self._channel)
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End listening."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        self.thread.stop()
 
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._follow()
-            except (psycopg.Error, OperationalError):
-                _LOG.info("the database does not tell of %s; trying again", self._channel)
-                self._stop.wait(_RETRY_S)
-
-    def _follow(self) -> None:
+    def _follow(self, rounds: Rounds) -> None:
         conninfo = self._database.conninfo
-        with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
-            connection.execute(f"LISTEN {self._channel}")
-            self._begun()
-            while not self._stop.is_set():
-                notes = list(connection.notifies(timeout=_WAIT_S, stop_after=1))
-                notes += connection.notifies(timeout=0)
-                if notes:
-                    self._hear([json.loads(note.payload) for note in notes])
+        try:
+            with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
+                connection.execute(f"LISTEN {self._channel}")
+                self._begun()
+                self._is_heard = True
+                while not rounds.is_over:
+                    notes = list(connection.notifies(timeout=_WAIT_S, stop_after=1))
+                    notes += connection.notifies(timeout=0)
+                    if notes:
+                        self._hear([note.payload for note in notes])
+                    rounds.done()
+        finally:
+            self._is_heard = False
+
+
+def facts_of(payloads: Sequence[str], needed: Collection[str]) -> list[dict[str, Any] | None]:
+    """Payloads as objects of JSON that have what is needed; None for whatever is none.
+
+    Anybody who may connect to the database may tell anything on a channel.
+    """
+    found: list[dict[str, Any] | None] = []
+    for payload in payloads:
+        try:
+            told = json.loads(payload)
+        except ValueError:
+            told = None
+        fits = isinstance(told, dict) and told.keys() >= set(needed)
+        if not fits:
+            _LOG.warning("a notice of the database is not understood: %d characters", len(payload))
+        found.append(told if fits else None)
+    return found

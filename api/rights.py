@@ -6,21 +6,18 @@ the role; an area or a class that is taken away is no longer heard of.
 """
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from data.background import Background, Rounds
 from data.database import Database
 from data.sessions import SignedIn, still_signed_in
 
 __all__ = ["PULSE_S", "Right", "Rights", "Stream"]
 
-_LOG = logging.getLogger("onegrid")
 PULSE_S = 3.0
 _STALE_S, _POLL_S = 2 * PULSE_S, 1.0
 Event = dict[str, Any]
@@ -47,20 +44,16 @@ class Rights:
         self._county, self._database = county, database
         self._lock = threading.Lock()
         self._held: set[Right] = set()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        # The streams fall silent until it answers.
+        self.asker = Background("rights", self._ask_on)
 
     def start(self) -> None:
         """Begin to ask."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._ask_on, daemon=True, name="rights")
-        self._thread.start()
+        self.asker.start()
 
     def stop(self) -> None:
         """End asking."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
+        self.asker.stop()
 
     def hold(self, token: str, who: SignedIn) -> Right:
         """Keep asking about somebody, until they are let go."""
@@ -88,12 +81,10 @@ class Rights:
             one.who = who if who is not None and who.county == self._county else None
             one.asked_s = begun
 
-    def _ask_on(self) -> None:
-        while not self._stop.wait(PULSE_S):
-            try:
-                self.ask()
-            except SQLAlchemyError:  # the streams fall silent until it answers
-                _LOG.info("the database does not tell who may listen; trying again")
+    def _ask_on(self, rounds: Rounds) -> None:
+        while rounds.wait(PULSE_S):
+            self.ask()
+            rounds.done()
 
 
 @dataclass(frozen=True, slots=True)

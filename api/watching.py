@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 
-from api.listening import Listener
+from api.listening import Listener, facts_of
 from api.rights import Stream
 from data.database import Database
 from data.sessions import SignedIn
@@ -47,8 +47,8 @@ class Watching:
         self._lock = threading.Lock()
         self._browsers: set[_Browser] = set()
         self._here: dict[int, dict[str, tuple[str, float]]] = {}
-        begun = partial(self._pass_on, None, {"event": "resync"})
-        self.listener = Listener("draft", database, self._hear_all, begun)
+        self._resync = partial(self._pass_on, None, {"event": "resync"})
+        self.listener = Listener("draft", database, self._hear_all, self._resync)
 
     async def events(self, stream: Stream, draft: int, who: SignedIn) -> AsyncIterator[Event]:
         """What happens to a draft from now on, and who else is there.
@@ -95,9 +95,12 @@ class Watching:
         names = {name for name, seen in here.values() if now - seen < GONE_S}
         return {"event": "people", "names": sorted(names)}
 
-    def _hear_all(self, told: Sequence[Event]) -> None:
-        for one in told:
-            self._hear(one)
+    def _hear_all(self, payloads: Sequence[str]) -> None:
+        for told in facts_of(payloads, {"county", "draft"}):
+            if told is None:
+                self._resync()
+            else:
+                self._hear(told)
 
     def _hear(self, told: Event) -> None:
         if told["county"] != self._county:
@@ -108,7 +111,7 @@ class Watching:
             return
         here = self._here.setdefault(draft, {})
         before = self._people(draft)
-        if told["name"]:
+        if told.get("name"):
             here[told["mark"]] = (told["name"], time.monotonic())
         else:
             here.pop(told["mark"], None)

@@ -5,7 +5,6 @@ a commit; whoever asks often before it is written waits for it. A process can th
 of the others by a few for each key, never by more.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -15,9 +14,10 @@ from limits.storage import Storage
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from data.background import Background, Rounds
+
 __all__ = ["AskedStorage"]
 
-_LOG = logging.getLogger("onegrid")
 _FLUSH_S = 0.5
 _MOST_KEYS = 200_000
 # Keys in one order: two processes that write the same ones wait for each other, and no more.
@@ -65,8 +65,7 @@ class AskedStorage(Storage):
         self._counts: dict[str, _Count] = {}
         self._changing = threading.Lock()
         self._writing = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.writer = Background("counts", self._write_on)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -85,7 +84,7 @@ class AskedStorage(Storage):
             held.unsaid += amount
             due = held.unsaid > self._ahead
         if due:
-            self._write([key])
+            self._write_at_once(key)
         return held.told + held.unsaid
 
     def get(self, key: str) -> int:
@@ -126,16 +125,11 @@ class AskedStorage(Storage):
 
     def start(self) -> None:
         """Begin to write what has been counted twice a second."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._flush, daemon=True, name="asked")
-        self._thread.start()
+        self.writer.start()
 
     def stop(self) -> None:
         """Write the rest, and end."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-            self._thread = None
+        self.writer.stop()
 
     def _current(self, key: str, expiry: int) -> _Count:
         now = time.time()
@@ -146,42 +140,44 @@ class AskedStorage(Storage):
             held = self._counts[key] = _Count(0, 0, expiry, now + expiry)
         return held
 
-    def _flush(self) -> None:
-        while True:
-            ends = self._stop.wait(_FLUSH_S)
-            due = [key for key, one in list(self._counts.items()) if one.unsaid]
+    def _write_on(self, rounds: Rounds) -> None:
+        goes_on = True
+        while goes_on:
+            goes_on = rounds.wait(_FLUSH_S)
+            with self._changing:
+                due = [key for key, one in self._counts.items() if one.unsaid]
             for at in range(0, len(due), 2000):
                 self._write(due[at : at + 2000])
-            if ends:
-                return
+            rounds.done()
+
+    def _write_at_once(self, key: str) -> None:
+        try:
+            self._write([key])
+        except SQLAlchemyError:
+            # It is counted here all the same; the writer, which tries too, tells of it.
+            self.writer.wake()
 
     def _write(self, keys: Sequence[str]) -> None:
         with self._writing:
             with self._changing:
-                counts = {key: self._counts[key].unsaid for key in keys if key in self._counts}
-                said = {key: count for key, count in counts.items() if count}
+                held = {key: self._counts[key] for key in keys if key in self._counts}
+                said = {key: (one.unsaid, one.expiry_s) for key, one in held.items() if one.unsaid}
             if not said:
                 return
-            try:
-                rows = self._added(said)
-            except OperationalError as error:
-                # It is counted here all the same, and written with the next.
-                _LOG.warning("counts are not written: %s", str(error).splitlines()[0])
-                return
+            rows = self._added(said)
             with self._changing:
                 for key, count, expires_at in rows:
-                    held = self._counts.get(key)
-                    if held is not None:
-                        held.told, held.expires_at = int(count), float(expires_at)
-                        held.unsaid -= said[key]
+                    one = self._counts.get(key)
+                    if one is not None:
+                        one.told, one.expires_at = int(count), float(expires_at)
+                        one.unsaid -= said[key][0]
 
-    def _added(self, said: dict[str, int]) -> list[tuple[str, int, float]]:
-        expiries = [self._counts[key].expiry_s for key in said]
+    def _added(self, said: dict[str, tuple[int, int]]) -> list[tuple[str, int, float]]:
         asked = {
             "county": self._county,
             "keys": list(said),
-            "counts": list(said.values()),
-            "expiries": expiries,
+            "counts": [count for count, _ in said.values()],
+            "expiries": [expiry_s for _, expiry_s in said.values()],
         }
         with self._engine.begin() as connection:
             connection.execute(_QUICKLY)

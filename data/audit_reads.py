@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.audit_heads import HeadKeeper
+from data.background import Background, Rounds
 from data.database import Database
 
 __all__ = ["ReadLog", "make_partitions"]
@@ -77,9 +77,7 @@ class ReadLog:
         self._folder = home / "audit"
         self._kept: deque[_Read] = deque()
         self._writing = threading.Lock()
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.writer = Background("reads", self._write_on)
         self._file: IO[str] | None = None
         self._lately: dict[tuple[str, str, str], float] = {}
 
@@ -102,26 +100,20 @@ class ReadLog:
             return
         self._kept.append(_Read(datetime.now(UTC), actor[:100], action[:100], plain))
         if len(self._kept) >= _BATCH:
-            self._wake.set()
+            self.writer.wake()
 
     def start(self) -> None:
         """Tell of processes that did not end, and begin to write; what has begun goes on."""
-        if self._thread is not None:
+        if self.writer.is_running:
             return
-        self._stop.clear()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tell_gaps()
         self._hold_file()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="audit-reads")
-        self._thread.start()
+        self.writer.start()
 
     def stop(self) -> None:
         """Write the rest, and end."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self.writer.stop()
         if self._file is not None:
             if not self._kept:
                 Path(self._file.name).unlink(missing_ok=True)
@@ -166,20 +158,15 @@ class ReadLog:
         self._lately[read] = now + _ONCE_S
         return True
 
-    def _run(self) -> None:
-        while True:
-            ends = self._stop.is_set()
-            try:
-                self._tell_life()
-                self.flush()
-                self._keeper.keep(self._database, force=ends)
-            except (DBAPIError, OSError) as error:
-                # It is kept, and written with the next.
-                _LOG.warning("reads are not noted yet: %s", str(error).splitlines()[0])
-            if ends:
-                return
-            self._wake.wait(_FLUSH_S)
-            self._wake.clear()
+    def _write_on(self, rounds: Rounds) -> None:
+        goes_on = True
+        while goes_on:
+            goes_on = rounds.wait(_FLUSH_S)
+            self._tell_life()
+            # What fails is kept, and written with the next.
+            self.flush()
+            self._keeper.keep(self._database, force=not goes_on)
+            rounds.done()
 
     def _write(self, rows: Sequence[_Read]) -> None:
         with self._database.session() as session:

@@ -1,0 +1,208 @@
+"""Threads that do their work for as long as the process lives, whatever goes wrong in between.
+
+A thread that fails is begun again after a pause, its first failure is told and the rest counted;
+how it is can be asked (`Background.state`). Whoever works says with each round that it goes on:
+one that has been silent for longer than it should is told of as stuck.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+__all__ = ["Background", "BackgroundState", "Rounds", "pause_after"]
+
+_LOG = logging.getLogger("onegrid")
+# What lives shorter than this was not well when it started.
+_SHORT_LIFE_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+# A round that takes longer than this hangs, unless its work says how long it may take.
+_SILENT_S = 60.0
+
+
+def pause_after(lived_s: float, previous_s: float) -> float:
+    """How long to wait before something that ended is started again, in seconds.
+
+    Parameters
+    ----------
+    lived_s : float
+        How long it lived.
+    previous_s : float
+        The pause before that life.
+
+    Examples
+    --------
+    >>> pause_after(60, 8), pause_after(1, 0), pause_after(1, 0.5), pause_after(1, 8)
+    (0.0, 0.5, 1.0, 8.0)
+    """
+    if lived_s >= _SHORT_LIFE_S:
+        return 0.0
+    return min(max(_FIRST_PAUSE_S, previous_s * 2), _LONGEST_PAUSE_S)
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundState:
+    """How a thread is.
+
+    Attributes
+    ----------
+    name : str
+    failures : int
+        How often it has failed since the process began.
+    failing : str
+        Why it fails now; ``""`` where it works.
+    silent_s : float
+        Since when it has said nothing, in seconds.
+    is_well : bool
+        Whether it works and has not been silent for too long.
+    """
+
+    name: str
+    failures: int
+    failing: str
+    silent_s: float
+    is_well: bool
+
+
+class Rounds:
+    """What the work of a thread is given: when to end, and whom to tell that it goes on.
+
+    Parameters
+    ----------
+    well : callable
+        Called with each round that has gone well.
+    """
+
+    def __init__(self, well: Callable[[], None]) -> None:
+        self._stop, self._wake = threading.Event(), threading.Event()
+        self._well, self._heard_s = well, time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the thread shall end."""
+        return self._stop.is_set()
+
+    @property
+    def silent_s(self) -> float:
+        """Since when nothing has been said."""
+        return time.monotonic() - self._heard_s
+
+    def done(self) -> None:
+        """Say that a round has gone well."""
+        self._heard_s = time.monotonic()
+        self._well()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so long or for `wake`; return whether to go on."""
+        if not self.is_over:
+            self._wake.wait(seconds)
+        self._wake.clear()
+        self._heard_s = time.monotonic()
+        return not self.is_over
+
+    def pause(self, seconds: float) -> None:
+        """Wait for so long, or for the end, after a round that failed."""
+        self._stop.wait(seconds)
+        self._heard_s = time.monotonic()
+
+    def wake(self) -> None:
+        """End the present or the next `wait`."""
+        self._wake.set()
+
+    def end(self) -> None:
+        """Tell the thread to end."""
+        self._stop.set()
+        self._wake.set()
+
+
+class Background:
+    """A thread that is begun again until it is stopped.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in logs and states.
+    work : callable
+        Works until ``rounds.is_over``, or until it has done all that it is for; whatever it raises
+        is told, and it is called again.
+    silent_s : float
+        How long a round may take.
+    """
+
+    def __init__(
+        self, name: str, work: Callable[[Rounds], None], *, silent_s: float = _SILENT_S
+    ) -> None:
+        self.name = name
+        self._work, self._most_silent_s = work, silent_s
+        self._rounds = Rounds(self._note_well)
+        self._thread: threading.Thread | None = None
+        self._failures = self._in_a_row = 0
+        self._failing, self._is_done = "", False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._thread is not None
+
+    @property
+    def state(self) -> BackgroundState:
+        """How it is now."""
+        silent_s, thread = self._rounds.silent_s, self._thread
+        lives = thread is not None and thread.is_alive() and silent_s <= self._most_silent_s
+        is_well = self._is_done or (lives and not self._failing)
+        return BackgroundState(self.name, self._failures, self._failing, silent_s, is_well)
+
+    def start(self) -> None:
+        """Begin; what has begun goes on."""
+        if self._thread is not None:
+            return
+        self._rounds, self._is_done = Rounds(self._note_well), False
+        self._thread = threading.Thread(
+            target=self._live, args=(self._rounds,), daemon=True, name=self.name
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        """End the present, or the next, wait of its work."""
+        self._rounds.wake()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Let the present round end, and end."""
+        self._rounds.end()
+        if self._thread is not None:
+            self._thread.join(timeout=timeout_s)
+            self._thread = None
+
+    def _live(self, rounds: Rounds) -> None:
+        pause_s = 0.0
+        while not rounds.is_over:
+            begun = time.monotonic()
+            try:
+                self._work(rounds)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the thread lives
+                self._note_failure(error)
+                pause_s = pause_after(time.monotonic() - begun, pause_s)
+                rounds.pause(pause_s or _FIRST_PAUSE_S)
+            else:
+                self._note_well()
+                self._is_done = True
+                return
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        self._in_a_row += 1
+        lines = str(error).splitlines()
+        self._failing = f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
+        if self._in_a_row == 1:
+            # What the database says of itself needs no traceback; anything else is a fault of ours.
+            ours = None if isinstance(error, SQLAlchemyError | psycopg.Error | OSError) else error
+            _LOG.warning("%s fails and is begun again: %s", self.name, self._failing, exc_info=ours)
+
+    def _note_well(self) -> None:
+        if self._in_a_row:
+            _LOG.warning("%s works again; it failed %d times", self.name, self._in_a_row)
+            self._in_a_row, self._failing = 0, ""
