@@ -2,7 +2,11 @@
 
 import json
 import logging
+import select
+import socket
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -13,8 +17,8 @@ from data.database import Database
 __all__ = ["Listener", "facts_of"]
 
 _LOG = logging.getLogger("onegrid")
-# How soon a stop is noticed where nothing is told.
-_WAIT_S = 0.5
+# How often a listener that hears nothing says that it lives.
+_WAIT_S = 5.0
 # A connection that died without a word is noticed after about half a minute.
 _KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
 
@@ -56,20 +60,30 @@ class Listener:
         self.thread.stop()
 
     def _follow(self, rounds: Rounds) -> None:
-        conninfo = self._database.conninfo
+        ears, bell = socket.socketpair()
+        bell.setblocking(False)
         try:
-            with psycopg.connect(conninfo, autocommit=True, **_KEEPALIVE) as connection:  # type: ignore[arg-type]
-                connection.execute(f"LISTEN {self._channel}")
+            with (
+                ears,
+                bell,
+                rounds.roused_by(partial(_ring, bell)),
+                psycopg.connect(self._database.conninfo, autocommit=True, **_KEEPALIVE) as heard,  # type: ignore[arg-type]
+            ):
+                heard.execute(f"LISTEN {self._channel}")
                 self._begun()
                 self._is_heard = True
                 while not rounds.is_over:
-                    notes = list(connection.notifies(timeout=_WAIT_S, stop_after=1))
-                    notes += connection.notifies(timeout=0)
-                    if notes:
+                    if notes := list(heard.notifies(timeout=0)):
                         self._hear([note.payload for note in notes])
                     rounds.done()
+                    select.select([heard.fileno(), ears.fileno()], [], [], _WAIT_S)
         finally:
             self._is_heard = False
+
+
+def _ring(bell: socket.socket) -> None:
+    with suppress(OSError):  # who listened has ended meanwhile
+        bell.send(b".")
 
 
 def facts_of(payloads: Sequence[str], needed: Collection[str]) -> list[dict[str, Any] | None]:

@@ -8,7 +8,8 @@ one that has been silent for longer than it should is told of as stuck.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -80,6 +81,7 @@ class Rounds:
     def __init__(self, well: Callable[[], None]) -> None:
         self._stop, self._wake = threading.Event(), threading.Event()
         self._well, self._heard_s = well, time.monotonic()
+        self._rouse: Callable[[], None] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -113,10 +115,21 @@ class Rounds:
         """End the present or the next `wait`."""
         self._wake.set()
 
+    @contextmanager
+    def roused_by(self, rouse: Callable[[], None]) -> Iterator[None]:
+        """Within the block, `rouse` ends what the thread waits for where that is not `wait`."""
+        self._rouse = rouse
+        try:
+            yield
+        finally:
+            self._rouse = None
+
     def end(self) -> None:
         """Tell the thread to end."""
         self._stop.set()
         self._wake.set()
+        if (rouse := self._rouse) is not None:
+            rouse()
 
 
 class Background:

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from data.cluster import EXTENSIONS, Cluster
+from data.database_url import conninfo_of, database_url
 from data.errors import DatabaseError, UnansweredError
 from data.settings import Settings
 
@@ -34,14 +35,12 @@ class Database:
 
     @classmethod
     def at(cls, url: str, *, pooled: bool = True) -> "Database":
-        """Connect lazily to ``postgresql://…``; the driver is psycopg 3.
+        """Connect lazily to an address (`database_url`); the driver is psycopg 3.
 
         A program that does one thing and ends needs no pool: `pooled` False closes each
         connection after its use.
         """
-        address = make_url(url)
-        if address.drivername in {"postgres", "postgresql"}:
-            address = address.set(drivername="postgresql+psycopg")
+        address = database_url(url)
         if not pooled:
             return cls(_quiet(create_engine(address, poolclass=NullPool, hide_parameters=True)))
         return cls(
@@ -65,8 +64,7 @@ class Database:
     @property
     def conninfo(self) -> str:
         """Connection string of libpq, for programs beside SQLAlchemy."""
-        address = self.engine.url.set(drivername="postgresql")
-        return address.render_as_string(hide_password=False)
+        return conninfo_of(self.engine)
 
     def prepare(self) -> None:
         """Check that PostGIS is there and new enough, creating the extensions where allowed.

@@ -1,9 +1,9 @@
 """Two roles of the database: the owner migrates, the other serves and cannot unwrite the log."""
 
 from sqlalchemy import Engine, text
-from sqlalchemy.engine import make_url
 
 from data.cluster import SERVING_ROLE
+from data.database_url import database_url
 from data.settings import Settings
 
 __all__ = ["grant_serving", "is_protected", "may_serve", "serving_role_of"]
@@ -36,7 +36,7 @@ def serving_role_of(settings: Settings) -> str | None:
         return SERVING_ROLE
     if settings.owner_url is None:
         return None
-    return make_url(settings.database_url).username
+    return database_url(settings.database_url).username
 
 
 def grant_serving(engine: Engine, role: str) -> None:
