@@ -10,36 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-__all__ = ["Parts", "end_when_told", "end_with_parent", "pause_after"]
+from data.pauses import pause_after
 
-# A part that lives shorter than this was not well when it started.
-_SHORT_LIFE_S = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
+__all__ = ["Parts", "end_when_told", "end_with_parent"]
+
 _LOOK_S = 0.2
 # glibc keeps what a thread has freed for that thread alone, with up to eight arenas for each core:
 # what was needed once, for papers or files, would never be given back.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 _END_S = 10.0
-
-
-def pause_after(lived_s: float, previous_s: float) -> float:
-    """How long to wait before a part is started again, in seconds.
-
-    Parameters
-    ----------
-    lived_s : float
-        How long it lived.
-    previous_s : float
-        The pause before that life.
-
-    Examples
-    --------
-    >>> pause_after(60, 8), pause_after(1, 0), pause_after(1, 0.5), pause_after(1, 8)
-    (0.0, 0.5, 1.0, 8.0)
-    """
-    if lived_s >= _SHORT_LIFE_S:
-        return 0.0
-    return min(max(_FIRST_PAUSE_S, previous_s * 2), _LONGEST_PAUSE_S)
 
 
 @dataclass

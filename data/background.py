@@ -15,34 +15,13 @@ from dataclasses import dataclass
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
-__all__ = ["Background", "BackgroundState", "Rounds", "pause_after"]
+from data.pauses import FIRST_PAUSE_S, pause_after
+
+__all__ = ["Background", "BackgroundState", "Rounds"]
 
 _LOG = logging.getLogger("onegrid")
-# What lives shorter than this was not well when it started.
-_SHORT_LIFE_S = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 8.0
 # A round that takes longer than this hangs, unless its work says how long it may take.
 _SILENT_S = 60.0
-
-
-def pause_after(lived_s: float, previous_s: float) -> float:
-    """How long to wait before something that ended is started again, in seconds.
-
-    Parameters
-    ----------
-    lived_s : float
-        How long it lived.
-    previous_s : float
-        The pause before that life.
-
-    Examples
-    --------
-    >>> pause_after(60, 8), pause_after(1, 0), pause_after(1, 0.5), pause_after(1, 8)
-    (0.0, 0.5, 1.0, 8.0)
-    """
-    if lived_s >= _SHORT_LIFE_S:
-        return 0.0
-    return min(max(_FIRST_PAUSE_S, previous_s * 2), _LONGEST_PAUSE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +37,17 @@ class BackgroundState:
         Why it fails now; ``""`` where it works.
     silent_s : float
         Since when it has said nothing, in seconds.
+    is_stuck : bool
+        Whether that is longer than a round may take.
     is_well : bool
-        Whether it works and has not been silent for too long.
+        Whether it works, or has done all that it is for.
     """
 
     name: str
     failures: int
     failing: str
     silent_s: float
+    is_stuck: bool
     is_well: bool
 
 
@@ -165,9 +147,10 @@ class Background:
     def state(self) -> BackgroundState:
         """How it is now."""
         silent_s, thread = self._rounds.silent_s, self._thread
-        lives = thread is not None and thread.is_alive() and silent_s <= self._most_silent_s
-        is_well = self._is_done or (lives and not self._failing)
-        return BackgroundState(self.name, self._failures, self._failing, silent_s, is_well)
+        lives = thread is not None and thread.is_alive()
+        stuck = lives and silent_s > self._most_silent_s
+        is_well = self._is_done or (lives and not stuck and not self._failing)
+        return BackgroundState(self.name, self._failures, self._failing, silent_s, stuck, is_well)
 
     def start(self) -> None:
         """Begin; what has begun goes on."""
@@ -199,7 +182,7 @@ class Background:
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread lives
                 self._note_failure(error)
                 pause_s = pause_after(time.monotonic() - begun, pause_s)
-                rounds.pause(pause_s or _FIRST_PAUSE_S)
+                rounds.pause(pause_s or FIRST_PAUSE_S)
             else:
                 self._note_well()
                 self._is_done = True

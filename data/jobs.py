@@ -21,12 +21,12 @@ from data.models import AssignJob
 from gis.errors import OneGridError
 
 __all__ = [
-    "CLOCK",
     "MOST_HELD",
     "MOST_RESULT",
     "MOST_RUNNING",
     "MOST_TRIES",
     "MOST_WAITING",
+    "STALLED_S",
     "TASK",
     "UPLOADS",
     "JobFiles",
@@ -35,6 +35,7 @@ __all__ = [
     "enqueue",
     "files_of",
     "find_job",
+    "is_being_worked_on",
     "job_app",
     "lane_of",
     "purge_jobs",
@@ -47,8 +48,9 @@ __all__ = [
 # Files of residents' places are not kept for longer than it takes to fetch them.
 KEEP_HOURS = 24
 TASK = "assign_table"
-# Queues, each with a worker's process of its own.
-UPLOADS, CLOCK = "uploads", "clock"
+UPLOADS = "uploads"
+# A worker that has not said for so long that it lives has been killed.
+STALLED_S = 8.0
 # Fewer run than the worker has turns (`api.worker`): one is always left for another author.
 MOST_RUNNING, MOST_WAITING = 2, 10
 # Bytes of what comes of one file, and of all files that one author has with the program.
@@ -57,6 +59,10 @@ MOST_RESULT, MOST_HELD = 2**30, 2 * 2**30
 MOST_TRIES = 3
 # How long the queue waits for a database that has gone away before it says so.
 _WAIT_S = 5.0
+_DOING = text(
+    "SELECT EXISTS (SELECT 1 FROM jobs.procrastinate_jobs "
+    "WHERE queue_name = :queue AND status = 'doing')"
+)
 # The queue's tables have a schema of their own.
 _IN_SCHEMA = {"options": "-c search_path=jobs,public"}
 # What a stranger's file may be, and how it begins: an early word to its author. Which reader
@@ -231,6 +237,12 @@ def enqueue(database: Database, number: int, lane: str) -> None:
         app.configure_task(
             TASK, queue=UPLOADS, queueing_lock=f"assign-{number}", lock=f"uploads-{lane}"
         ).defer(number=number)
+
+
+def is_being_worked_on(database: Database) -> bool:
+    """Whether a worker has a job, be it one that was killed."""
+    with database.engine.connect() as connection:
+        return bool(connection.execute(_DOING, {"queue": UPLOADS}).scalar_one())
 
 
 @contextmanager

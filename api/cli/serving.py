@@ -17,13 +17,14 @@ from sqlalchemy.exc import OperationalError
 
 from api.app import create_app
 from api.cli.context import console, ready_database
+from api.clock import keep_time
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
 from api.parts import Parts, end_when_told, end_with_parent
 from api.protocol import BoundedProtocol
 from api.terminal import log_visibly
-from api.worker import QUEUES, work_on
+from api.worker import read_uploads
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError, UnansweredError
@@ -41,9 +42,10 @@ _KEEP_ALIVE_S = 75
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 # What the worker consists of.
 _WORKERS = {
-    "the worker of timers": ("api.worker:clock",),
+    "the clock": ("api.clock:clock",),
     "the worker of files": ("api.worker:uploads",),
 }
+_ALONE = {"clock": keep_time, "uploads": read_uploads}
 Insecure = Annotated[
     bool, typer.Option(help="Listen beyond this machine though the public address is plain HTTP.")
 ]
@@ -142,15 +144,16 @@ def application() -> FastAPI:
 
 def worker(
     *,
-    queue: Annotated[
-        str, typer.Option(help=f"Only one of the queues, in this process: {' or '.join(QUEUES)}.")
+    part: Annotated[
+        str, typer.Option(help=f"Only one of its parts, in this process: {' or '.join(_ALONE)}.")
     ] = "",
 ) -> None:
-    """Run the worker alone: a process for timers and notices, and one for files that were sent."""
-    if queue and queue not in QUEUES:
-        raise typer.BadParameter(f"{queue!r} is none of {', '.join(QUEUES)}", param_hint="--queue")
-    if queue:
-        work_on(queue)
+    """Run the worker alone: a process for what time brings, and one for files that were sent."""
+    if part:
+        if part not in _ALONE:
+            known = ", ".join(_ALONE)
+            raise typer.BadParameter(f"{part!r} is none of {known}", param_hint="--part")
+        _ALONE[part]()
         return
     tighten(Settings().home)
     end_when_told()

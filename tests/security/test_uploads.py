@@ -31,6 +31,7 @@ from sqlalchemy import text
 from api import intake, papers, worker
 from api.admission import BusyError
 from api.app import create_app
+from api.clock import periodic_works
 from api.converters import MOST_OF_ONE, Converters
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD
 from api.limits import LARGEST_BODY
@@ -40,7 +41,7 @@ from data.bulk import open_source, write_target
 from data.bulk.target import GEOMETRY, point_wkb
 from data.database import POOL_SIZE, Database
 from data.errors import SourceError
-from data.jobs import CLOCK, MOST_RUNNING, MOST_TRIES, MOST_WAITING, UPLOADS, claimed
+from data.jobs import MOST_RUNNING, MOST_TRIES, MOST_WAITING, UPLOADS, claimed
 from data.pictures import redrawn
 from data.sandbox import PLAN
 from data.sandbox import TABLE as TABLE_LIMITS
@@ -437,12 +438,12 @@ def test_a_result_that_grows_too_large_is_not_written(tmp_path: Path, suffix: st
     assert sorted(tmp_path.iterdir()) == parts
 
 
-def test_timers_and_files_have_queues_of_their_own(city: Database, settings: Settings) -> None:
+def test_timers_and_files_have_processes_of_their_own(city: Database, settings: Settings) -> None:
     tasks = make_worker(city, settings).tasks
     own = {name: task.queue for name, task in tasks.items() if "." not in name}
-    assert own.pop("assign_table") == UPLOADS
-    assert set(own.values()) == {CLOCK}
-    assert {"timers", "notices", "positions", "stalled", "old_jobs"} <= own.keys()
+    assert own == {"assign_table": UPLOADS}
+    timed = {one.name for one in periodic_works(city, settings)}
+    assert {"timers", "notices", "positions", "stalled", "jobs"} <= timed
 
 
 def begun(web: TestClient) -> int:
