@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -22,6 +23,7 @@ from api import (
     dispatching,
     drafts,
     errors,
+    health,
     history,
     incidents,
     intake,
@@ -49,6 +51,7 @@ from api.engines import Engines
 from api.feed import Feed
 from api.guard import Guard
 from api.headers import Headers
+from api.health import Health, Part
 from api.hosts import install_hosts
 from api.limits import BodyLimit, PlainCookies, PlainForms, PlainQuery
 from api.pages import render
@@ -59,6 +62,7 @@ from api.uploads import UnderWay
 from api.watching import Watching
 from data.audit_heads import HeadKeeper
 from data.audit_reads import ReadLog
+from data.background import BackgroundState
 from data.database import POOL_SIZE, Database
 from data.settings import Settings
 from grids.drafting import Workbench
@@ -98,6 +102,9 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.passwords = PasswordPool()
     keeper = HeadKeeper(settings)
     app.state.read_log = ReadLog(database, settings.county, settings.home, keeper)
+    app.state.health = Health(
+        database, settings.county, partial(_parts, app), partial(_states, app)
+    )
     errors.install(app)
     # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
@@ -127,6 +134,7 @@ class _Application(FastAPI):
 
 
 _PARTS = (
+    health,
     # Whom many ask who should not: it is found first.
     login,
     who,
@@ -161,6 +169,28 @@ _PARTS = (
 )
 
 
+def _parts(app: FastAPI) -> list[Part]:
+    """What answers need in this process, as it is now."""
+    heard = app.state.feed.listener.is_heard and app.state.watching.listener.is_heard
+    return [*app.state.engines.parts(), Part("feed", heard, False)]
+
+
+def _states(app: FastAPI) -> list[BackgroundState]:
+    """How the background threads of this process are."""
+    state = app.state
+    threads = [
+        *state.engines.threads,
+        *state.guard.threads,
+        *state.sign_ins.threads,
+        state.rights.asker,
+        state.read_log.writer,
+        state.watching.listener.thread,
+        state.feed.listener.thread,
+        state.health.looker,
+    ]
+    return [one.state for one in threads]
+
+
 @asynccontextmanager
 async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.engines.start()
@@ -168,12 +198,14 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.rights.start()
     app.state.sign_ins.start()
     app.state.read_log.start()
+    app.state.health.start()
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.health.stop()
     app.state.rights.stop()
     app.state.read_log.stop()
     app.state.passwords.stop()

@@ -42,6 +42,11 @@ class Books:
         self._is_due = False
         self.follower = Background("addresses", self._follow, silent_s=_LOADING_S)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether nobody waits for the first book."""
+        return self._held is not None
+
     def ready(self, places: Places) -> AddressBook | None:
         """The book of a plan, without asking the database; None where it must be loaded."""
         held = self._held

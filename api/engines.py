@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from api.books import Books
+from api.health import Part
 from api.listening import Listener
 from data.background import Background, Rounds
 from data.database import Database
@@ -110,6 +111,22 @@ class Engines:
         """The county's roads; they follow the database and the network's file by themselves."""
         made = LiveRoads(self._networks / f"{county}.arrow", county)
         return self._roads.setdefault(county, made)
+
+    @property
+    def threads(self) -> list[Background]:
+        """What works in the background."""
+        return [self.listener.thread, self.warming, self._books.follower]
+
+    def parts(self) -> list[Part]:
+        """How plan, roads and addresses are."""
+        held, roads = self._held, self._roads.get(self._county)
+        told = "" if self.listener.is_heard else "changes are not heard of: asked for each time"
+        return [
+            Part("plan", held is not None, True, told if held else "none is published"),
+            # A county that has none answers without; one whose roads are loading would wait.
+            Part("roads", roads is not None and roads.is_loaded, not self.warming.state.is_well),
+            Part("addresses", self._books.is_loaded, True),
+        ]
 
     def start(self) -> None:
         """Begin to listen for changes, and load the roads before somebody waits for them."""

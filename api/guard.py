@@ -17,6 +17,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from limits.strategies import FixedWindowRateLimiter
 
 from data.asked import AskedStorage
+from data.background import Background
 from data.database import Database
 from data.server_key import server_key
 from data.settings import Settings, networks_of
@@ -88,6 +89,11 @@ class Guard:
         self._trusted = networks_of(settings.trusted_networks)
         self._partners = [key.encode() for _, key in settings.named_keys]
         self._key = b""
+
+    @property
+    def threads(self) -> list[Background]:
+        """What works in the background."""
+        return [self._storage.writer]
 
     def start(self) -> None:
         """Begin to share counts with other processes."""

@@ -18,6 +18,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from api.guard import Guard, TooManyError
 from data.asked import AskedStorage
+from data.background import Background
 from data.database import Database
 from data.settings import Settings
 
@@ -77,6 +78,11 @@ class SignInGuard:
         self._key = secrets.token_bytes(16)
         self._passwords: OrderedDict[str, Sprayed] = OrderedDict()
         self._told: dict[str, float] = {}
+
+    @property
+    def threads(self) -> list[Background]:
+        """What works in the background."""
+        return [self._storage.writer]
 
     def start(self) -> None:
         """Begin to share counts with other processes."""

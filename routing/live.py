@@ -59,6 +59,11 @@ class LiveRoads:
         self._renewing = threading.Lock()
         self._held: tuple[float, RoadState, Roads] | None = None
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether nobody waits for the network to be loaded."""
+        return self._held is not None
+
     def now(self, session: Session) -> Roads:
         """The roads of now, with everything committed before the call.
 

@@ -1,0 +1,156 @@
+"""Whether a process lives, and whether it can answer: for those who watch it or send requests on.
+
+``/livez`` is the process alone. ``/readyz`` names what it needs and how each of it is. Neither
+waits for anything: a thread looks at the database every few seconds, and what is in memory is asked
+there. What all processes share (the database, the queue, the periodic work, the calendar) is named
+too, but takes no process out of service: it would take all of them out at once, and what they hold
+in memory still answers. See decision 23.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+from data.background import Background, BackgroundState, Rounds
+from data.database import Database
+from data.ticks import TickState, tick_states
+from routing.incidents.rules import known_until
+
+__all__ = ["Health", "Part", "router"]
+
+router = APIRouter(include_in_schema=False)
+
+_LOOK_S, _OLD_S = 5.0, 30.0
+# A file waits for its turn, a notice for its gateway; longer than this nobody works on them.
+_MOST_WAIT_S = 900.0
+# The State Council tells the next year's days in November.
+_DAYS_AHEAD = 14
+_WAITING = text(
+    "SELECT coalesce(extract(epoch FROM now() - least("
+    "(SELECT min(made_at) FROM assign_job WHERE county = :county AND state = 'waiting'), "
+    "(SELECT min(next_at) FROM outbox WHERE county = :county AND state = 'waiting' "
+    "AND channel <> 'app'))), 0)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that a process needs.
+
+    Attributes
+    ----------
+    name : str
+    is_ready : bool
+    is_needed : bool
+        Whether this process cannot answer without it.
+    said : str
+        How it is, in a few words, with nothing of what an error said.
+    """
+
+    name: str
+    is_ready: bool
+    is_needed: bool
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the database said when it was last looked at."""
+
+    at_s: float
+    waited_s: float
+    ticks: tuple[TickState, ...]
+
+
+class Health:
+    """How a process is.
+
+    Parameters
+    ----------
+    database : Database
+    county : str
+    parts : callable
+        The parts that this process holds in memory.
+    threads : callable
+        Its background threads.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        county: str,
+        parts: Callable[[], Iterable[Part]],
+        threads: Callable[[], Iterable[BackgroundState]],
+    ) -> None:
+        self._database, self._county = database, county
+        self._parts, self._threads = parts, threads
+        self._seen: _Seen | None = None
+        self.looker = Background("health", self._look_on)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self.looker.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self.looker.stop()
+
+    def parts(self) -> list[Part]:
+        """All parts, as they are now."""
+        seen, known = self._seen, (known_until() - datetime.now(UTC).date()).days
+        shared = [
+            Part("calendar", known >= _DAYS_AHEAD, False, f"known for {known} days"),
+            *self._of_database(seen),
+        ]
+        ill = [one for one in self._threads() if not one.is_well]
+        stuck = any(one.is_stuck for one in ill)
+        own = Part("threads", not stuck, True, ", ".join(one.name for one in ill))
+        return [*self._parts(), own, *shared]
+
+    def _of_database(self, seen: _Seen | None) -> list[Part]:
+        age_s = None if seen is None else time.monotonic() - seen.at_s
+        if seen is None or age_s is None or age_s > _OLD_S:
+            said = "not looked at yet" if age_s is None else f"no answer for {age_s:.0f} s"
+            return [Part(name, False, False, said) for name in ("database", "queue", "clock")]
+        late = [one.name for one in seen.ticks if one.is_late]
+        return [
+            Part("database", True, False),
+            Part("queue", seen.waited_s < _MOST_WAIT_S, False, f"waits for {seen.waited_s:.0f} s"),
+            Part("clock", bool(seen.ticks) and not late, False, ", ".join(late)),
+        ]
+
+    def _look_on(self, rounds: Rounds) -> None:
+        goes_on = not rounds.is_over
+        while goes_on:
+            with self._database.engine.connect() as connection:
+                waited = connection.execute(_WAITING, {"county": self._county}).scalar_one()
+                ticks = tuple(tick_states(connection, self._county))
+            self._seen = _Seen(time.monotonic(), float(waited), ticks)
+            rounds.done()
+            goes_on = rounds.wait(_LOOK_S)
+
+
+@router.get("/livez")
+async def live() -> dict[str, str]:
+    """Whether the process answers at all."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> JSONResponse:
+    """Whether the process can answer, and how each thing is that it needs."""
+    health: Health = request.app.state.health
+    parts = health.parts()
+    is_ready = all(one.is_ready for one in parts if one.is_needed)
+    told: dict[str, Any] = {
+        one.name: {name: said for name, said in asdict(one).items() if name != "name"}
+        for one in parts
+    }
+    status = 200 if is_ready else 503
+    return JSONResponse({"status": "ready" if is_ready else "not ready", "parts": told}, status)
