@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from api.listening import Listener, facts_of
-from api.rights import Stream
+from api.rights import Stream, put_soon
 from api.session import desk_role
 from data.database import Database
 from data.scope import Scope
@@ -28,6 +28,7 @@ _AGAIN, MOST_MISSED = 200, 2000
 # How often a quiet console takes its seat anew.
 _BEAT_S = 2.0
 Event = dict[str, Any]
+_MISSED: Event = {"resync": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Feed:
         self._county, self._database = county, database
         self._lock = threading.Lock()
         self._consoles: set[_Console] = set()
-        self._resync = partial(self._pass_on, [{"resync": True}])
+        self._resync = partial(self._pass_on, [_MISSED])
         self.listener = Listener("incident", database, self._hear, self._resync)
 
     async def events(self, stream: Stream, who: SignedIn, last: int | None) -> AsyncIterator[Event]:
@@ -117,7 +118,7 @@ class Feed:
         for event in events:
             for one in consoles:
                 if "resync" in event or one.seat.hears(event):
-                    one.loop.call_soon_threadsafe(_put, one.queue, event)
+                    put_soon(one.loop, one.queue, event, _MISSED)
 
 
 def _event(row: Any) -> Event:
@@ -130,11 +131,3 @@ def _told(event: Event) -> Event:
     shown = {name: value for name, value in event.items() if name != "community"}
     data = json.dumps(shown | {"at": event["at"].isoformat()}, ensure_ascii=False)
     return {"id": str(event["id"]), "event": "step", "data": data}
-
-
-def _put(queue: "asyncio.Queue[Event]", event: Event) -> None:
-    if queue.full():  # a console that does not read looks at everything when it does
-        while not queue.empty():
-            queue.get_nowait()
-        event = {"resync": True}
-    queue.put_nowait(event)

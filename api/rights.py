@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from data.background import Background, Rounds
 from data.database import Database
 from data.sessions import SignedIn, still_signed_in
 
-__all__ = ["PULSE_S", "Right", "Rights", "Stream"]
+__all__ = ["PULSE_S", "Right", "Rights", "Stream", "put_soon"]
 
 PULSE_S = 3.0
 _STALE_S, _POLL_S = 2 * PULSE_S, 1.0
@@ -130,3 +131,26 @@ class Stream:
     def close(self) -> None:
         """Ask no more about the one who listened."""
         self.rights.let_go(self.right)
+
+
+def put_soon(
+    loop: asyncio.AbstractEventLoop, queue: "asyncio.Queue[Event]", event: Event, missed: Event
+) -> None:
+    """Put an event into a queue of another thread's loop.
+
+    Parameters
+    ----------
+    missed : dict
+        Put in its place where the queue is full, which is emptied: who does not read looks at
+        everything when they do.
+    """
+    with suppress(RuntimeError):  # the loop is closed, and whoever listened is gone
+        loop.call_soon_threadsafe(_put, queue, event, missed)
+
+
+def _put(queue: "asyncio.Queue[Event]", event: Event, missed: Event) -> None:
+    if queue.full():
+        while not queue.empty():
+            queue.get_nowait()
+        event = missed
+    queue.put_nowait(event)

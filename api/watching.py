@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from api.listening import Listener, facts_of
-from api.rights import Stream
+from api.rights import Stream, put_soon
 from data.database import Database
 from data.sessions import SignedIn
 
@@ -28,6 +28,7 @@ _LOG = logging.getLogger("onegrid")
 # How often a browser's presence is told, and after which silence it is taken for gone.
 HERE_S, GONE_S = 10.0, 25.0
 Event = dict[str, Any]
+_MISSED: Event = {"event": "resync"}
 
 
 @dataclass(eq=False)
@@ -47,7 +48,7 @@ class Watching:
         self._lock = threading.Lock()
         self._browsers: set[_Browser] = set()
         self._here: dict[int, dict[str, tuple[str, float]]] = {}
-        self._resync = partial(self._pass_on, None, {"event": "resync"})
+        self._resync = partial(self._pass_on, None, _MISSED)
         self.listener = Listener("draft", database, self._hear_all, self._resync)
 
     async def events(self, stream: Stream, draft: int, who: SignedIn) -> AsyncIterator[Event]:
@@ -109,12 +110,16 @@ class Watching:
         if "mark" not in told:
             self._pass_on(draft, {"event": "change", **told})
             return
-        here = self._here.setdefault(draft, {})
-        before = self._people(draft)
+        before, now_s = self._people(draft), time.monotonic()
+        # Who was with a process that was killed has not said that they left.
+        here = {
+            m: seen for m, seen in self._here.get(draft, {}).items() if now_s - seen[1] < GONE_S
+        }
         if told.get("name"):
-            here[told["mark"]] = (told["name"], time.monotonic())
+            here[told["mark"]] = (told["name"], now_s)
         else:
             here.pop(told["mark"], None)
+        self._here[draft] = here
         if (now := self._people(draft)) != before:
             self._pass_on(draft, now)
 
@@ -122,12 +127,4 @@ class Watching:
         with self._lock:
             chosen = [one for one in self._browsers if draft in {None, one.draft}]
         for one in chosen:
-            one.loop.call_soon_threadsafe(_put, one.queue, event)
-
-
-def _put(queue: "asyncio.Queue[Event]", event: Event) -> None:
-    if queue.full():  # a browser that does not read looks again when it does
-        while not queue.empty():
-            queue.get_nowait()
-        event = {"event": "resync"}
-    queue.put_nowait(event)
+            put_soon(one.loop, one.queue, event, _MISSED)

@@ -20,15 +20,19 @@ __all__ = ["AskedStorage"]
 
 _FLUSH_S = 0.5
 _MOST_KEYS = 200_000
+# The database's clock may be so far ahead of this machine's.
+_SKEW_S = 5.0
 # Keys in one order: two processes that write the same ones wait for each other, and no more.
 _ADD = text(
     "INSERT INTO asked AS held (key, county, count, expires_at) "
     "SELECT key, :county, count, now() + expiry * interval '1 second' "
     "FROM unnest(CAST(:keys AS text[]), CAST(:counts AS int[]), CAST(:expiries AS int[])) "
     "AS new (key, count, expiry) ORDER BY key ON CONFLICT ON CONSTRAINT pk_asked DO UPDATE SET "
-    "count = CASE WHEN held.expires_at <= now() THEN 0 ELSE held.count END + excluded.count, "
-    "expires_at = CASE WHEN held.expires_at <= now() THEN excluded.expires_at "
-    "ELSE held.expires_at END "
+    # A time that lies too far ahead was counted before the clock was set back.
+    "count = CASE WHEN held.expires_at > now() AND held.expires_at <= excluded.expires_at "
+    "THEN held.count ELSE 0 END + excluded.count, "
+    "expires_at = CASE WHEN held.expires_at > now() AND held.expires_at <= excluded.expires_at "
+    "THEN held.expires_at ELSE excluded.expires_at END "
     "RETURNING key, count AS total, extract(epoch FROM expires_at) AS until_s"
 )
 _TIDY = text("DELETE FROM asked WHERE expires_at < now() - interval '1 minute'")
@@ -44,6 +48,12 @@ class _Count:
     unsaid: int
     expiry_s: int
     expires_at: float
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it still counts; not where the clock was set back since it was told."""
+        left_s = self.expires_at - time.time()
+        return 0 < left_s <= self.expiry_s + _SKEW_S
 
 
 class AskedStorage(Storage):
@@ -90,14 +100,12 @@ class AskedStorage(Storage):
     def get(self, key: str) -> int:
         """How often a key has been counted, as far as this process knows."""
         held = self._counts.get(key)
-        if held is None or held.expires_at <= time.time():
-            return 0
-        return held.told + held.unsaid
+        return held.told + held.unsaid if held is not None and held.is_current else 0
 
     def get_expiry(self, key: str) -> float:
         """Until when a key is counted, in seconds since 1970."""
         held = self._counts.get(key)
-        return time.time() if held is None else held.expires_at
+        return held.expires_at if held is not None and held.is_current else time.time()
 
     def check(self) -> bool:
         """Whether the database answers."""
@@ -132,12 +140,11 @@ class AskedStorage(Storage):
         self.writer.stop()
 
     def _current(self, key: str, expiry: int) -> _Count:
-        now = time.time()
         held = self._counts.get(key)
-        if held is None or (held.expires_at <= now and not held.unsaid):
+        if held is None or not (held.is_current or held.unsaid):
             if len(self._counts) >= _MOST_KEYS:
                 self._counts = {k: one for k, one in self._counts.items() if one.unsaid}
-            held = self._counts[key] = _Count(0, 0, expiry, now + expiry)
+            held = self._counts[key] = _Count(0, 0, expiry, time.time() + expiry)
         return held
 
     def _write_on(self, rounds: Rounds) -> None:

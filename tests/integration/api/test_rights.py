@@ -41,6 +41,8 @@ OPEN = {
     "POST /api/v1/card",
     "POST /api/v1/addresses/suggest",
     "GET /maps/card",
+    "GET /livez",
+    "GET /readyz",
     "GET /healthz",
     "GET /login",
     "POST /login",

@@ -1,0 +1,114 @@
+"""Whether a process lives and can answer: asked without a turn, each thing by its name."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from api.admission import Admission
+from api.app import create_app
+from api.clock import periodic_works
+from data.background import Background
+from data.database import Database
+from data.settings import Settings
+from data.ticks import Ticker
+
+SHARED = {"calendar", "database", "queue", "clock"}
+OWN = {"plan", "roads", "addresses", "feed", "threads"}
+
+
+@pytest.fixture
+def web(city: Database, city_settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(city_settings, city)) as client:
+        yield client
+
+
+def within(check: Callable[[], bool], seconds: float = 20.0) -> bool:
+    ends = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def parts(web: TestClient) -> dict[str, dict]:
+    return web.get("/readyz").json()["parts"]
+
+
+def test_each_thing_is_named(web: TestClient, city: Database, city_settings: Settings) -> None:
+    assert within(lambda: web.get("/readyz").status_code == 200)
+    assert within(lambda: parts(web)["database"]["is_ready"])
+    told = parts(web)
+    assert set(told) == SHARED | OWN
+    assert not told["clock"]["is_ready"], "nobody does what time brings"
+    ticker = Ticker(city, city_settings.county, periodic_works(city, city_settings))
+    ticker.start()
+    assert within(lambda: parts(web)["clock"]["is_ready"])
+    ticker.stop()
+    assert all(one["is_ready"] for one in parts(web).values()), parts(web)
+
+
+def test_a_county_without_a_plan_lives_and_is_not_ready(database: Database, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, county="990199", public_url="http://localhost")
+    with TestClient(create_app(settings, database)) as web:
+        assert within(lambda: parts(web)["database"]["is_ready"])
+        assert web.get("/livez").json() == {"status": "alive"}
+        answer = web.get("/readyz")
+        assert answer.status_code == 503
+        told = answer.json()["parts"]
+        assert {name for name, one in told.items() if not one["is_ready"] and one["is_needed"]} == {
+            "plan",
+            "addresses",
+        }
+        assert told["plan"]["said"] == "none is published"
+
+
+def test_neither_waits_for_a_turn(web: TestClient) -> None:
+    web.app.state.admission = Admission(0, wait_s=0.1)
+    assert web.get("/livez").status_code == 200
+    assert within(lambda: web.get("/readyz").status_code == 200)
+    assert web.get("/healthz").status_code == 503
+
+
+def test_a_thread_that_hangs_takes_the_process_out_of_service(web: TestClient) -> None:
+    assert within(lambda: web.get("/readyz").status_code == 200)
+    hold = threading.Event()
+    asker = web.app.state.rights.asker
+    asker.stop()
+    hangs = Background("rights", lambda _: hold.wait(), silent_s=0.1)
+    web.app.state.rights.asker = hangs
+    hangs.start()
+    assert within(lambda: web.get("/readyz").status_code == 503)
+    assert parts(web)["threads"]["said"] == "rights"
+    hold.set()
+
+
+def test_a_database_that_is_away_is_said_and_takes_nobody_out(
+    web: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert within(lambda: web.get("/readyz").status_code == 200)
+    assert within(lambda: parts(web)["database"]["is_ready"])
+    monkeypatch.setattr("api.health._OLD_S", 0.0)
+    answer = web.get("/readyz")
+    assert answer.status_code == 200
+    told = answer.json()["parts"]["database"]
+    assert (told["is_ready"], told["is_needed"]) == (False, False)
+    assert told["said"].startswith("no answer for")
+
+
+def test_late_work_is_named(web: TestClient, city: Database, city_settings: Settings) -> None:
+    with city.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO tick (county, name, every_s, done_at) VALUES "
+                "(:county, 'timers', 5, now() - interval '2 minutes'), "
+                "(:county, 'jobs', 3600, now() - interval '2 minutes')"
+            ),
+            {"county": city_settings.county},
+        )
+    assert within(lambda: parts(web)["clock"]["said"] == "timers")
