@@ -33,7 +33,7 @@ Row = dict[str, Any]
 _LATE_S = 15.0
 _EVERY_S, _APART_S = 10.0, 2.0
 _LOGIN, _PASSWORD = "author", secrets.token_urlsafe(18)
-_PART = re.compile(r"from api\.worker import (clock|uploads)")
+_PART = re.compile(r"from api\.(?:worker|clock) import (clock|uploads)")
 # Cases that were reported a moment ago are sent to somebody, and nobody takes them.
 _ORDERS = text(
     "WITH chosen AS (SELECT id, row_number() OVER (ORDER BY id) AS n FROM incident "

@@ -365,7 +365,7 @@ def test_an_author_has_so_many_files_under_way(web: TestClient, city: Database) 
 
 
 def test_a_turn_of_the_worker_is_left_for_another_author() -> None:
-    assert worker._AT_ONCE[UPLOADS] > MOST_RUNNING
+    assert worker._AT_ONCE > MOST_RUNNING
 
 
 def test_few_files_of_an_account_come_in_at_once(web: TestClient) -> None:

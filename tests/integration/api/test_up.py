@@ -19,7 +19,7 @@ from tests.conftest import ROOT, free_port
 
 PORT = free_port()
 # How the command line of a part looks.
-_IS_PART = re.compile(r"from (api\.worker|api\.cli\.serving) import (clock|uploads|web)")
+_IS_PART = re.compile(r"from api\.(worker|clock|cli\.serving) import (clock|uploads|web)")
 # As a script starts a program beside itself: with Ctrl-C ignored.
 _BESIDE = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 
