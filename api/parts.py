@@ -12,7 +12,7 @@ from typing import Self
 
 from data.pauses import pause_after
 
-__all__ = ["Parts", "end_when_told", "end_with_parent"]
+__all__ = ["Parts", "end_when_told", "end_with_parent", "program"]
 
 _LOOK_S = 0.2
 # glibc keeps what a thread has freed for that thread alone, with up to eight arenas for each core:
@@ -91,16 +91,20 @@ class Parts:
         self._say(f"{part.name} has ended ({how}): it is started again {when}")
 
     def _start(self, part: _Part) -> None:
-        module, _, name = part.command[0].partition(":")
-        code = f"from {module} import {name}; {name}()"
         part.started = time.monotonic()
         # A session of its own: Ctrl-C reaches this process, which ends its parts in order.
         part.process = subprocess.Popen(
-            [sys.executable, "-c", code, *part.command[1:]],
+            [*program(part.command[0]), *part.command[1:]],
             start_new_session=True,
             env=_ENVIRONMENT | os.environ,
             stdin=subprocess.PIPE,
         )
+
+
+def program(function: str) -> list[str]:
+    """The command that runs a function of the program (``module:name``)."""
+    module, _, name = function.partition(":")
+    return [sys.executable, "-c", f"from {module} import {name}; {name}()"]
 
 
 def end_when_told() -> None:

@@ -28,6 +28,7 @@ from psycopg import sql
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
 from data.cluster_owner import OWNER_ROLE, give_to_owner
 from data.errors import ClusterError
+from data.postmaster import postmaster_of
 from data.private_files import make_home
 
 __all__ = ["EXTENSIONS", "SERVING_ROLE", "Cluster"]
@@ -174,7 +175,7 @@ class Cluster:
         if not self._is_made():
             return False
         with self._locked():
-            if self._postmaster() is None:
+            if postmaster_of(self.data_dir) is None:
                 return False
             done = self._pg_ctl("stop", "-m", "fast", "-w", "-t", "60")
             if done.returncode:
@@ -277,7 +278,7 @@ class Cluster:
         self.log_file.touch()
         if self.run_as.uid is not None and self.run_as.gid is not None:
             os.chown(self.log_file, self.run_as.uid, self.run_as.gid)
-        if self._postmaster() is None:
+        if postmaster_of(self.data_dir) is None:
             self._clear_stale_files()
         self._write_authentication()  # a cluster of an earlier version knows fewer roles
         for _ in range(_START_TRIES):
@@ -336,15 +337,6 @@ class Cluster:
 
     def _pg_ctl(self, action: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return self.run_as.run([self.postgres / "pg_ctl", action, "-D", self.data_dir, *arguments])
-
-    def _postmaster(self) -> int | None:
-        """Process id of the live server of *this* data directory, by its command line."""
-        try:
-            pid = int((self.data_dir / "postmaster.pid").read_text().split()[0])
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError, IndexError):
-            return None
-        return pid if os.fsencode(self.data_dir) in command else None
 
     def _clear_stale_files(self) -> None:
         """Remove what a killed server left: its process id may belong to another by now."""

@@ -7,8 +7,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import typer
 import uvicorn
@@ -21,9 +19,10 @@ from api.clock import keep_time
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
+from api.house import House, become
 from api.parts import Parts, end_when_told, end_with_parent
 from api.protocol import BoundedProtocol
-from api.terminal import log_visibly
+from api.terminal import log_visibly, visible
 from api.worker import read_uploads
 from data.cluster import Cluster
 from data.database import open_database
@@ -175,24 +174,31 @@ def up(*, port: Port = None, insecure: Insecure = False) -> None:
     tighten(settings.home)
     _require_free(settings.host, chosen)
     end_when_told()
-    cluster = Cluster(settings.home, settings.cluster_port)
-    started = False
+    cluster, started = Cluster(settings.home, settings.cluster_port), False
+    is_private = settings.database_url is None
     try:
-        if settings.database_url is None:
+        if is_private:
             _say("starting the private PostGIS cluster")
             started = cluster.ensure_running()
         _prepare(settings)
-        _say("starting the web server and the worker")
-        web = ("api.cli.serving:web", str(chosen), *(["--insecure"] if insecure else []))
-        with Parts({"the web server": web, **_WORKERS}, _say) as parts:
-            _await(f"http://{settings.host}:{chosen}/login", parts)
-            _tell(settings, chosen)
-            parts.watch()
-    except KeyboardInterrupt:
-        console.print("\nstopping")
-    finally:
+    except BaseException as error:
         if started:
             cluster.stop()
+        if isinstance(error, KeyboardInterrupt):
+            console.print("\nstopping")
+            return
+        raise
+    _say("starting the web server and the worker")
+    web = ("api.cli.serving:web", str(chosen), *(["--insecure"] if insecure else []))
+    become(
+        House(
+            commands={"the web server": web, **_WORKERS},
+            address=f"http://{settings.host}:{chosen}/livez",
+            told=_told(settings, chosen),
+            cluster=str(cluster.data_dir) if is_private else "",
+            is_ours=started,
+        )
+    )
 
 
 def _prepare(settings: Settings) -> None:
@@ -222,31 +228,15 @@ def _require_free(host: str, port: int) -> None:
             ) from error
 
 
-def _await(address: str, parts: Parts, seconds: float = 180.0) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        parts.look()
-        try:
-            with urlopen(address, timeout=2):  # noqa: S310 - our own server
-                return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    raise StateError(f"the web server does not answer at {address}")
-
-
-def _tell(settings: Settings, port: int) -> None:
-    base = str(settings.public_url or f"http://{settings.host}:{port}").rstrip("/")
-    console.print()
-    for path, name in (
-        ("planner", "规划 planner"),
-        ("dispatch", "调度 dispatch"),
-        ("card", "查询 card"),
-    ):
-        console.entry(f"  {name:<14} {base}/{path}")
+def _told(settings: Settings, port: int) -> list[str]:
+    here = f"http://{settings.host}:{port}"
+    base = str(settings.public_url or here).rstrip("/")
+    desks = (("planner", "规划 planner"), ("dispatch", "调度 dispatch"), ("card", "查询 card"))
+    lines = [f"  {name:<14} {base}/{path}" for path, name in desks]
     if settings.county == DEMO_COUNTY and not settings.is_exposed:
         logins = f"{DEMO_LOGIN} (a gridworker: {DEMO_WORKER})"
-        console.print(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
+        lines.append(f"  login {logins}, password {DEMO_PASSWORD} (fictional city)")
     if settings.is_exposed:
-        console.print(f"  the proxy of that address asks http://{settings.host}:{port}")
-        console.print("  nobody has an account yet? onegrid user add LOGIN --role planner")
-    console.print("  Ctrl-C stops everything\n")
+        lines.append(f"  the proxy of that address asks {here}")
+        lines.append("  nobody has an account yet? onegrid user add LOGIN --role planner")
+    return [*map(visible, lines), "  Ctrl-C stops everything"]

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from data.cluster import Cluster
+from data.postmaster import postmaster_of
 from tests.conftest import ROOT, free_port
 
 PORT = free_port()
@@ -30,6 +32,7 @@ class House:
     def __init__(self, home: Path) -> None:
         self.home, self.cluster = home, Cluster(home)
         self.log = home / "up.log"
+        self.programs: list[subprocess.Popen[bytes]] = []
 
     def up(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as log:
@@ -41,6 +44,7 @@ class House:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
+        self.programs.append(program)
         deadline = time.monotonic() + 120
         while wait and "Ctrl-C" not in self.said() and time.monotonic() < deadline:
             assert program.poll() is None, self.said()
@@ -89,6 +93,9 @@ def house() -> Iterator[House]:
     home.chmod(0o755)
     made = House(home)
     yield made
+    for program in made.programs:
+        program.kill()  # its parts end with it
+        program.wait()
     made.cluster.destroy()
     shutil.rmtree(home, ignore_errors=True)
 
@@ -124,27 +131,46 @@ def test_a_killed_house_leaves_nothing_in_the_way_of_the_next(house: House) -> N
     house.wait_for_parts(0)
 
 
-def test_a_part_that_ends_is_started_again(house: House) -> None:
-    """``kill -9`` of the worker took web server and PostGIS down."""
+def test_whatever_ends_is_started_again_twice(house: House) -> None:
+    """``kill -9`` of the worker took web server and PostGIS down; of PostGIS, nobody saw it."""
     program = house.up()
     house.wait_for_parts(3)
-    for name in ("clock", "uploads", "web"):
-        killed = house.part(name)
-        os.kill(killed, signal.SIGKILL)
-        deadline = time.monotonic() + 30
-        while house.part(name) in {0, killed} and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert house.part(name) not in {0, killed}
-        assert program.poll() is None
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urlopen(f"http://127.0.0.1:{PORT}/card", timeout=2).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            break
-    assert house.said().count("it is started again") == 3
+    parts = {name: partial(house.part, name) for name in ("clock", "uploads", "web")}
+    parts["PostgreSQL"] = lambda: postmaster_of(house.cluster.data_dir) or 0
+    for number_of in parts.values():
+        for _ in range(2):
+            killed = number_of()
+            os.kill(killed, signal.SIGKILL)
+            assert within(lambda was=killed, now=number_of: now() not in {0, was}), house.said()
+            assert program.poll() is None
+            assert within(lambda: answers("/card")), house.said()
+    assert house.said().count("it is started again") == 8
+    assert within(house.cluster.is_running)
     program.send_signal(signal.SIGINT)
     assert program.wait(timeout=60) == 0
     house.wait_for_parts(0)
+    assert not house.cluster.is_running()
+
+
+def test_what_keeps_the_house_is_small(house: House) -> None:
+    program = house.up()
+    said = Path(f"/proc/{program.pid}/smaps_rollup").read_text()
+    assert int(re.search(r"^Pss:\s+(\d+) kB", said, re.MULTILINE)[1]) < 60_000
+    assert "api.house" in Path(f"/proc/{program.pid}/cmdline").read_text()
+
+
+def answers(path: str) -> bool:
+    try:
+        urlopen(f"http://127.0.0.1:{PORT}{path}", timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def within(check: Callable[[], bool], seconds: float = 90.0) -> bool:
+    ends = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,148 @@
+"""What stays of ``onegrid up``: a small process that starts the parts, and again when they end.
+
+It takes the place of the command that has prepared everything (`become`), which holds what its work
+needed. It loads nothing but the standard library: what it is for is to be there when the rest ends.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from api.parts import Parts, end_when_told, program
+from data.pauses import pause_after
+from data.postmaster import postmaster_of
+
+__all__ = ["House", "become", "main"]
+
+_LOOK_S = 0.2
+# How long the web server may take to answer on a machine that is busy.
+_PATIENCE_S = 180.0
+_ONEGRID = program("api.cli:main")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All that is started together.
+
+    Attributes
+    ----------
+    commands : mapping of str to sequence of str
+        The parts, as `Parts` takes them.
+    address : str
+        Where the web server says that it lives.
+    told : sequence of str
+        Lines to print once it does.
+    cluster : str
+        Folder of the private cluster's data; ``""`` where the database is another's.
+    is_ours : bool
+        Whether the cluster was started for this, and is stopped with it.
+    """
+
+    commands: Mapping[str, Sequence[str]]
+    address: str
+    told: Sequence[str]
+    cluster: str = ""
+    is_ours: bool = False
+
+
+def become(house: House) -> NoReturn:
+    """Go on as the process that keeps the house; what this one holds is given back."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [*program("api.house:main"), json.dumps(asdict(house))]
+    os.execv(command[0], command)  # noqa: S606 - our own program
+
+
+def main() -> None:
+    """Keep the house that the first argument describes, until it is told to end."""
+    end_when_told()
+    house = House(**json.loads(sys.argv[1]))
+    status = 0
+    try:
+        with Parts(house.commands, _say) as parts:
+            cluster = _Cluster(Path(house.cluster)) if house.cluster else None
+            status = _keep(house, parts, cluster)
+    except KeyboardInterrupt:
+        _print("\nstopping")
+    finally:
+        if house.is_ours:
+            subprocess.run([*_ONEGRID, "db", "stop"], check=False)
+    sys.exit(status)
+
+
+def _keep(house: House, parts: Parts, cluster: "_Cluster | None") -> int:
+    deadline, is_told = time.monotonic() + _PATIENCE_S, False
+    while True:
+        parts.look()
+        if cluster is not None:
+            cluster.look()
+        if not is_told and _answers(house.address):
+            _print("\n".join(["", *house.told, ""]))
+            is_told = True
+        if not is_told and time.monotonic() > deadline:
+            _print(f"the web server does not answer at {house.address}")
+            return 1
+        time.sleep(_LOOK_S)
+
+
+class _Cluster:
+    """The private cluster, started again when its server has ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._starter: subprocess.Popen[bytes] | None = None
+        self._lived_since = time.monotonic()
+        self._pause_s, self._due = 0.0, 0.0
+        self._is_up = True
+
+    def look(self) -> None:
+        """Start it where it is not there and its pause is over."""
+        if self._starter is not None:
+            status = self._starter.poll()
+            if status is None:
+                return
+            self._starter = None
+            if status:
+                self._note_end(f"does not start (code {status})")
+        if postmaster_of(self._folder) is not None:
+            if not self._is_up:
+                self._is_up, self._lived_since = True, time.monotonic()
+        elif self._is_up:
+            self._is_up = False
+            self._note_end("has ended")
+        elif time.monotonic() >= self._due:
+            self._starter = subprocess.Popen([*_ONEGRID, "db", "start"])
+            # What ends before it is seen to live has not lived.
+            self._is_up, self._lived_since = True, time.monotonic()
+
+    def _note_end(self, how: str) -> None:
+        now = time.monotonic()
+        self._pause_s = pause_after(now - self._lived_since, self._pause_s)
+        self._due, self._is_up = now + self._pause_s, False
+        when = f"in {self._pause_s:g} s" if self._pause_s else "at once"
+        _say(f"PostgreSQL {how}: it is started again {when}")
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=2):  # noqa: S310 - our own server
+            return True
+    except (URLError, OSError):
+        return False
+
+
+def _say(text: str) -> None:
+    _print(f"▸ {text}")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
