@@ -1,6 +1,6 @@
 """Drafts for the workbench's page and for programs: edit, undo, replay, review, publish."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -289,8 +289,7 @@ async def events(request: Request, who: Watcher, number: int) -> EventSourceResp
     """What happens to a draft, and who else is there, as server-sent events."""
     area = await _area_of(request, who, number)
     stream = stream_of(request, who, lambda now: scope_of(now).covers(area))
-    told: AsyncIterator[dict[str, Any]] = request.app.state.watching.events(stream, number, who)
-    return EventSourceResponse(told, ping=15)
+    return stream.answer(request.app.state.watching.events(stream, number, who))
 
 
 async def _area_of(request: Request, who: SignedIn, number: int) -> str:

@@ -87,7 +87,7 @@ class Feed:
                     console.seat = Seat.of(stream.right.who)
                 if heard is not None and ("resync" in heard or console.seat.hears(heard)):
                     yield _told(heard)
-            yield {"event": "ended", "data": "{}"}
+            yield stream.farewell()
         finally:
             stream.close()
             with self._lock:

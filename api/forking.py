@@ -1,32 +1,41 @@
-"""Several processes of the web server on one socket, from one that has loaded the program already.
+"""Processes of the web server on one socket, forked from one that has loaded the program.
 
-They share what was loaded before the fork. One that ends is started again with a pause that grows
-only where it dies at once, and its death is told with its reason. uvicorn's own supervisor asks each
-of them for a sign of life and kills after five seconds without one: on a busy machine, before they
-have begun.
+They share what was loaded before the fork, and one that ends is there again in a moment. uvicorn's
+own supervisor starts each of them from nothing, asks it for a sign of life, and kills it after five
+seconds without one: on a busy machine, before it has begun.
 """
 
 import gc
 import logging
+import mmap
 import os
 import select
 import signal
 import socket
+import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NoReturn, Self
 
 from api.ends import how_it_ended
 from data.pauses import pause_after
 
-__all__ = ["serve_forked"]
+__all__ = ["Beat", "Serve", "serve_forked"]
 
 _LOG = logging.getLogger("onegrid")
 _LOOK_S = 0.5
-# How long a process may go on with the requests that it has.
+# How long a process may go on with the requests that it has when it is told to end.
 _END_S = 30.0
+# How long a process that has once answered may be silent, and may take to say where it was.
+_SILENT_S, _DYING_S = 120.0, 5.0
 _FAILED = 1
+_MOMENT = struct.Struct("d")
+# Says that a process is well.
+Beat = Callable[[], None]
+# Serves on the socket until the process is told to end.
+Serve = Callable[[socket.socket, Beat], None]
 
 
 @dataclass
@@ -38,10 +47,13 @@ class _Child:
     started_s: float = 0.0
     pause_s: float = 0.0
     due_s: float = 0.0
+    killed_s: float = 0.0
 
 
-def serve_forked(count: int, listening: socket.socket, serve: Callable[[socket.socket], None]) -> None:
-    """Serve with so many processes until this one is told to end.
+def serve_forked(
+    count: int, listening: socket.socket, serve: Serve, *, ends: Sequence[int] = ()
+) -> None:
+    """Serve with so many processes until this one is told to end (SIGINT, SIGTERM).
 
     Parameters
     ----------
@@ -49,8 +61,11 @@ def serve_forked(count: int, listening: socket.socket, serve: Callable[[socket.s
     listening : socket
         All of them take connections from it.
     serve : callable
-        Serves in a process of its own, and returns when that process is told to end. It makes what
-        a fork would break: connections, threads.
+        Serves in a process of its own. It makes what a fork would break: connections, threads. It
+        says by its second argument, every few seconds from its first answer on, that it is well;
+        a process that stops saying so is ended and started again.
+    ends : sequence of int
+        File descriptors; when one of them can be read this process ends too.
 
     Raises
     ------
@@ -59,72 +74,124 @@ def serve_forked(count: int, listening: socket.socket, serve: Callable[[socket.s
     """
     if threading.active_count() > 1:
         raise RuntimeError("a process with threads is not forked")
-    children = [_Child(number) for number in range(count)]
     told, bell = socket.socketpair()
     bell.setblocking(False)
-    previous = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, _nothing) for number in _ENDING}
     signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
     # What has been loaded stays as it is: the collector would write to each page of it.
     gc.collect()
     gc.freeze()
-    try:
-        while not select.select([told], [], [], _LOOK_S)[0]:
-            _look(children, listening, serve)
-    finally:
+    with _Family(count, listening, serve) as family:
+        while not select.select([told.fileno(), *ends], [], [], _LOOK_S)[0]:
+            family.look()
         signal.set_wakeup_fd(-1)
-        _end(children)
-        for one, handler in previous.items():
-            signal.signal(one, handler)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
-def _look(
-    children: list[_Child], listening: socket.socket, serve: Callable[[socket.socket], None]
-) -> None:
-    for child in children:
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _nothing(*_: object) -> None:
+    """A signal that is told by the wake-up descriptor."""
+
+
+class _Family:
+    """The processes, and what they are watched by: a moment of each in memory that all share."""
+
+    def __init__(self, count: int, listening: socket.socket, serve: Serve) -> None:
+        self._children = [_Child(number) for number in range(count)]
+        self._listening, self._serve = listening, serve
+        self._beats = mmap.mmap(-1, _MOMENT.size * count)
+        # Its other end closes with this process, however that ends.
+        self._parent_gone, self._parent_here = os.pipe()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all of them, politely first."""
+        living = [child.pid for child in self._children if child.pid]
+        for pid in living:
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _END_S
+        while living and time.monotonic() < deadline:
+            living = [pid for pid in living if not os.waitpid(pid, os.WNOHANG)[0]]
+            time.sleep(0.05)
+        for pid in living:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os.close(self._parent_gone)
+        os.close(self._parent_here)
+
+    def look(self) -> None:
+        """Start again what has ended and whose pause is over; end what is silent."""
+        for child in self._children:
+            if child.pid:
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
+                if pid:
+                    self._note_end(child, os.waitstatus_to_exitcode(status))
+                else:
+                    self._end_if_silent(child)
+            if not child.pid and time.monotonic() >= child.due_s:
+                self._start(child)
+
+    def _note_end(self, child: _Child, status: int) -> None:
         now = time.monotonic()
-        if child.pid:
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if not pid:
-                continue
-            child.pid = 0
-            child.pause_s = pause_after(now - child.started_s, child.pause_s)
-            child.due_s = now + child.pause_s
-            code = os.waitstatus_to_exitcode(status)
+        child.pause_s = pause_after(now - child.started_s, child.pause_s)
+        child.pid, child.due_s = 0, now + child.pause_s
+        said = how_it_ended(status, child.pause_s)
+        _LOG.error("process %d of the web server %s", child.number + 1, said)
+
+    def _end_if_silent(self, child: _Child) -> None:
+        now = time.monotonic()
+        (well_s,) = _MOMENT.unpack_from(self._beats, child.number * _MOMENT.size)
+        if child.killed_s:
+            if now - child.killed_s > _DYING_S:
+                os.kill(child.pid, signal.SIGKILL)
+        elif well_s and now - well_s > _SILENT_S:
             _LOG.error(
-                "process %d of the web server %s",
+                "process %d of the web server has been silent for %.0f s: it is ended",
                 child.number + 1,
-                how_it_ended(code, child.pause_s),
+                now - well_s,
             )
-        if now >= child.due_s:
-            child.started_s = now
-            child.pid = _fork(listening, serve)
+            # It says where each of its threads is.
+            os.kill(child.pid, signal.SIGABRT)
+            child.killed_s = now
 
+    def _beat(self, number: int) -> None:
+        _MOMENT.pack_into(self._beats, number * _MOMENT.size, time.monotonic())
 
-def _fork(listening: socket.socket, serve: Callable[[socket.socket], None]) -> int:
-    pid = os.fork()
-    if pid:
-        return pid
-    status = _FAILED
-    try:
-        signal.set_wakeup_fd(-1)
-        for one in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(one, signal.SIG_DFL)
-        serve(listening)
-        status = 0
-    except BaseException:
-        _LOG.exception("a process of the web server fails")
-    finally:
-        os._exit(status)
+    def _start(self, child: _Child) -> None:
+        child.started_s, child.killed_s = time.monotonic(), 0.0
+        _MOMENT.pack_into(self._beats, child.number * _MOMENT.size, 0.0)
+        # A process that is told to end before it is one of its own ends as soon as it is.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            child.pid = os.fork()
+            if not child.pid:
+                self._live(child.number)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
+    def _live(self, number: int) -> NoReturn:
+        """Be the process; it ends with its parent."""
+        status = _FAILED
+        try:
+            signal.set_wakeup_fd(-1)
+            for ending in _ENDING:
+                signal.signal(ending, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+            os.close(self._parent_here)
+            threading.Thread(target=self._end_with_parent, daemon=True).start()
+            self._serve(self._listening, lambda: self._beat(number))
+            status = 0
+        except BaseException:  # noqa: BLE001 - the process ends with it
+            _LOG.exception("a process of the web server fails")
+        finally:
+            logging.shutdown()
+            os._exit(status)
 
-def _end(children: list[_Child]) -> None:
-    living = [child.pid for child in children if child.pid]
-    for pid in living:
-        os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + _END_S
-    while living and time.monotonic() < deadline:
-        living = [pid for pid in living if not os.waitpid(pid, os.WNOHANG)[0]]
-        time.sleep(0.05)
-    for pid in living:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+    def _end_with_parent(self) -> None:
+        os.read(self._parent_gone, 1)
+        os.kill(os.getpid(), signal.SIGTERM)

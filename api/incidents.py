@@ -1,6 +1,5 @@
 """Incidents for the console, the worker's page and programs: report, read, carry on, follow."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request
@@ -195,8 +194,7 @@ async def feed(
     held: Feed = request.app.state.feed
     last = last_event_id if last_event_id is not None else after
     stream = stream_of(request, who, _hears)
-    told: AsyncIterator[dict[str, Any]] = held.events(stream, who, last)
-    return EventSourceResponse(told, ping=15)
+    return stream.answer(held.events(stream, who, last))
 
 
 def _hears(who: SignedIn) -> bool:

@@ -15,7 +15,7 @@ from data.settings import DEMO_COUNTY
 from maps.page import MapPage
 from maps.texts import LANGUAGES, Texts, texts
 
-__all__ = ["language_of", "map_answer", "render", "script_facts", "texts_of"]
+__all__ = ["language_of", "load_templates", "map_answer", "render", "script_facts", "texts_of"]
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(maps.__file__).parent / "templates"),
@@ -24,6 +24,14 @@ _ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def load_templates() -> None:
+    """Compile all templates and read the texts of each language."""
+    for name in _ENVIRONMENT.list_templates(extensions=["html"]):
+        _ENVIRONMENT.get_template(name)
+    for language in LANGUAGES:
+        texts(language)
 
 
 def language_of(request: Request) -> str:

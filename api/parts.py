@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from api.ends import how_it_ended
 from data.pauses import pause_after
 
 __all__ = ["Parts", "end_when_told", "end_with_parent", "program"]
@@ -86,9 +87,7 @@ class Parts:
     def _note_end(self, part: _Part, status: int, now: float) -> None:
         part.pause_s = pause_after(now - part.started, part.pause_s)
         part.due, part.process = now + part.pause_s, None
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"code {status}"
-        when = f"in {part.pause_s:g} s" if part.pause_s else "at once"
-        self._say(f"{part.name} has ended ({how}): it is started again {when}")
+        self._say(f"{part.name} {how_it_ended(status, part.pause_s)}")
 
     def _start(self, part: _Part) -> None:
         part.started = time.monotonic()

@@ -11,7 +11,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from secrets import randbelow
 from typing import Any
+
+from sse_starlette import EventSourceResponse
 
 from data.background import Background, Rounds
 from data.database import Database
@@ -21,6 +24,9 @@ __all__ = ["PULSE_S", "Right", "Rights", "Stream", "put_soon"]
 
 PULSE_S = 3.0
 _STALE_S, _POLL_S = 2 * PULSE_S, 1.0
+# How soon a listener comes back that was sent elsewhere, and how long it may take to tell them.
+_BACK_MS, _SPREAD_MS, _GRACE_S = 200, 1500, 3.0
+_PING_S = 15
 Event = dict[str, Any]
 
 
@@ -96,11 +102,14 @@ class Stream:
     ----------
     may : callable
         Whether somebody may listen on; asked of the latest answer.
+    leaving : Event
+        Set when this process is told to end: the listener is sent to another.
     """
 
     rights: Rights
     right: Right
     may: Callable[[SignedIn], bool]
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def is_open(self) -> bool:
@@ -115,7 +124,7 @@ class Stream:
         It ends with the right; nothing is passed on by an old answer.
         """
         heard_s = time.monotonic()
-        while self.is_open:
+        while self.is_open and not self.leaving.is_set():
             try:
                 event = await asyncio.wait_for(queue.get(), _POLL_S)
             except TimeoutError:
@@ -127,6 +136,22 @@ class Stream:
                 await asyncio.sleep(_POLL_S)
             if self.is_open:
                 yield event
+
+    def farewell(self) -> Event:
+        """What is told last: to come back at once, elsewhere, or that the right has ended."""
+        if self.is_open:
+            # Not all of them in the same moment.
+            return {"comment": "come back", "retry": _BACK_MS + randbelow(_SPREAD_MS)}
+        return {"event": "ended", "data": "{}"}
+
+    def answer(self, events: AsyncIterator[Event]) -> EventSourceResponse:
+        """The stream as server-sent events."""
+        return EventSourceResponse(
+            events,
+            ping=_PING_S,
+            shutdown_event=self.leaving,  # type: ignore[arg-type]  # it is only set
+            shutdown_grace_period=_GRACE_S,
+        )
 
     def close(self) -> None:
         """Ask no more about the one who listened."""

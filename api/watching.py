@@ -74,7 +74,7 @@ class Watching:
                     await asyncio.to_thread(self._tell, draft, mark, name)
                 else:
                     yield {"event": told["event"], "data": json.dumps(told, ensure_ascii=False)}
-            yield {"event": "ended", "data": "{}"}
+            yield stream.farewell()
         finally:
             stream.close()
             with self._lock:

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
         Six-digit county code that commands work on unless told otherwise.
     host, port
         Where the web server listens.
+    workers : int
+        Processes of the web server; about one for each core.
     review_number : str
         Map review number (审图号) shown on public maps.
     smtp, mail_from : str
@@ -110,6 +112,7 @@ class Settings(BaseSettings):
     county: str = Field(default=DEMO_COUNTY, pattern=r"^\d{6}$")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
     review_number: str = ""
     smtp: str = ""
     mail_from: str = ""

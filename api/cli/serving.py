@@ -1,12 +1,16 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
+import faulthandler
 import logging
 import resource
 import socket
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -19,8 +23,10 @@ from api.clock import keep_time
 from api.demo import DEMO_LOGIN, DEMO_PASSWORD, DEMO_WORKER, furnish
 from api.demo_month import play_month
 from api.exposure import require_no_demo, require_public_address
+from api.forking import Beat, serve_forked
 from api.house import House, become
-from api.parts import Parts, end_when_told, end_with_parent
+from api.parts import Parts, end_when_told
+from api.preload import load_all
 from api.protocol import BoundedProtocol
 from api.terminal import log_visibly, visible
 from api.worker import read_uploads
@@ -38,7 +44,13 @@ _LOG = logging.getLogger("onegrid")
 # How long a server waits for its database when it starts, and how often it looks.
 _PATIENCE_S, _AGAIN_S = 15.0, 0.5
 _KEEP_ALIVE_S = 75
+# Connections that wait to be taken, and how long requests go on when a process is told to end.
+_BACKLOG, _GRACE_S = 2048, 20
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(help="Processes that answer; ONEGRID_WORKERS by default.", min=1, max=64),
+]
 # What the worker consists of.
 _WORKERS = {
     "the clock": ("api.clock:clock",),
@@ -59,43 +71,84 @@ def register(app: typer.Typer) -> None:
 def serve(
     *,
     port: Port = None,
-    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1)] = 1,
+    workers: Workers = None,
     insecure: Insecure = False,
 ) -> None:
     """Run the web server alone."""
-    _serve(port, workers, insecure=insecure)
+    _serve(_chosen(port, workers), insecure=insecure)
 
 
 def web() -> None:
-    """Run the web server as a part, which ends with its parent; its port is the first argument."""
-    end_with_parent()
+    """Run the web server as a part, which ends with its parent.
+
+    Its port and the number of its processes are the first arguments.
+    """
+    port, workers = map(int, sys.argv[1:3])
     log_visibly()
-    _serve(int(sys.argv[1]), 1, insecure="--insecure" in sys.argv)
+    ends = [sys.stdin.fileno()]
+    _serve(_chosen(port, workers), insecure="--insecure" in sys.argv, ends=ends)
 
 
-def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
-    settings = Settings()
+def _chosen(port: int | None, workers: int | None) -> Settings:
+    """The settings, with what the command line says otherwise."""
+    said: dict[str, Any] = {"port": port, "workers": workers}
+    return Settings(**{name: value for name, value in said.items() if value is not None})
+
+
+def _serve(settings: Settings, *, insecure: bool, ends: Sequence[int] = ()) -> None:
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
-    chosen = settings.port if port is None else port
-    _require_free(settings.host, chosen)
+    _require_free(settings.host, settings.port)
     _prepare_serving(settings)
     _take_all_descriptors()
-    uvicorn.run(
-        "api.cli.serving:application",
-        factory=True,
-        http=BoundedProtocol,
-        host=settings.host,
-        port=chosen,
-        workers=workers,
-        # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection that
-        # is being closed is told nothing.
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        log_level="warning",
-        access_log=False,
-        # The application asks for its proxies itself (api.hosts).
-        proxy_headers=False,
-    )
+    load_all()
+    with _listening(settings) as listening:
+        serve_forked(settings.workers, listening, partial(_answer, settings), ends=ends)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    address = settings.host, settings.port
+    with socket.create_server(address, family=family, backlog=_BACKLOG) as listening:
+        yield listening
+
+
+def _answer(settings: Settings, listening: socket.socket, beat: Beat) -> None:
+    """Answer in one process until it is told to end."""
+    faulthandler.enable()
+    _Server(
+        uvicorn.Config(
+            partial(_application, settings),
+            factory=True,
+            http=BoundedProtocol,
+            # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection
+            # that is being closed is told nothing.
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+            log_level="warning",
+            access_log=False,
+            # The application asks for its proxies itself (api.hosts).
+            proxy_headers=False,
+        ),
+        beat,
+    ).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """Says that it is well; uvicorn's own call for that goes by a clock that may be set."""
+
+    def __init__(self, config: uvicorn.Config, beat: Beat) -> None:
+        super().__init__(config)
+        self._beat = beat
+
+    async def on_tick(self, counter: int) -> bool:
+        self._beat()
+        return await super().on_tick(counter)
+
+
+def _application(settings: Settings) -> FastAPI:
+    return create_app(settings, open_database(settings))
 
 
 def _take_all_descriptors() -> None:
@@ -134,13 +187,6 @@ def _check_serving(settings: Settings) -> None:
         )
 
 
-def application() -> FastAPI:
-    """The application of one process of the web server."""
-    log_visibly()
-    settings = Settings()
-    return create_app(settings, open_database(settings))
-
-
 def worker(
     *,
     part: Annotated[
@@ -163,16 +209,15 @@ def worker(
         console.print("\nstopping")
 
 
-def up(*, port: Port = None, insecure: Insecure = False) -> None:
+def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False) -> None:
     """Start everything: cluster, demonstration city if there is no data, web server, worker.
 
     A part that ends is started again. Ctrl-C stops everything that this command started.
     """
-    settings = Settings()
-    chosen = settings.port if port is None else port
+    settings = _chosen(port, workers)
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
-    _require_free(settings.host, chosen)
+    _require_free(settings.host, settings.port)
     end_when_told()
     cluster, started = Cluster(settings.home, settings.cluster_port), False
     is_private = settings.database_url is None
@@ -189,12 +234,13 @@ def up(*, port: Port = None, insecure: Insecure = False) -> None:
             return
         raise
     _say("starting the web server and the worker")
-    web = ("api.cli.serving:web", str(chosen), *(["--insecure"] if insecure else []))
+    numbers = str(settings.port), str(settings.workers)
+    web = ("api.cli.serving:web", *numbers, *(["--insecure"] if insecure else []))
     become(
         House(
             commands={"the web server": web, **_WORKERS},
-            address=f"http://{settings.host}:{chosen}/livez",
-            told=_told(settings, chosen),
+            address=f"http://{settings.host}:{settings.port}/livez",
+            told=_told(settings),
             cluster=str(cluster.data_dir) if is_private else "",
             is_ours=started,
         )
@@ -228,8 +274,8 @@ def _require_free(host: str, port: int) -> None:
             ) from error
 
 
-def _told(settings: Settings, port: int) -> list[str]:
-    here = f"http://{settings.host}:{port}"
+def _told(settings: Settings) -> list[str]:
+    here = f"http://{settings.host}:{settings.port}"
     base = str(settings.public_url or here).rstrip("/")
     desks = (("planner", "规划 planner"), ("dispatch", "调度 dispatch"), ("card", "查询 card"))
     lines = [f"  {name:<14} {base}/{path}" for path, name in desks]

@@ -1,0 +1,26 @@
+"""How a process ended, in words."""
+
+import signal
+
+__all__ = ["how_it_ended"]
+
+
+def how_it_ended(status: int, pause_s: float) -> str:
+    """How a process has ended, and when it is started again.
+
+    Parameters
+    ----------
+    status : int
+        Its exit code; the negative number of the signal that ended it.
+    pause_s : float
+
+    Examples
+    --------
+    >>> how_it_ended(-9, 0)
+    'has ended (signal SIGKILL): it is started again at once'
+    >>> how_it_ended(70, 0.5)
+    'has ended (code 70): it is started again in 0.5 s'
+    """
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"code {status}"
+    when = f"in {pause_s:g} s" if pause_s else "at once"
+    return f"has ended ({how}): it is started again {when}"
