@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -9,7 +11,10 @@ from api.admission import BusyError
 from data.background import Background, Rounds
 from data.database import Database
 from data.errors import StateError
-from grids.address_book import AddressBook, book_version, load_book, renewed_book
+from grids.address_book import AddressBook, renewed_book
+from grids.book_file import kept_book
+from grids.book_loading import address_count, book_version, load_book
+from grids.book_making import make_apart
 from grids.places import Places
 
 __all__ = ["Books"]
@@ -17,6 +22,9 @@ __all__ = ["Books"]
 # How long a request waits for the first book, how long the largest may take on a busy machine,
 # and how soon the thread looks again where nobody has told it anything.
 _PATIENCE_S, _LOADING_S, _LOOK_S = 2.0, 1200.0, 10.0
+# From so many addresses on a book is made apart: to begin a process takes longer than a small one.
+_LOADING = "the addresses are being loaded: try again in a moment"
+_LARGE, _TRIES = 30_000, 3
 
 
 class Books:
@@ -26,6 +34,8 @@ class Books:
     ----------
     places : callable
         The places of the present plan, by a session.
+    folder : Path
+        Where books are kept for all processes of this machine.
 
     Notes
     -----
@@ -34,9 +44,10 @@ class Books:
     """
 
     def __init__(
-        self, county: str, database: Database, places: Callable[[Session], Places]
+        self, county: str, database: Database, places: Callable[[Session], Places], folder: Path
     ) -> None:
         self._county, self._database, self._places = county, database, places
+        self._folder = folder
         self._held: AddressBook | None = None
         self._loading = threading.Lock()
         self._is_due = False
@@ -64,11 +75,15 @@ class Books:
         if held is not None and self._follows():
             return held
         if not self._loading.acquire(timeout=_PATIENCE_S):
-            raise BusyError("the addresses are being loaded: try again in a moment")
+            raise BusyError(_LOADING)
         try:
             held = self._held
             if held is None or (not self._follows() and held.version != self._version(session)):
-                held = load_book(session, places)
+                held = self._loaded(session, places)
+                if held is None and self._follows():
+                    self.changed()
+                    raise BusyError(_LOADING)
+                held = held or load_book(session, places)
             elif held.places is not places:
                 held = renewed_book(held, places)
                 # Which footprints straddle the new grids is measured beside.
@@ -94,15 +109,36 @@ class Books:
     def _follows(self) -> bool:
         return self.follower.is_running
 
-    def _version(self, session: Session) -> int:
+    def _version(self, session: Session) -> str:
         return book_version(session, self._county)
+
+    def _loaded(self, session: Session, places: Places) -> AddressBook | None:
+        """The book as it is kept; a small one is made here; None where it must be made apart."""
+        book = kept_book(self._folder, self._version(session), places)
+        if book is None and address_count(session, self._county, _LARGE) < _LARGE:
+            return load_book(session, places)
+        return book
+
+    def _made(self, rounds: Rounds) -> AddressBook:
+        """The book of now, made by another process where it is not kept yet."""
+        for _ in range(_TRIES):
+            with self._database.session() as session:
+                now = datetime.now(UTC)
+                book = self._loaded(session, self._places(session))
+            if book is not None:
+                return book
+            # No connection waits for it.
+            make_apart(
+                self._database, self._county, now, self._folder, until=lambda: rounds.is_over
+            )
+        raise StateError("the addresses change faster than they are loaded")
 
     def _follow(self, rounds: Rounds) -> None:
         while not rounds.is_over:
             if self._is_due:
                 self._is_due = False
                 try:
-                    self._renew()
+                    self._renew(rounds)
                 except StateError:
                     self._held = None  # nothing is published yet: requests say so themselves
                 except Exception:
@@ -111,11 +147,10 @@ class Books:
                 rounds.done()
             rounds.wait(_LOOK_S)
 
-    def _renew(self) -> None:
+    def _renew(self, rounds: Rounds) -> None:
         if self._held is None:
-            with self._loading, self._database.session() as session:
-                if self._held is None:
-                    self._held = load_book(session, self._places(session))
+            with self._loading:
+                self._held = self._held or self._made(rounds)
             return
         with self._database.session() as session:
             held, places = self._held, self._places(session)
@@ -123,7 +158,7 @@ class Books:
             if same and held.is_measured and held.places is places:
                 return
             made = renewed_book(held, places) if same and held.is_measured else None
-            if made is None or not made.is_measured:
-                made = load_book(session, places)
+        if made is None or not made.is_measured:
+            made = self._made(rounds)
         with self._loading:
             self._held = made

@@ -23,6 +23,7 @@ from data.presets import ALL_COUNTIES
 from data.settings import Settings
 from grids.address_book import AddressBook
 from grids.directory import DirectoryVersion, directory_version, load_directory
+from grids.places import Places
 from grids.who import Directory
 from routing.errors import NetworkError
 from routing.live import LiveRoads
@@ -50,7 +51,7 @@ class Engines:
         # What was told before we listened is caught up with first.
         self.listener = Listener("directory", database, self._hear, self._catch_up)
         self.warming = Background("roads", self._warm, silent_s=_LOADING_S)
-        self._books = Books(settings.county, database, lambda s: self.directory(s).places)
+        self._books = Books(settings.county, database, self._places, settings.locators_dir)
 
     def ready(self) -> Directory | None:
         """The directory of now without asking the database; None where it must be asked.
@@ -61,6 +62,15 @@ class Engines:
         if held is None or not self.listener.is_heard or not held[1].holds(datetime.now(UTC)):
             return None
         return held[1]
+
+    def remembered(self, moment: datetime) -> Directory | None:
+        """The last directory that was known, while its generation holds."""
+        held = self._held
+        return held[1] if held is not None and held[1].holds(moment) else None
+
+    def remembered_book(self, directory: Directory) -> AddressBook | None:
+        """The address book of a directory's places, where it is loaded."""
+        return self._books.ready(directory.places)
 
     def refreshed(self) -> Directory:
         """The directory of now, asked for in a session of its own."""
@@ -175,6 +185,9 @@ class Engines:
             while len(self._former) > _FORMER:
                 self._former.popitem(last=False)
         return held[1]
+
+    def _places(self, session: Session) -> Places:
+        return self.directory(session).places
 
     def _hear(self, counties: Sequence[str]) -> None:
         if {self._county, ALL_COUNTIES} & set(counties):

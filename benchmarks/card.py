@@ -35,7 +35,8 @@ from benchmarks.locator import say
 from benchmarks.who import free_port
 from data.database import Database
 from gis.address import SLOTS, suggest
-from grids.address_book import AddressBook, load_book
+from grids.address_book import AddressBook
+from grids.book_loading import load_book
 from grids.directory import load_directory
 
 __all__ = ["main"]

@@ -33,7 +33,8 @@ from data.presets import seed_presets
 from data.settings import DEMO_COUNTY
 from gis.address import Areas
 from gis.address.normalize import is_chinese
-from grids.address_book import AddressBook, load_book
+from grids.address_book import AddressBook
+from grids.book_loading import load_book
 from grids.directory import load_directory
 from grids.plan import draw_draft
 from grids.publishing import publish
@@ -78,7 +79,7 @@ def names_in(book: AddressBook, row: int, full: str) -> tuple[str, ...]:
     if not is_chinese(full):
         return tuple(re.findall(r"^\S+ ([^,]+)", full))
     held = (int(book.table.roads[row]), int(book.table.estates[row]))
-    names = [book.table.names[one] for one in held if one >= 0]
+    names = [book.table.name(one) for one in held if one >= 0]
     return tuple(name for name in names if name in full)
 
 

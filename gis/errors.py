@@ -1,6 +1,6 @@
 """The base of every OneGrid error, and the leaves that geometry needs."""
 
-__all__ = ["CrsError", "GeometryError", "OneGridError"]
+__all__ = ["ColumnsError", "CrsError", "GeometryError", "OneGridError"]
 
 
 class OneGridError(Exception):
@@ -13,3 +13,7 @@ class GeometryError(OneGridError):
 
 class CrsError(OneGridError):
     """A coordinate reference system that is missing, unknown or unfit."""
+
+
+class ColumnsError(OneGridError):
+    """A file of columns that cannot be read: damaged, cut off, or something else."""

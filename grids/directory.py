@@ -21,7 +21,7 @@ from grids.places import GridFacts, Places
 from grids.staff_loading import load_staff
 from grids.who import Directory
 
-__all__ = ["DirectoryVersion", "directory_version", "load_directory"]
+__all__ = ["DirectoryVersion", "directory_version", "load_directory", "load_places"]
 
 _GENERATION = text(
     "SELECT id, lower(valid) AS begins, upper(valid) AS ends FROM generation "
@@ -96,14 +96,14 @@ def load_directory(
     """
     moment = at or datetime.now(UTC)
     if held is None:
-        places = _load_places(session, county, moment, folder, None)
+        places = load_places(session, county, moment, folder, None)
         return _staffed(session, county, places)
     was, directory = held
     now = directory_version(session, county, moment)
     same = (now.ground, now.generation) == (was.ground, was.generation)
     places = directory.places
     if not same:
-        places = _load_places(session, county, moment, folder, places)
+        places = load_places(session, county, moment, folder, places)
     if now.staff == was.staff and places.begins >= directory.places.begins:
         return replace(directory, places=places)
     return _staffed(session, county, places)
@@ -124,9 +124,14 @@ def _generation(session: Session, county: str, moment: datetime) -> Any:
     return found
 
 
-def _load_places(
-    session: Session, county: str, moment: datetime, folder: Path | None, held: Places | None
+def load_places(
+    session: Session,
+    county: str,
+    moment: datetime,
+    folder: Path | None = None,
+    held: Places | None = None,
 ) -> Places:
+    """Load the places of the generation that holds at a time; for the rest see `load_directory`."""
     key = {"county": county, "at": moment}
     generation = _generation(session, county, moment)
     rows = session.execute(_statement("directory_grids"), key).all()

@@ -45,12 +45,15 @@ class Layer:
     locator : Locator
     ids : list of int
         By position in the locator; 0 where an area was taken out.
+    mark : str
+        Another one for other areas.
     """
 
     def __init__(self, rows: Sequence[LayerRow], fetch: Fetch, file: Path | None = None) -> None:
         self.ids = [row.id for row in rows]
+        self.mark = _mark_of(rows)
         self._fetch = fetch
-        self.locator = _kept(rows, fetch, file)
+        self.locator = _kept(rows, self.mark, fetch, file)
 
     def renewed(self, rows: Sequence[LayerRow], fetch: Fetch, file: Path | None = None) -> "Layer":
         """The layer of other rows; where few have changed, only these are drawn anew."""
@@ -62,7 +65,9 @@ class Layer:
             return self
         if self.locator.wasteful or (len(gone) + len(fresh)) * 4 > len(rows):
             return Layer(rows, fetch, file)
-        return self._redrawn(gone, fresh, fetch)
+        other = self._redrawn(gone, fresh, fetch)
+        other.mark = _mark_of(rows)
+        return other
 
     def _redrawn(self, gone: list[str], fresh: list[LayerRow], fetch: Fetch) -> Self:
         other = object.__new__(type(self))
@@ -78,7 +83,7 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to another process, which cannot fetch shapes."""
-        return {"ids": self.ids, "locator": self.locator}
+        return {"ids": self.ids, "mark": self.mark, "locator": self.locator}
 
     def shapes(self, ids: Sequence[int]) -> NDArray[np.object_]:
         """Shapes of some of its areas, in that order (EPSG:4326); asks the database."""
@@ -98,13 +103,17 @@ class Layer:
         return Shares(self._fetch(ids), [code for _, code in held]), ids
 
 
-def _kept(rows: Sequence[LayerRow], fetch: Fetch, file: Path | None) -> Locator:
+def _mark_of(rows: Sequence[LayerRow]) -> str:
+    text = "\n".join(f"{row.id} {row.code} {row.since}" for row in rows)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _kept(rows: Sequence[LayerRow], mark: str, fetch: Fetch, file: Path | None) -> Locator:
     """The locator from its file, else built and written there."""
     codes = [row.code for row in rows]
     if file is None:
         return Locator(fetch([row.id for row in rows]), codes)
-    text = "\n".join(f"{row.id} {row.code} {row.since}" for row in rows)
-    path = file.with_name(f"{file.name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.locator")
+    path = file.with_name(f"{file.name}-{mark}.locator")
     if path.exists():
         try:
             return Locator.load(path)
@@ -116,4 +125,5 @@ def _kept(rows: Sequence[LayerRow], fetch: Fetch, file: Path | None) -> Locator:
     for old in path.parent.glob(f"{file.name}-*.locator"):
         if old != path:
             old.unlink(missing_ok=True)
-    return made
+    # As any other process has it: mapped, and shared with them.
+    return Locator.load(path)

@@ -4,19 +4,17 @@ A *road* is a piece of street between two nodes, with a line and a name. It is d
 arc 2r and back by arc 2r + 1; the time of a direction that a mode may not take is infinite.
 """
 
-import json
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import shapely
-import xxhash
 from numpy.typing import NDArray
 
+from gis.columns import checksum_of, map_columns, write_columns
+from gis.errors import ColumnsError
 from routing.cells import Cells, roads_of_points
 from routing.errors import NetworkError
 from routing.hierarchy import Hierarchy
@@ -184,36 +182,12 @@ class RoadNetwork:
     @cached_property
     def checksum(self) -> str:
         """Of roads, times and links: two networks with the same one answer alike."""
-        return _checksum(dict(_arrays(self)))
+        return checksum_of(dict(_arrays(self)))
 
     def save(self, path: Path) -> None:
         """Write an Arrow file; a reader sees the old one or the whole new one."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays = dict(_arrays(self))
-        about = {
-            "version": _VERSION,
-            "checksum": self.checksum,
-            "names": self.names,
-            "kinds": self.kinds,
-            "fell_off": self.fell_off,
-            "shapes": {key: array.shape for key, array in arrays.items()},
-        }
-        columns = [
-            pa.LargeListArray.from_arrays([0, array.size], pa.array(array.ravel()))
-            for array in arrays.values()
-        ]
-        table = pa.table(columns, names=list(arrays))
-        table = table.replace_schema_metadata({"onegrid": json.dumps(about)})
-        with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            partial = Path(file.name)
-            try:
-                with pa.ipc.new_file(file, table.schema) as writer:
-                    writer.write_table(table)
-            except BaseException:
-                partial.unlink()
-                raise
-        partial.chmod(0o644)
-        partial.replace(path)
+        facts = {key: getattr(self, key) for key in _ABOUT}
+        write_columns(path, dict(_arrays(self)), {"version": _VERSION, **facts})
 
     @classmethod
     def load(cls, path: Path) -> "RoadNetwork":
@@ -229,18 +203,11 @@ class RoadNetwork:
                 f"no road network at {path.name}: run onegrid import osm with the city's extract"
             )
         try:
-            with pa.memory_map(str(path)) as file:
-                table = pa.ipc.open_file(file).read_all()
-            about = json.loads(table.schema.metadata[b"onegrid"])
-        except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-            raise NetworkError(
-                f"{path.name} is no road network ({error}): import the extract again"
-            ) from error
-        if about["version"] != _VERSION:
+            arrays, about = map_columns(path)
+        except ColumnsError as error:
+            raise NetworkError(f"{error}: import the extract again") from error
+        if about.get("version") != _VERSION:
             raise NetworkError(f"{path.name} is of another version: import the extract again")
-        arrays = {key: _array(table, key, shape) for key, shape in about["shapes"].items()}
-        if _checksum(arrays) != about["checksum"]:
-            raise NetworkError(f"{path.name} is damaged: import the extract again")
         return _network(arrays, about)
 
 
@@ -259,7 +226,7 @@ def mode_index(mode: str) -> int:
 
 
 _PARTS: dict[str, Any] = {"links": Links, "hierarchy": Hierarchy, "cells": Cells}
-_ABOUT = {"names", "kinds", "fell_off"}
+_ABOUT = ("names", "kinds", "fell_off")
 
 
 def _arrays(network: RoadNetwork) -> list[tuple[str, NDArray[Any]]]:
@@ -272,20 +239,6 @@ def _arrays(network: RoadNetwork) -> list[tuple[str, NDArray[Any]]]:
         elif field.name not in _ABOUT:
             found.append((field.name, value))
     return found
-
-
-def _checksum(arrays: dict[str, NDArray[Any]]) -> str:
-    # Against damage, not against malice: a county's gigabytes are read at every start.
-    digest = xxhash.xxh3_128()
-    for key in sorted(arrays):
-        digest.update(key.encode())
-        digest.update(np.ascontiguousarray(arrays[key]).view(np.uint8).data)
-    return digest.hexdigest()
-
-
-def _array(table: pa.Table, key: str, shape: list[int]) -> NDArray[Any]:
-    values = table.column(key).chunk(0).values
-    return values.to_numpy(zero_copy_only=True).reshape(shape)  # type: ignore[no-any-return]
 
 
 def _network(arrays: dict[str, NDArray[Any]], about: dict[str, Any]) -> RoadNetwork:

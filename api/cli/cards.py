@@ -13,7 +13,7 @@ from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
 from data.pictures import STAFF_PIXELS, redrawn
 from data.settings import Settings
-from grids.address_book import load_book
+from grids.book_loading import load_book
 from grids.card_layout import load_layout
 from grids.directory import load_directory
 from maps.card_files import SIZES

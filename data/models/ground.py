@@ -1,5 +1,6 @@
 """Ground: streets, water, railways, buildings, addresses, household units, blocks."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -158,12 +159,13 @@ class PlaceAlias(Base):
 
 
 class AddressVersion(Base):
-    """How often the addresses of a county have changed; a trigger counts and tells."""
+    """How often the addresses of a county have changed; a trigger counts, marks and tells."""
 
     __tablename__ = "address_version"
 
     county: Mapped[str] = mapped_column(String(6), primary_key=True)
     version: Mapped[int] = mapped_column(BigInteger)
+    mark: Mapped[uuid.UUID] = mapped_column(server_default=text("gen_random_uuid()"))
 
 
 class Block(Base):

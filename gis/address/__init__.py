@@ -14,6 +14,8 @@ from gis.address.numbers import SLOTS, Numbers
 from gis.address.parsing import parse
 from gis.address.suggest import Suggestion, suggest
 from gis.address.table import AddressTable
+from gis.address.table_building import TableBuilder
+from gis.address.table_columns import TableColumns, TableFacts
 
 __all__ = [
     "KINDS",
@@ -28,6 +30,9 @@ __all__ = [
     "Numbers",
     "Option",
     "Suggestion",
+    "TableBuilder",
+    "TableColumns",
+    "TableFacts",
     "entry_of",
     "look_up",
     "normalize",

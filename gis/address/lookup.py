@@ -88,7 +88,7 @@ def _within(table: AddressTable, row: int) -> Iterable[Rows]:
     if table.roads[row] >= 0:
         near = near[table.roads[near] == table.roads[row]]
     for locality in table.localities[table.spoken[row]]:
-        inside = np.array(table.known[key_of(locality)].localities, np.int32)
+        inside = np.array(table.meaning(key_of(locality)).localities, np.int32)
         near = near[np.isin(table.communities[near], inside)]
     for slot in SLOTS:
         if held := table.slots[slot][row]:

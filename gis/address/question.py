@@ -40,7 +40,7 @@ def with_question(table: AddressTable, areas: Areas, found: Lookup) -> Lookup:
 
 def _values(table: AddressTable, rows: Rows, part: str) -> NDArray[np.int64]:
     if part == "name":
-        values = table.roads[rows].astype(np.int64) * (len(table.names) + 1) + table.estates[rows]
+        values = table.roads[rows].astype(np.int64) * (table.name_count + 1) + table.estates[rows]
     else:
         held = table.communities if part == "community" else table.slots[part]
         values = held[rows].astype(np.int64)
@@ -68,7 +68,7 @@ def address_text(table: AddressTable, row: int, part: str) -> str:
         ``name``, ``community``, or one of `SLOTS`.
     """
     road, estate = (
-        table.labels[held] if (held := int(each[row])) >= 0 else ""
+        table.label(held) if (held := int(each[row])) >= 0 else ""
         for each in (table.roads, table.estates)
     )
     shown = SLOTS[: SLOTS.index(part) + 1] if part in SLOTS else ()

@@ -8,7 +8,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from gis.address.entry import named_pieces
-from gis.address.forms import key_of, short_of, sound_of
+from gis.address.forms import key_of, short_of
 from gis.address.normalize import is_chinese, normalize
 from gis.address.numbers import Numbers, numbers_in, plain_numbers
 from gis.address.table import AddressTable, Name
@@ -207,7 +207,7 @@ def _known_parts(table: AddressTable, units: Sequence[str], joint: str) -> list[
     for end in range(1, count + 1):
         best[end] = (best[end - 1][0] + 10.0, end - 1)
         for begin in range(max(0, end - table.longest), end):
-            name = table.known.get(joint.join(units[begin:end]))
+            name = table.known(joint.join(units[begin:end]))
             if name is not None:
                 cost = best[begin][0] + 2.0 - name.quality
                 if cost < best[end][0]:
@@ -217,7 +217,7 @@ def _known_parts(table: AddressTable, units: Sequence[str], joint: str) -> list[
     while end:
         begin = best[end][1]
         piece = joint.join(units[begin:end])
-        name = table.known.get(piece) if best[end][0] - best[begin][0] < 10.0 else None
+        name = table.known(piece) if best[end][0] - best[begin][0] < 10.0 else None
         if name is None and cuts and cuts[-1][1] is None:
             cuts[-1] = (joint.join([piece, cuts[-1][0]]), None)
         else:
@@ -233,8 +233,9 @@ def alike(table: AddressTable, piece: str) -> tuple[Said, ...]:
     if not is_chinese(piece):
         return _spelt_alike(table, piece, max(1, len(piece) // 6))
     heard = [
-        Said(piece, form, table.known[form], 0.85 * table.known[form].quality)
-        for form in table.sounds.get(sound_of(piece), ())
+        Said(piece, form, name, 0.85 * name.quality)
+        for form in table.sounding_as(piece)
+        for name in (table.meaning(form),)
     ]
     seen = {one.form for one in heard}
     spelt = [one for one in _spelt_alike(table, piece, 1) if one.form not in seen]
@@ -247,7 +248,7 @@ def _spelt_alike(table: AddressTable, piece: str, most: int) -> tuple[Said, ...]
     )
     made = []
     for form, distance, _ in found:
-        name = table.known[form]
+        name = table.meaning(form)
         if min(len(form), len(piece)) > 1:
             quality = _CHANGED if _changes_sense(piece, form) else _MISTYPED
             quality *= name.quality * (1 - 0.5 * distance / len(form))

@@ -1,7 +1,6 @@
 """Search as you type: names and numbers that what is typed may be the beginning of."""
 
 import re
-from bisect import bisect_left
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +67,7 @@ def _names(table: AddressTable, plain: str, most: int) -> list[Suggestion]:
         near = _rows_of(table, head) if names and chinese and head else None
         held = [one for one in names if near is None or _meets(table, one, near)]
         if held:
-            held.sort(key=lambda one: (-len(table.with_name(one)), table.names[one]))
+            held.sort(key=lambda one: (-len(table.with_name(one)), table.name(one)))
             start_of = "" if near is None else head
             return [_named(table, one, start_of) for one in held[:most]]
     return []
@@ -81,12 +80,10 @@ def _words(text: str) -> list[int]:
 
 def _beginning(table: AddressTable, start: str) -> set[int]:
     """Numbers of the names of which some form begins so."""
-    at = bisect_left(table.ordered, (start, ""))
     found: set[int] = set()
-    for form, name in table.ordered[at : at + _MOST_FORMS]:
-        if not form.startswith(start):
-            break
-        found.update(table.known[name].names)
+    for form in table.beginning_with(start, _MOST_FORMS):
+        name = table.known(form)
+        found.update(name.names if name else ())
     return found
 
 
@@ -113,7 +110,7 @@ def _meets(table: AddressTable, name: int, rows: Rows) -> bool:
 
 def _named(table: AddressTable, name: int, before: str) -> Suggestion:
     is_estate = bool(table.estates[table.with_name(name)[0]] == name)
-    return Suggestion(before + table.labels[name], "estate" if is_estate else "road")
+    return Suggestion(before + table.label(name), "estate" if is_estate else "road")
 
 
 def _next_numbers(table: AddressTable, plain: str, most: int) -> list[Suggestion]:

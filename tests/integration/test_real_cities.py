@@ -13,8 +13,8 @@ from data import importing
 from data.database import Database
 from data.models import Person
 from data.positions import place_demo_staff
-from grids.address_book import load_book
 from grids.assign import assign_incidents
+from grids.book_loading import load_book
 from grids.directory import load_directory
 from grids.plan import check_draft, draw_draft
 from grids.publishing import publish

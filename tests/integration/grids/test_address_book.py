@@ -7,7 +7,8 @@ from sqlalchemy import text
 from data.database import Database
 from data.importing import import_addresses, import_aliases, import_memberships
 from data.settings import DEMO_COUNTY as COUNTY
-from grids.address_book import AddressBook, book_version, load_book, renewed_book
+from grids.address_book import AddressBook, renewed_book
+from grids.book_loading import book_version, load_book
 from grids.card import card_of_address
 from grids.directory import load_directory
 from grids.plan import draw_draft
@@ -115,7 +116,7 @@ def test_a_book_follows_the_plan_and_its_addresses(city: Database, tmp_path: Pat
     with city.session() as session:
         assert import_aliases(session, tmp_path / "alias.csv", county=COUNTY).stored == 1
     with city.session() as session:
-        assert book_version(session, COUNTY) > before
+        assert book_version(session, COUNTY) != before
     assert codes(book_of(city), "老电影院1号楼")[0]
 
 

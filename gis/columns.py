@@ -1,0 +1,100 @@
+"""Columns of numbers and texts in one Arrow file that all processes map: it is held once."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from numpy.typing import NDArray
+
+from gis.errors import ColumnsError
+
+__all__ = ["Column", "checksum_of", "map_columns", "write_columns"]
+
+# An array of numbers of any shape, or a pyarrow array of texts.
+Column = Any
+_KEY = b"onegrid"
+
+
+def write_columns(path: Path, columns: Mapping[str, Column], about: Mapping[str, Any]) -> None:
+    """Write an Arrow file; a reader sees the old one or the whole new one.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it is wanting.
+    columns : mapping of str to ndarray or pyarrow.Array of large_string
+        Of any length each.
+    about : mapping
+        Facts beside them, as JSON has them; not under the names ``checksum`` and ``shapes``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shapes = {
+        key: column.shape for key, column in columns.items() if isinstance(column, np.ndarray)
+    }
+    told = {**about, "checksum": checksum_of(columns), "shapes": shapes}
+    table = pa.table([_one_row(column) for column in columns.values()], names=list(columns))
+    table = table.replace_schema_metadata({_KEY: json.dumps(told)})
+    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        partial = Path(file.name)
+        try:
+            with pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
+        except BaseException:
+            partial.unlink()
+            raise
+    partial.chmod(0o644)
+    partial.replace(path)
+
+
+def map_columns(path: Path) -> tuple[dict[str, Column], dict[str, Any]]:
+    """Map a file of columns: the columns, which nobody can write to, and what is told about them.
+
+    Raises
+    ------
+    ColumnsError
+        If it is none, or damaged.
+    """
+    try:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        about = json.loads(table.schema.metadata[_KEY])
+        shapes, checksum = about["shapes"], about["checksum"]
+        columns = {key: _column(table, key, shapes.get(key)) for key in table.column_names}
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise ColumnsError(f"{path.name} is no file of columns ({error})") from error
+    if checksum_of(columns) != checksum:
+        raise ColumnsError(f"{path.name} is damaged")
+    return columns, about
+
+
+def checksum_of(columns: Mapping[str, Column]) -> str:
+    """A checksum of columns by their names: against damage, not against malice."""
+    digest = xxhash.xxh3_128()
+    for key in sorted(columns):
+        digest.update(key.encode())
+        column = columns[key]
+        if isinstance(column, np.ndarray):
+            digest.update(np.ascontiguousarray(column).view(np.uint8).data)
+        else:
+            for buffer in column.buffers()[1:]:
+                digest.update(buffer)
+    return digest.hexdigest()
+
+
+def _one_row(column: Column) -> pa.Array:
+    """A column as one row of a table whose columns have all lengths."""
+    values = pa.array(column.ravel()) if isinstance(column, np.ndarray) else column
+    return pa.LargeListArray.from_arrays([0, len(values)], values)
+
+
+def _column(table: pa.Table, key: str, shape: list[int] | None) -> Column:
+    values = table.column(key).chunk(0).values
+    if shape is None:
+        return values
+    numbers: NDArray[Any] = values.to_numpy(zero_copy_only=True).reshape(shape)
+    return numbers

@@ -1,0 +1,115 @@
+"""An address book in a file that all processes of a machine map: its memory is held once."""
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from gis.address import SLOTS, AddressTable, Areas, TableColumns, TableFacts
+from gis.columns import map_columns, write_columns
+from gis.errors import ColumnsError
+from grids.address_book import AddressBook
+from grids.book_loading import book_version, load_book
+from grids.places import Places
+
+__all__ = ["kept_book", "make_book"]
+
+# Of what the columns are and mean: a file of another one is made anew.
+_LAYOUT = 1
+_SUFFIX = ".addresses"
+
+
+def kept_book(folder: Path, version: str, places: Places) -> AddressBook | None:
+    """The book of these addresses and these grids, mapped; None where it has not been made.
+
+    Parameters
+    ----------
+    folder : Path
+    version : str
+        Of the addresses, as `book_version` tells it.
+    places : Places
+    """
+    path = _path(folder, version, places)
+    if not path.exists():
+        return None
+    try:
+        columns, about = map_columns(path)
+    except ColumnsError:  # cut off, as by a full disk: it is made anew
+        path.unlink(missing_ok=True)
+        return None
+    table = AddressTable(TableColumns.of(columns), TableFacts.of(about["facts"]))
+    straddling = {row: tuple(codes) for row, codes in about["straddling"]}
+    areas = Areas(columns["areas"], _lists_of(columns["more"]))
+    lon, lat = columns["lon"], columns["lat"]
+    return AddressBook(version, table, columns["ids"], lon, lat, straddling, areas, places)
+
+
+def make_book(session: Session, places: Places, folder: Path) -> None:
+    """Make the book's file, unless another process has made it meanwhile; drop those before it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder / f"{places.county}{_SUFFIX}.lock"):
+        if _path(folder, book_version(session, places.county), places).exists():
+            return
+        book = load_book(session, places)
+        path = _path(folder, book.version, places)
+        columns, about = _columns(book)
+        write_columns(path, columns, about)
+        for old in folder.glob(f"{places.county}-*{_SUFFIX}"):
+            if old != path:
+                old.unlink(missing_ok=True)
+
+
+def _columns(book: AddressBook) -> tuple[dict[str, Any], dict[str, Any]]:
+    columns = book.table.columns.told() | {
+        "ids": book.ids,
+        "lon": book.lon,
+        "lat": book.lat,
+        "areas": book.areas.first,
+        "more": _pairs_of(book.areas.more),
+    }
+    straddling = [(row, codes) for row, codes in book.straddling.items()]
+    return columns, {"facts": book.table.facts.told(), "straddling": straddling}
+
+
+def _path(folder: Path, version: str, places: Places) -> Path:
+    """Where the book of these addresses and grids is; another one has another name."""
+    digest = xxhash.xxh3_128()
+    for part in (_LAYOUT, SLOTS, version, *_told(places)):
+        digest.update(repr(part).encode())
+    return folder / f"{places.county}-{digest.hexdigest()}{_SUFFIX}"
+
+
+def _told(places: Places) -> Iterator[Any]:
+    """Everything of a plan that decides in which grids an address lies, and how they are called."""
+    yield places.grids.mark
+    for facts in places.facts.values():
+        yield facts.id, facts.code, facts.community, facts.community_name
+    yield places.buildings.mark if places.buildings is not None else ""
+    yield sorted(places.building_grids.items())
+    yield sorted(places.address_grids.items())
+
+
+def _pairs_of(lists: Mapping[int, tuple[int, ...]]) -> NDArray[np.int32]:
+    """Key and value of each entry, shape (n, 2)."""
+    pairs = [(key, value) for key, values in lists.items() for value in values]
+    return np.array(pairs, np.int32).reshape(-1, 2)
+
+
+def _lists_of(pairs: NDArray[np.int32]) -> dict[int, tuple[int, ...]]:
+    held: dict[int, tuple[int, ...]] = {}
+    for key, value in pairs.tolist():
+        held[key] = (*held.get(key, ()), value)
+    return held
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
