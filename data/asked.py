@@ -85,14 +85,14 @@ class AskedStorage(Storage):
     def waits(self, key: str) -> bool:
         """Whether the next `incr` of a key asks the database."""
         held = self._counts.get(key)
-        return held is not None and held.unsaid >= self._ahead
+        return held is not None and held.unsaid >= self._ahead and not self._is_away
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count, and return how often it was counted until its time."""
         with self._changing:
             held = self._current(key, expiry)
             held.unsaid += amount
-            due = held.unsaid > self._ahead
+            due = held.unsaid > self._ahead and not self._is_away
         if due:
             self._write_at_once(key)
         return held.told + held.unsaid
@@ -138,6 +138,11 @@ class AskedStorage(Storage):
     def stop(self) -> None:
         """Write the rest, and end."""
         self.writer.stop()
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether the database did not answer a moment ago: then this process counts alone."""
+        return bool(self.writer.state.failing)
 
     def _current(self, key: str, expiry: int) -> _Count:
         held = self._counts.get(key)

@@ -28,6 +28,7 @@ from psycopg import sql
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
 from data.cluster_owner import OWNER_ROLE, give_to_owner
 from data.errors import ClusterError
+from data.machine import memory_bytes
 from data.postmaster import postmaster_of
 from data.private_files import make_home
 
@@ -51,6 +52,9 @@ _SILENT = {
 _SOCKET_LIMIT = 90  # sun_path holds 107 bytes; the socket's file name takes the rest
 _NEEDED_BYTES = 200 * 2**20
 _START_TRIES = 20
+_CONNECTIONS = 100
+# A throw-away cluster stands beside others.
+_SMALL_MB = 2048
 _OWNER_OF = (
     "SELECT 1 FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba "
     "WHERE datname = %s AND rolname = %s"
@@ -69,11 +73,14 @@ class Cluster:
         TCP port on 127.0.0.1 (scram, password in ``home/password``); None for no TCP.
     durable : bool
         False switches fsync off: for throw-away test clusters only.
+    connections : int
+        How many the server admits.
     """
 
     home: Path
     port: int | None = None
     durable: bool = True
+    connections: int = 100
 
     @cached_property
     def run_as(self) -> RunAs:
@@ -262,8 +269,8 @@ class Cluster:
             "authentication_timeout": "5s",
             "listen_addresses": "'127.0.0.1'" if self.port else "''",
             "port": "5432" if self.port is None else str(self.port),
-            "shared_buffers": "256MB",
-            "work_mem": "32MB",
+            "max_connections": str(max(self.connections, _CONNECTIONS)),
+            **self._memory(),
             "timezone": "UTC",
             "jit": "off",
             **_SILENT,
@@ -271,6 +278,16 @@ class Cluster:
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+    def _memory(self) -> dict[str, str]:
+        """What the server takes of the machine's memory: the other half is the program's."""
+        whole_mb = memory_bytes() >> 20 if self.durable else _SMALL_MB
+        return {
+            "shared_buffers": f"{min(max(whole_mb // 8, 64), 8192)}MB",
+            "effective_cache_size": f"{max(whole_mb // 2, 256)}MB",
+            "work_mem": f"{min(max(whole_mb // 512, 8), 64)}MB",
+            "maintenance_work_mem": f"{min(max(whole_mb // 32, 64), 1024)}MB",
+        }
 
     def _start(self) -> None:
         # Nobody else fills the server's connections; root, who runs it as another, gets in.

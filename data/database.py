@@ -11,17 +11,18 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from data.cluster import EXTENSIONS, Cluster
+from data.connections import Pool, budget_of, needed_by
 from data.database_url import conninfo_of, database_url
 from data.errors import DatabaseError, UnansweredError
 from data.settings import Settings
 
-__all__ = ["POOL_SIZE", "Database", "open_database"]
+__all__ = ["Database", "open_database", "private_cluster"]
 
 _POSTGIS_MINIMUM = (3, 1)
-# Connections that a pool keeps, for requests: more than these only wait for each other in the
-# database. It may open some more for what does not wait behind requests.
-POOL_SIZE = 12
-_POOL_SPARE = 8
+# A host that says nothing is away.
+_CONNECT_S = "10"
+# Who looks into the private cluster beside the program.
+_OTHERS = 20
 
 
 _EXTENSIONS_SQL = "; ".join(f"CREATE EXTENSION {name}" for name in EXTENSIONS)
@@ -34,22 +35,25 @@ class Database:
     engine: Engine
 
     @classmethod
-    def at(cls, url: str, *, pooled: bool = True) -> "Database":
+    def at(cls, url: str, *, pooled: bool = True, pool: Pool | None = None) -> "Database":
         """Connect lazily to an address (`database_url`); the driver is psycopg 3.
 
         A program that does one thing and ends needs no pool: `pooled` False closes each
         connection after its use.
         """
         address = database_url(url)
+        if "connect_timeout" not in address.query:
+            address = address.update_query_dict({"connect_timeout": _CONNECT_S})
         if not pooled:
             return cls(_quiet(create_engine(address, poolclass=NullPool, hide_parameters=True)))
+        share = pool or Pool()
         return cls(
             _quiet(
                 create_engine(
                     address,
                     pool_pre_ping=True,
-                    pool_size=POOL_SIZE,
-                    max_overflow=_POOL_SPARE,
+                    pool_size=share.kept,
+                    max_overflow=share.spare,
                     hide_parameters=True,
                 )
             )
@@ -144,10 +148,17 @@ def open_database(settings: Settings, *, pooled: bool = True, owner: bool = Fals
     """
     if settings.database_url is not None:
         address = settings.owner_url if owner and settings.owner_url else settings.database_url
-        return Database.at(address, pooled=pooled)
-    cluster = Cluster(settings.home, settings.cluster_port)
+        return Database.at(address, pooled=pooled, pool=budget_of(settings))
+    cluster = private_cluster(settings)
     cluster.ensure_running()
-    return Database.at(cluster.url if owner else cluster.serving_url, pooled=pooled)
+    url = cluster.url if owner else cluster.serving_url
+    return Database.at(url, pooled=pooled, pool=budget_of(settings))
+
+
+def private_cluster(settings: Settings) -> Cluster:
+    """The cluster of the state folder; it admits what the processes of the settings need."""
+    needed = needed_by(settings.workers, budget_of(settings))
+    return Cluster(settings.home, settings.cluster_port, connections=needed + _OTHERS)
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         Where the web server listens.
     workers : int
         Processes of the web server; about one for each core.
+    connections : int or None
+        Most connections to the database that all processes of this machine hold together; None
+        means as many as they have use for. Beyond what the server admits nothing starts.
     review_number : str
         Map review number (审图号) shown on public maps.
     smtp, mail_from : str
@@ -113,6 +116,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    connections: int | None = Field(default=None, ge=1)
     review_number: str = ""
     smtp: str = ""
     mail_from: str = ""

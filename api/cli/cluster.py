@@ -11,7 +11,7 @@ from data.backup import LEFT_OUT, require_idle
 from data.backup import backup as write_backup
 from data.backup import restore as read_backup
 from data.cluster import Cluster
-from data.database import open_database
+from data.database import open_database, private_cluster
 from data.settings import Settings
 
 __all__ = ["app"]
@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="The private PostGIS cluster; backu
 
 def _cluster() -> Cluster:
     settings = Settings()
-    return Cluster(settings.home, settings.cluster_port)
+    return private_cluster(settings)
 
 
 @app.command()

@@ -30,8 +30,8 @@ from api.preload import load_all
 from api.protocol import BoundedProtocol
 from api.terminal import log_visibly, visible
 from api.worker import read_uploads
-from data.cluster import Cluster
-from data.database import open_database
+from data.connections import require_room
+from data.database import open_database, private_cluster
 from data.errors import StateError, UnansweredError
 from data.private_files import tighten
 from data.sandbox import protection
@@ -180,6 +180,7 @@ def _prepare_serving(settings: Settings) -> None:
 def _check_serving(settings: Settings) -> None:
     database = open_database(settings, pooled=False)
     database.require_direct()
+    require_room(settings, database.engine)
     if not is_protected(database.engine):
         _LOG.warning(
             "the role that serves may change the audit log: name the database's owner in "
@@ -219,7 +220,7 @@ def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False
     tighten(settings.home)
     _require_free(settings.host, settings.port)
     end_when_told()
-    cluster, started = Cluster(settings.home, settings.cluster_port), False
+    cluster, started = private_cluster(settings), False
     is_private = settings.database_url is None
     try:
         if is_private:

@@ -39,7 +39,8 @@ from api.uploads import MOST_UNDER_WAY
 from api.worker import make_worker
 from data.bulk import open_source, write_target
 from data.bulk.target import GEOMETRY, point_wkb
-from data.database import POOL_SIZE, Database
+from data.connections import Pool
+from data.database import Database
 from data.errors import SourceError
 from data.jobs import MOST_RUNNING, MOST_TRIES, MOST_WAITING, UPLOADS, claimed
 from data.pictures import redrawn
@@ -225,7 +226,7 @@ def test_photos_and_papers_hold_no_turn(web: TestClient, monkeypatch: pytest.Mon
     assert reported_and_printed(web, "uploads-1234").content.startswith(b"%PDF")
     sign_in(web)
     assert web.get("/dispatch/ledger/print.pdf").content.startswith(b"%PDF")
-    assert free == [POOL_SIZE] * 3
+    assert free == [Pool().kept] * 3
 
 
 def test_a_table_of_reports_is_read_apart_and_holds_no_turn(
@@ -250,7 +251,7 @@ def test_a_table_of_reports_is_read_apart_and_holds_no_turn(
         path = "/api/v1/incidents/table?crs=EPSG:4326"
         answer = web.post(path, content=table)
         assert (answer.status_code, told in answer.text) == (status, True), answer.text
-    assert free == [POOL_SIZE] * 4
+    assert free == [Pool().kept] * 4
 
 
 def test_papers_of_cards_are_counted_as_cards(city: Database, settings: Settings) -> None:
