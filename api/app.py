@@ -56,6 +56,7 @@ from api.hosts import install_hosts
 from api.limits import BodyLimit, PlainCookies, PlainForms, PlainQuery
 from api.pages import render
 from api.password_pool import PasswordPool
+from api.remembered import Absence
 from api.rights import Rights
 from api.sign_in_guard import SignInGuard
 from api.uploads import UnderWay
@@ -63,7 +64,8 @@ from api.watching import Watching
 from data.audit_heads import HeadKeeper
 from data.audit_reads import ReadLog
 from data.background import BackgroundState
-from data.database import POOL_SIZE, Database
+from data.connections import budget_of
+from data.database import Database
 from data.settings import Settings
 from grids.drafting import Workbench
 from maps.tiles import TileCache
@@ -82,7 +84,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         lifespan=_listening,
     )
     app.state.settings, app.state.database = settings, database
-    app.state.admission = Admission(POOL_SIZE)
+    app.state.admission = Admission(budget_of(settings).kept)
     # Devices tell much and wait for nobody: a position behind a crowd of consoles is an old one.
     app.state.device_admission = Admission(2)
     app.state.converters = Converters()
@@ -93,6 +95,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.under_way = UnderWay()
     app.state.engines = Engines(settings, database)
     app.state.workbench = Workbench(settings.county)
+    app.state.absence = Absence()
     app.state.watching = Watching(settings.county, database)
     app.state.rights = Rights(settings.county, database)
     app.state.feed = Feed(settings.county, database)

@@ -6,22 +6,21 @@ keep in their logs.
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, Response
 from itsdangerous import BadSignature
-from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from api.limits import body_of
 from api.pages import render
-from api.session import Db, county_of, engines
+from api.remembered import Known, known_in_turn
+from api.session import county_of, engines
 from data.door_signs import address_of_sign
-from data.errors import NotFoundError
+from data.errors import DatabaseError, NotFoundError
 from data.importing.columns import LOCAL_ZONE
 from grids.address_book import AddressBook
 from grids.card import AddressAnswer, Card, card_at, card_of_address, photo_of, place_in_grid
@@ -53,42 +52,48 @@ MaybeLat = Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False)]
 
 
 @router.get("/card", response_class=HTMLResponse)
-def card_page(
+async def card_page(
     request: Request,
-    db: Db,
     lon: MaybeLon = None,
     lat: MaybeLat = None,
     large: Annotated[str, Query(max_length=1)] = "",
-) -> HTMLResponse:
+) -> Response:
     """Where to type an address; the card of a place that was clicked."""
     asked = {"large": large}
     if lon is None or lat is None:
         return _page(request, "start", asked)
-    return _card_of_place(request, db, lon, lat, asked)
+    return await known_in_turn(
+        request, lambda known: _card_of_place(request, known, lon, lat, asked)
+    )
 
 
 @router.get("/d/{token}", response_class=HTMLResponse)
-def door_sign(request: Request, db: Db, token: Annotated[str, Path(max_length=24)]) -> HTMLResponse:
-    """The card of the door whose sign was scanned."""
-    found = address_of_sign(db, county_of(request), token)
+async def door_sign(request: Request, token: Annotated[str, Path(max_length=24)]) -> Response:
+    """The card of the door whose sign was scanned; which door that is the database knows."""
+    return await known_in_turn(request, lambda known: _card_of_sign(request, known, token))
+
+
+def _card_of_sign(request: Request, known: Known, token: str) -> Response:
+    if known.session is None:
+        raise DatabaseError("which door a sign hangs at is not known while the database is away")
+    found = address_of_sign(known.session, county_of(request), token)
     if found is None:
         raise NotFoundError("no sign of this town says so")
-    return _card_of_place(request, db, found.lon, found.lat, {}, found.text)
+    return _card_of_place(request, known, found.lon, found.lat, {}, found.text)
 
 
 def _card_of_place(
-    request: Request, db: Session, lon: float, lat: float, asked: dict[str, str], address: str = ""
+    request: Request, known: Known, lon: float, lat: float, asked: dict[str, str], address: str = ""
 ) -> HTMLResponse:
     guard = request.app.state.guard
     verdict = guard.card(request, asked.get("ticket", ""))
     if not verdict.may:
         place = guard.signer("place").dumps([lon, lat, address])
         return _refused(request, asked | {"place": place}, verdict)
-    directory = engines(request).directory(db)
-    card = card_at(directory, lon, lat, address=address or None)
+    card = card_at(known.directory, lon, lat, address=address or None)
     if card is None:
         return _page(request, "outside", asked)
-    return _card(request, asked, card, address, db=db)
+    return _card(request, asked, card, address, known=known)
 
 
 async def look_up(request: Request) -> Response:
@@ -98,9 +103,8 @@ async def look_up(request: Request) -> Response:
     guard = request.app.state.guard
     plain = held is not None and guard.is_ready(request) and not held[0].layout.shows_photo
     if plain and held is not None and not asked.keys() & {"grid", "handle", "place", "lon"}:
-        return _looked_up(request, asked, *held)
-    async with request.app.state.admission.turn():
-        return await run_in_threadpool(_in_session, request, asked)
+        return _looked_up(request, asked, Known(held[0], lambda: held[1]))
+    return await known_in_turn(request, lambda known: _answered(request, known, asked))
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -112,21 +116,18 @@ async def form_of(request: Request) -> dict[str, str]:
         raise HTTPException(400, "the form cannot be read") from error
 
 
-def _in_session(request: Request, asked: dict[str, str]) -> Response:
-    with request.app.state.database.session() as session:
-        directory = engines(request).directory(session)
-        if asked.get("handle"):
-            card, address = card_of_handle(request, directory, asked["handle"])
-            return _card(request, asked, card, address, db=session)
-        if asked.get("place"):
-            lon, lat, address = opened(request, "place", asked["place"])
-            return _card_of_place(request, session, lon, lat, asked, address)
-        if asked.get("lon"):
-            return _card_of_place(request, session, *_clicked(asked), asked)
-        book = engines(request).book(session)
-        if asked.get("grid"):
-            return _chosen_grid(request, session, asked, directory, book)
-        return _looked_up(request, asked, directory, book, session)
+def _answered(request: Request, known: Known, asked: dict[str, str]) -> Response:
+    if asked.get("handle"):
+        card, address = card_of_handle(request, known.directory, asked["handle"])
+        return _card(request, asked, card, address, known=known)
+    if asked.get("place"):
+        lon, lat, address = opened(request, "place", asked["place"])
+        return _card_of_place(request, known, lon, lat, asked, address)
+    if asked.get("lon"):
+        return _card_of_place(request, known, *_clicked(asked), asked)
+    if asked.get("grid"):
+        return _chosen_grid(request, known, asked)
+    return _looked_up(request, asked, known)
 
 
 def _clicked(asked: Mapping[str, str]) -> tuple[float, float]:
@@ -140,39 +141,39 @@ def _clicked(asked: Mapping[str, str]) -> tuple[float, float]:
     return lon, lat
 
 
-def _chosen_grid(
-    request: Request,
-    session: Session,
-    asked: dict[str, str],
-    directory: Directory,
-    book: AddressBook,
-) -> Response:
+def _chosen_grid(request: Request, known: Known, asked: dict[str, str]) -> Response:
     """The grid that was chosen where the address leaves several; no other can be asked for."""
-    typed = asked.get("typed", "")[:200]
-    answer = card_of_address(directory, book, typed)
-    place = place_in_grid(session, county_of(request), asked["grid"][:20])
-    if place is None or asked["grid"] not in {one.code for one in answer.grids}:
-        return _looked_up(request, asked | {"q": typed}, directory, book, session)
-    return _card_of_place(request, session, *place, asked)
+    typed, code = asked.get("typed", "")[:200], asked["grid"][:20]
+    book = known.book()
+    answer = card_of_address(known.directory, book, typed)
+    if code not in {one.code for one in answer.grids}:
+        return _looked_up(request, asked | {"q": typed}, known)
+    if known.session is None:
+        place = _known_place(book, code)
+    else:
+        place = place_in_grid(known.session, county_of(request), code)
+    if place is None:
+        return _looked_up(request, asked | {"q": typed}, known)
+    return _card_of_place(request, known, *place, asked)
 
 
-def _looked_up(
-    request: Request,
-    asked: dict[str, str],
-    directory: Directory,
-    book: AddressBook,
-    db: Session | None = None,
-) -> Response:
+def _known_place(book: AddressBook, code: str) -> tuple[float, float] | None:
+    """A known address of a grid alone (lon, lat; EPSG:4326)."""
+    rows = book.rows_of_grid(code)
+    return book.place(int(rows[0])) if len(rows) else None
+
+
+def _looked_up(request: Request, asked: dict[str, str], known: Known) -> Response:
     typed = asked.get("q", "").strip()[:200]
     if not typed:
         return _page(request, "start", asked)
     verdict = request.app.state.guard.card(request, asked.get("ticket", ""))
     if not verdict.may:
         return _refused(request, asked, verdict)
-    answer = card_of_address(directory, book, typed)
+    answer = card_of_address(known.directory, known.book(), typed)
     if answer.card is not None:
         readings = answer.lookup.readings
-        return _card(request, asked, answer.card, answer.address, readings=readings, db=db)
+        return _card(request, asked, answer.card, answer.address, readings=readings, known=known)
     if answer.is_outside:
         return _page(request, "outside", asked)
     if not len(answer.lookup.rows):
@@ -217,12 +218,14 @@ def _card(
     card: Card,
     address: str,
     *,
+    known: Known,
     readings: tuple[tuple[str, str], ...] = (),
-    db: Session | None = None,
 ) -> HTMLResponse:
     signed = request.app.state.guard.signer("card").dumps([card.lon, card.lat, address])
+    db = known.session
     shown = {one.photo_of for one in card.people if one.photo_of is not None} if db else set()
     photos = {one: _data_url(photo_of(db, one)) for one in shown if db is not None}
+    as_of = (known.as_of or datetime.now(UTC)).astimezone(LOCAL_ZONE)
     return _page(
         request,
         "card",
@@ -233,7 +236,8 @@ def _card(
         handle=signed,
         photos=photos,
         bags=BAGS,
-        as_of=datetime.now(LOCAL_ZONE).date().isoformat(),
+        as_of=as_of.date().isoformat(),
+        since=f"{as_of:%Y-%m-%d %H:%M}" if known.as_of else "",
     )
 
 

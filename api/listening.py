@@ -4,6 +4,7 @@ import json
 import logging
 import select
 import socket
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -43,13 +44,18 @@ class Listener:
     ) -> None:
         self._channel, self._database = channel, database
         self._hear, self._begun = hear, begun
-        self._is_heard = False
+        self._is_heard, self._heard_s = False, time.monotonic()
         self.thread = Background(channel, self._follow)
 
     @property
     def is_heard(self) -> bool:
         """Whether whatever is told now will be heard."""
         return self._is_heard
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago, in seconds, it was last sure that nothing was missed."""
+        return time.monotonic() - self._heard_s
 
     def start(self) -> None:
         """Begin to listen."""
@@ -76,6 +82,7 @@ class Listener:
                     if notes := list(heard.notifies(timeout=0)):
                         self._hear([note.payload for note in notes])
                     rounds.done()
+                    self._heard_s = time.monotonic()
                     select.select([heard.fileno(), ears.fileno()], [], [], _WAIT_S)
         finally:
             self._is_heard = False

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from api.guard import TooManyError
 from api.moments import AwareMoment
+from api.remembered import by_database_or_memory
 from api.session import COOKIE, engines
 from data.sessions import signed_in
 from grids.responsibility import Holder
@@ -87,6 +88,8 @@ class WhoModel(BaseModel):
 
     crs: str
     at: datetime
+    as_of: datetime = Field(description="when what is told was last known to be so")
+    is_current: bool = Field(description="false while the database is away")
     grid: GridModel | None
     micro_grid: str | None
     on_boundary: list[str]
@@ -129,10 +132,10 @@ async def who(request: Request) -> Response:
     await _admit(request)
     directory = engines(request).ready() if query.at is None else None
     if directory is None or query.radius_m:
-        answer = await run_in_threadpool(_asked, request, directory, query)
+        told = await run_in_threadpool(_asked, request, directory, query)
     else:
-        answer = _answer(directory, query)
-    return Response(to_json(_plain(answer)), media_type="application/json")
+        told = _plain(_answer(directory, query))
+    return Response(to_json(told), media_type="application/json")
 
 
 async def _admit(request: Request) -> None:
@@ -160,11 +163,16 @@ def _is_signed_in(request: Request) -> bool:
         return signed_in(session, token) is not None
 
 
-def _asked(request: Request, directory: Directory | None, query: WhoQuery) -> WhoAnswer:
-    if directory is None:
+def _asked(request: Request, directory: Directory | None, query: WhoQuery) -> dict[str, Any]:
+    if directory is not None:
+        return _plain(_answer(directory, query))
+    if query.at is not None:
         with request.app.state.database.session() as session:
             directory = engines(request).directory(session, query.at)
-    return _answer(directory, query)
+            return _plain(_answer(directory, query))
+    return by_database_or_memory(
+        request, lambda known: _plain(_answer(known.directory, query), known.as_of)
+    )
 
 
 def _answer(directory: Directory, query: WhoQuery) -> WhoAnswer:
@@ -179,11 +187,13 @@ def _answer(directory: Directory, query: WhoQuery) -> WhoAnswer:
     )
 
 
-def _plain(answer: WhoAnswer) -> dict[str, Any]:
+def _plain(answer: WhoAnswer, as_of: datetime | None = None) -> dict[str, Any]:
     where, staff, grid = answer.where, answer.staff, answer.where.grid
     return {
         "crs": "EPSG:4326",
         "at": staff.inquiry.at.isoformat(),
+        "as_of": (as_of or staff.inquiry.at).isoformat(),
+        "is_current": as_of is None,
         "grid": None
         if grid is None
         else {name: getattr(grid, name) for name in GridModel.model_fields},
