@@ -9,7 +9,6 @@ import gc
 import logging
 import mmap
 import os
-import select
 import signal
 import socket
 import struct
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Self
 
 from api.ends import how_it_ended
+from data.descriptors import wait_for_any
 from data.pauses import pause_after
 
 __all__ = ["Beat", "Serve", "serve_forked"]
@@ -82,7 +82,7 @@ def serve_forked(
     gc.collect()
     gc.freeze()
     with _Family(count, listening, serve) as family:
-        while not select.select([told.fileno(), *ends], [], [], _LOOK_S)[0]:
+        while not wait_for_any((told.fileno(), *ends), _LOOK_S):
             family.look()
         signal.set_wakeup_fd(-1)
     for number, handler in previous.items():

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import select
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -14,6 +13,7 @@ import psycopg
 
 from data.background import Background, Rounds
 from data.database import Database
+from data.descriptors import wait_for_any
 
 __all__ = ["Listener", "facts_of"]
 
@@ -83,7 +83,7 @@ class Listener:
                         self._hear([note.payload for note in notes])
                     rounds.done()
                     self._heard_s = time.monotonic()
-                    select.select([heard.fileno(), ears.fileno()], [], [], _WAIT_S)
+                    wait_for_any((heard.fileno(), ears.fileno()), _WAIT_S)
         finally:
             self._is_heard = False
 

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -43,8 +43,18 @@ _CARD = {"lon": "122.31", "lat": "43.575", "crs": "EPSG:4326"}
 
 
 @contextmanager
-def house() -> Iterator[tuple[Path, str, subprocess.Popen[bytes]]]:
-    """The whole program on an empty folder: its folder, its address, its process."""
+def house(
+    more: Mapping[str, str] | None = None, *options: str
+) -> Iterator[tuple[Path, str, subprocess.Popen[bytes]]]:
+    """The whole program on an empty folder: its folder, its address, its process.
+
+    Parameters
+    ----------
+    more : mapping of str to str
+        Further variables of its environment.
+    options : str
+        Of ``onegrid up``.
+    """
     home, port = Path(tempfile.mkdtemp(prefix="onegrid-storm-")), free_port()
     home.chmod(0o755)
     environment = {
@@ -54,8 +64,8 @@ def house() -> Iterator[tuple[Path, str, subprocess.Popen[bytes]]]:
     }
     with (home / "up.log").open("wb") as log:
         program = subprocess.Popen(
-            [sys.executable, "-c", "from api.cli import main; main()", "up"],
-            env=os.environ | environment,
+            [sys.executable, "-c", "from api.cli import main; main()", "up", *options],
+            env=os.environ | environment | dict(more or {}),
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,

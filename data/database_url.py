@@ -5,7 +5,7 @@ With several hosts (a primary and its reserve) the two differ: ``postgresql://a:
 """
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from data.errors import DatabaseError
 
-__all__ = ["conninfo_of", "database_url"]
+__all__ = ["conninfo_of", "database_url", "uri_of"]
 
 _DRIVER = "postgresql+psycopg"
 _NAMES = ("postgres", "postgresql", _DRIVER)
@@ -56,6 +56,15 @@ def database_url(address: str) -> URL:
 def conninfo_of(engine: Engine) -> str:
     """The connection string of libpq, for programs beside SQLAlchemy: same hosts and options."""
     return make_conninfo(**_told(engine.url))
+
+
+def uri_of(engine: Engine) -> str:
+    """The address as psql and everybody else reads it, its password too."""
+    told = {name: str(value) for name, value in _told(engine.url).items() if value is not None}
+    who, password = quote(told.pop("user", ""), safe=""), quote(told.pop("password", ""), safe="")
+    before = (f"{who}:{password}@" if password else f"{who}@") if who else ""
+    database = quote(told.pop("dbname", ""), safe="")
+    return f"postgresql://{before}/{database}?{urlencode(told, quote_via=quote)}"
 
 
 def _told(url: URL) -> dict[str, Any]:

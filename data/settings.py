@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -170,7 +171,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "owner_url")
     @classmethod
     def _a_database(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("postgresql:", "postgresql+psycopg:")):
+        if value is not None and not _DATABASE.match(value):
             raise ValueError("an address of a database begins with postgresql://")
         return value
 
@@ -234,6 +235,8 @@ class Settings(BaseSettings):
         return self.home / "jobs"
 
 
+# An address, or libpq's pairs of keyword and value; whether it can be read is seen where it is.
+_DATABASE = re.compile(r"postgres(?:ql(?:\+psycopg)?)?://|\s*[a-z_]+\s*=")
 # The suite's own.
 _TESTS = frozenset({"CRASHES", "EDITOR", "SHARED_DATA", "STORM"})
 

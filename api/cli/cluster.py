@@ -12,6 +12,7 @@ from data.backup import backup as write_backup
 from data.backup import restore as read_backup
 from data.cluster import Cluster
 from data.database import open_database, private_cluster
+from data.database_url import uri_of
 from data.settings import Settings
 
 __all__ = ["app"]
@@ -50,7 +51,7 @@ def status(*, as_json: AsJson = False) -> None:
 @app.command()
 def url() -> None:
     """Print the database's address, for psql and others."""
-    typer.echo(open_database(Settings(), pooled=False, owner=True).conninfo)
+    typer.echo(uri_of(open_database(Settings(), pooled=False, owner=True).engine))
 
 
 @app.command()

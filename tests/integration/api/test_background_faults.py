@@ -1,7 +1,11 @@
 """What once ended a thread in silence: it goes on, and says how often it did not."""
 
+import os
+import resource
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -125,3 +129,22 @@ def test_a_clock_that_is_set_lets_nobody_wait_for_a_day(city: Database, step_s: 
     held.expires_at -= step_s
     assert storage.get("k") == 0
     assert storage.incr("k", 60) == 1
+
+
+def test_a_listener_hears_in_a_process_with_many_files(
+    city: Database, tell: Callable[[str], None]
+) -> None:
+    """``select`` refuses numbers from 1,024 on: each listener of a busy server failed for ever."""
+    heard: list[str] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    with ExitStack() as many:
+        for _ in range(1100):
+            many.enter_context(Path(os.devnull).open("rb"))
+        listener = Listener("x", city, heard.extend, lambda: None)
+        listener.start()
+        assert within(lambda: listener.is_heard)
+        tell("good")
+        assert within(lambda: heard == ["good"])
+        assert not listener.thread.state.failures
+        listener.stop()

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 import schemathesis
+
+# Python 3.11 does not compile in two threads at once: what is loaded late is loaded here.
+import schemathesis.specs.openapi._hypothesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode

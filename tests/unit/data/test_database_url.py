@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, create_engine
 
-from data.database_url import conninfo_of, database_url
+from data.database import Database
+from data.database_url import conninfo_of, database_url, uri_of
 from data.errors import DatabaseError
 
 TWO = {"host": "a,b", "port": "5432,5433", "user": "u", "dbname": "d"}
@@ -46,6 +47,15 @@ def test_several_hosts_are_the_same_for_both(address: str) -> None:
 )
 def test_options_reach_whoever_listens_too(address: str, said: dict[str, str]) -> None:
     assert parts(address) == said
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://u:p%40x@a:1,b:2/d%20e?sslmode=require", "host=/run/x dbname=d user=u"]
+)
+def test_an_address_is_told_as_it_can_be_read(address: str) -> None:
+    told = uri_of(Database.at(address).engine)
+    assert parts(told) == parts(address) | {"connect_timeout": "10"}
+    assert conninfo_to_dict(told) == parts(told), "psql reads it alike"
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
