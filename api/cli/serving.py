@@ -1,6 +1,5 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
-import logging
 import resource
 import socket
 import sys
@@ -22,19 +21,20 @@ from api.exposure import require_no_demo, require_public_address
 from api.house import House, become
 from api.parts import Parts, end_when_told, end_with_parent
 from api.protocol import BoundedProtocol
-from api.terminal import log_visibly, visible
 from api.worker import read_uploads
 from data.cluster import Cluster
 from data.database import open_database
 from data.errors import StateError, UnansweredError
+from data.log import LOG
+from data.log_setup import begin_log
 from data.private_files import tighten
 from data.sandbox import protection
 from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
+from data.visible import visible
 
 __all__ = ["register"]
 
-_LOG = logging.getLogger("onegrid")
 # How long a server waits for its database when it starts, and how often it looks.
 _PATIENCE_S, _AGAIN_S = 15.0, 0.5
 _KEEP_ALIVE_S = 75
@@ -69,7 +69,7 @@ def serve(
 def web() -> None:
     """Run the web server as a part, which ends with its parent; its port is the first argument."""
     end_with_parent()
-    log_visibly()
+    begin_log("web")
     _serve(int(sys.argv[1]), 1, insecure="--insecure" in sys.argv)
 
 
@@ -91,6 +91,8 @@ def _serve(port: int | None, workers: int, *, insecure: bool) -> None:
         # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection that
         # is being closed is told nothing.
         timeout_keep_alive=_KEEP_ALIVE_S,
+        # Its records go with the others.
+        log_config=None,
         log_level="warning",
         access_log=False,
         # The application asks for its proxies itself (api.hosts).
@@ -128,7 +130,7 @@ def _check_serving(settings: Settings) -> None:
     database = open_database(settings, pooled=False)
     database.require_direct()
     if not is_protected(database.engine):
-        _LOG.warning(
+        LOG.warning(
             "the role that serves may change the audit log: name the database's owner in "
             "ONEGRID_OWNER_URL and another role in ONEGRID_DATABASE_URL"
         )
@@ -136,8 +138,8 @@ def _check_serving(settings: Settings) -> None:
 
 def application() -> FastAPI:
     """The application of one process of the web server."""
-    log_visibly()
     settings = Settings()
+    begin_log("web", settings)
     return create_app(settings, open_database(settings))
 
 
@@ -154,10 +156,12 @@ def worker(
             raise typer.BadParameter(f"{part!r} is none of {known}", param_hint="--part")
         _ALONE[part]()
         return
-    tighten(Settings().home)
+    settings = Settings()
+    begin_log("house", settings)
+    tighten(settings.home)
     end_when_told()
     try:
-        with Parts(_WORKERS, _say) as parts:
+        with Parts(_WORKERS, LOG.warning) as parts:
             parts.watch()
     except KeyboardInterrupt:
         console.print("\nstopping")
@@ -197,6 +201,8 @@ def up(*, port: Port = None, insecure: Insecure = False) -> None:
             told=_told(settings, chosen),
             cluster=str(cluster.data_dir) if is_private else "",
             is_ours=started,
+            log_format=settings.log_format,
+            log_file=settings.log_file,
         )
     )
 
