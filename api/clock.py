@@ -15,6 +15,7 @@ from api.measured import Measured
 from api.metric_state import PoolState, ThreadState
 from api.parts import end_with_parent
 from data.audit_reads import make_partitions
+from data.cluster import Cluster
 from data.database import Database, open_database
 from data.jobs import STALLED_S, UPLOADS, is_being_worked_on, job_app, purge_jobs
 from data.log import LOG
@@ -129,6 +130,12 @@ def _jobs(database: Database, settings: Settings) -> None:
         purge_jobs(session, settings.jobs_dir)
 
 
+def _server_log(_database: Database, settings: Settings) -> None:
+    """Keep the log of the private cluster's server bounded."""
+    if settings.database_url is None:
+        Cluster(settings.home).log.trim()
+
+
 def _stalled(database: Database, _settings: Settings) -> None:
     """Give the files of a killed worker to one that lives."""
     if is_being_worked_on(database):
@@ -157,4 +164,5 @@ _WORKS: tuple[tuple[Callable[[Database, Settings], None], float], ...] = (
     (_sessions, 600.0),
     (_partitions, 3600.0),
     (_jobs, 3600.0),
+    (_server_log, 3600.0),
 )
