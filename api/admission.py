@@ -34,10 +34,16 @@ class Admission:
         Turns at once; no more than the pool has connections.
     wait_s : float
         Who has waited so long is sent away, to come again.
+
+    Attributes
+    ----------
+    in_use, waiting, refused : int
+        Turns that are taken now, who waits for one, and how many were sent away.
     """
 
     def __init__(self, most: int, wait_s: float = 10.0) -> None:
         self._turns, self._wait_s = asyncio.Semaphore(most), wait_s
+        self.most, self.in_use, self.waiting, self.refused = most, 0, 0, 0
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -48,14 +54,20 @@ class Admission:
         BusyError
             If none came in time.
         """
+        self.waiting += 1
         try:
             async with asyncio.timeout(self._wait_s):
                 await self._turns.acquire()
         except TimeoutError:
+            self.refused += 1
             raise BusyError("too much is asked at once: try again in a moment") from None
+        finally:
+            self.waiting -= 1
+        self.in_use += 1
         try:
             yield
         finally:
+            self.in_use -= 1
             self._turns.release()
 
 

@@ -1,5 +1,6 @@
 """The web application: one router for each audience, assets from this host only."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -31,6 +32,7 @@ from api import (
     login,
     lost,
     mapit,
+    metrics,
     notices,
     ogc,
     open311,
@@ -54,9 +56,14 @@ from api.headers import Headers
 from api.health import Health, Part
 from api.hosts import install_hosts
 from api.limits import BodyLimit, PlainCookies, PlainForms, PlainQuery
+from api.measured import Measured
+from api.metric_gathering import Gatherer
+from api.metric_state import PoolState, ThreadState
+from api.metric_web import Turns, WebState
 from api.pages import render
 from api.password_pool import PasswordPool
 from api.remembered import Absence
+from api.requests import Requests
 from api.rights import Rights
 from api.sign_in_guard import SignInGuard
 from api.uploads import UnderWay
@@ -66,6 +73,7 @@ from data.audit_reads import ReadLog
 from data.background import BackgroundState
 from data.connections import budget_of
 from data.database import Database
+from data.log import LOG
 from data.settings import Settings
 from grids.drafting import Workbench
 from maps.tiles import TileCache
@@ -108,6 +116,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.state.health = Health(
         database, settings.county, partial(_parts, app), partial(_states, app)
     )
+    app.state.measured = _measured(app)
     errors.install(app)
     # Programs ask these most. FastAPI's way to the same functions takes longer than their answers.
     app.router.routes.insert(0, Route("/api/v1/who", who.who))
@@ -132,12 +141,13 @@ class _Application(FastAPI):
     """FastAPI, with the headers around all of it: also around what answers unforeseen errors."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the headers before Starlette's own handler of errors, which is the outermost."""
-        return Headers(super().build_middleware_stack())
+        """Put these before Starlette's own handler of errors, which is the outermost."""
+        return Requests(Headers(super().build_middleware_stack()), self.state.settings)
 
 
 _PARTS = (
     health,
+    metrics,
     # Whom many ask who should not: it is found first.
     login,
     who,
@@ -190,8 +200,42 @@ def _states(app: FastAPI) -> list[BackgroundState]:
         state.watching.listener.thread,
         state.feed.listener.thread,
         state.health.looker,
+        *state.measured.threads,
     ]
     return [one.state for one in threads]
+
+
+def _measured(app: FastAPI) -> Measured:
+    state = app.state
+    gatherer = Gatherer(state.database, state.settings.county, state.settings.home)
+    collectors = (
+        ThreadState(partial(_states, app)),
+        PoolState(state.database.engine),
+        WebState(partial(_turns, app), partial(_listeners, app), state.health.parts),
+        gatherer,
+    )
+    return Measured(state.settings, "web", collectors, gatherer.looker)
+
+
+def _turns(app: FastAPI) -> dict[str, Turns]:
+    """All kinds of turns that this process gives."""
+    state = app.state
+    kinds = {
+        "database": state.admission,
+        "devices": state.device_admission,
+        "converters": state.converters,
+        "public converters": state.public_converters,
+        "plan converters": state.plan_converters,
+        "passwords": state.passwords,
+    }
+    return {
+        name: Turns(one.most, one.in_use, one.waiting, one.refused) for name, one in kinds.items()
+    }
+
+
+def _listeners(app: FastAPI) -> dict[str, int]:
+    """How many listen to each stream of this process."""
+    return {"feed": app.state.feed.listeners, "draft": app.state.watching.listeners}
 
 
 @asynccontextmanager
@@ -202,12 +246,15 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.sign_ins.start()
     app.state.read_log.start()
     app.state.health.start()
+    app.state.measured.start()
+    LOG.info("the web server is up", pid=os.getpid())
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
     yield
     for one in listeners:
         one.stop()
+    app.state.measured.stop()
     app.state.health.stop()
     app.state.rights.stop()
     app.state.read_log.stop()
@@ -215,6 +262,7 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.sign_ins.stop()
     app.state.guard.stop()
     app.state.engines.stop()
+    LOG.info("the web server has stopped")
 
 
 def _home() -> RedirectResponse:

@@ -1,7 +1,6 @@
 """The part that does what time brings: timers, notices, deletions, files of a killed worker."""
 
 import asyncio
-import logging
 import os
 import signal
 import threading
@@ -12,13 +11,18 @@ from functools import partial
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy import text
 
+from api.measured import Measured
+from api.metric_state import PoolState, ThreadState
 from api.parts import end_with_parent
-from api.terminal import log_visibly
 from data.audit_reads import make_partitions
+from data.cluster import Cluster
 from data.database import Database, open_database
 from data.jobs import STALLED_S, UPLOADS, is_being_worked_on, job_app, purge_jobs
+from data.log import LOG
+from data.log_setup import begin_log
 from data.positions import place_demo_staff, purge_positions
 from data.private_files import tighten
+from data.reasons import reason_of
 from data.sandbox import remove_left_folders
 from data.sessions import purge_sessions
 from data.settings import DEMO_COUNTY, Settings
@@ -28,7 +32,6 @@ from routing.incidents.timers import MOST_AT_ONCE, climb, lapse
 
 __all__ = ["clock", "keep_time", "periodic_works"]
 
-_LOG = logging.getLogger("onegrid")
 # How long work may go on when the process ends.
 _END_S = 10.0
 # Of EX_SOFTWARE in sysexits.h: this process is no use any more.
@@ -48,8 +51,8 @@ def keep_time() -> None:
     A lost database is waited for. A piece of work that hangs ends the process: nothing else ends
     a thread, and whoever started the process starts it again.
     """
-    log_visibly()
     settings = Settings()
+    begin_log("clock", settings)
     tighten(settings.home)
     database = open_database(settings)
     database.require_direct()
@@ -57,13 +60,19 @@ def keep_time() -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: told.set())
     ticker = Ticker(database, settings.county, periodic_works(database, settings), _end_at_once)
+    collectors = (ThreadState(lambda: ticker.states), PoolState(database.engine))
+    measured = Measured(settings, "clock", collectors)
     ticker.start()
+    measured.start()
+    LOG.info("the clock is up", pid=os.getpid())
     told.wait()
+    measured.stop()
     ticker.stop(_END_S)
+    LOG.info("the clock has stopped")
 
 
 def _end_at_once(name: str) -> None:
-    _LOG.error("%s hangs: this process ends, and is started again", name)
+    LOG.error("a piece of work hangs: this process ends, and is started again", work=name)
     os._exit(_STUCK)
 
 
@@ -121,6 +130,12 @@ def _jobs(database: Database, settings: Settings) -> None:
         purge_jobs(session, settings.jobs_dir)
 
 
+def _server_log(_database: Database, settings: Settings) -> None:
+    """Keep the log of the private cluster's server bounded."""
+    if settings.database_url is None:
+        Cluster(settings.home).log.trim()
+
+
 def _stalled(database: Database, _settings: Settings) -> None:
     """Give the files of a killed worker to one that lives."""
     if is_being_worked_on(database):
@@ -135,7 +150,9 @@ async def _give_back(database: Database) -> None:
                 await jobs.retry_job(job)
             except ConnectorException as error:
                 # One that has ended meanwhile, or waits already: the others go on.
-                _LOG.warning("job %s of a killed worker: %s", job.id, error)
+                LOG.warning(
+                    "a job of a killed worker is not given on", job=job.id, reason=reason_of(error)
+                )
 
 
 # Timers are kept within 15 s: twice within that, since a round may die with its process.
@@ -147,4 +164,5 @@ _WORKS: tuple[tuple[Callable[[Database, Settings], None], float], ...] = (
     (_sessions, 600.0),
     (_partitions, 3600.0),
     (_jobs, 3600.0),
+    (_server_log, 3600.0),
 )

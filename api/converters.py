@@ -24,10 +24,16 @@ class Converters:
     ----------
     most : int
         Converters at once: each may take a core and hundreds of megabytes.
+
+    Attributes
+    ----------
+    in_use, waiting, refused : int
+        Converters that run now, who waits for one, and how many were sent away.
     """
 
     def __init__(self, most: int = 2) -> None:
-        self._turns, self._waiting = asyncio.Semaphore(most), 0
+        self._turns = asyncio.Semaphore(most)
+        self.most, self.in_use, self.waiting, self.refused = most, 0, 0, 0
         self._of: Counter[str] = Counter()
 
     async def run(self, convert: Callable[..., T], *arguments: object, asks: str = "") -> T:
@@ -44,22 +50,27 @@ class Converters:
             If too many wait already, also of the one who asks, or no turn came in time.
         """
         if asks and self._of[asks] >= MOST_OF_ONE:
+            self.refused += 1
             raise BusyError("you ask for too many papers and photos at once: try again")
         with counted(self._of, asks):
             return await self._run(convert, *arguments)
 
     async def _run(self, convert: Callable[..., T], *arguments: object) -> T:
-        if self._waiting >= _MOST_WAITING:
+        if self.waiting >= _MOST_WAITING:
+            self.refused += 1
             raise BusyError("too many papers and photos are asked for at once: try again")
-        self._waiting += 1
+        self.waiting += 1
         try:
             async with asyncio.timeout(_LONGEST_WAIT_S):
                 await self._turns.acquire()
         except TimeoutError:
+            self.refused += 1
             raise BusyError("papers and photos take long now: try again in a moment") from None
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
+        self.in_use += 1
         try:
             return await run_in_threadpool(convert, *arguments)
         finally:
+            self.in_use -= 1
             self._turns.release()

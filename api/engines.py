@@ -4,7 +4,6 @@ The database tells of every commit that changes a directory; a new one is then m
 old and takes its place in one assignment, so no answer mixes the two.
 """
 
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from api.listening import Listener
 from data.background import Background, Rounds
 from data.database import Database
 from data.errors import StateError
+from data.log import LOG
 from data.memory import held_for_long
 from data.presets import ALL_COUNTIES
 from data.settings import Settings
@@ -30,7 +30,6 @@ from routing.live import LiveRoads
 
 __all__ = ["Engines"]
 
-_LOG = logging.getLogger("onegrid")
 # How long the roads of the largest county may take to load on a busy machine.
 _LOADING_S = 600.0
 # Directories of former generations that are kept for answers as of then.
@@ -155,9 +154,9 @@ class Engines:
         try:
             with self._database.session() as session:
                 self.roads(self._county).now(session)
-        except NetworkError as error:
+        except NetworkError:
             # The request that needs them says it, to whom it concerns.
-            _LOG.info("there are no roads yet: %s", error)
+            LOG.info("there are no roads yet", county=self._county)
 
     def _load(
         self,

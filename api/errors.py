@@ -1,7 +1,6 @@
 """Errors to HTTP: one table of statuses, problem+json for programs, a page for people."""
 
 import json
-import logging
 import math
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from api.admission import BusyError
 from api.guard import TooManyError
+from api.measures import POOL_TIMEOUTS, REFUSED, UNANSWERED, route_of
 from api.pages import render, texts_of
 from data.errors import (
     ClusterError,
@@ -27,6 +27,10 @@ from data.errors import (
     StateError,
 )
 from data.jobs import QuotaError
+from data.log import LOG, request_of
+from data.log_setup import mark_told
+from data.outages import Outage
+from data.reasons import reason_of
 from gis.errors import CrsError, GeometryError, OneGridError
 from grids.redraw import EditRefusedError
 from routing.errors import DeviceError, NetworkError, ReportError
@@ -44,7 +48,6 @@ __all__ = [
 ]
 
 
-_LOG = logging.getLogger("onegrid")
 # A number beyond what is counted, a character that is none (U+0000, half of a pair).
 UNFIT = "a value is none that can be kept here"
 
@@ -113,6 +116,8 @@ def install(app: FastAPI) -> None:
 def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, LoginRequiredError) and not _is_api(request):
         return RedirectResponse(f"/login?next={request.url.path}", status_code=303)
+    if why := next((name for kind, name in _REFUSED.items() if isinstance(error, kind)), ""):
+        REFUSED.labels(why).inc()
     wait_s = error.wait_s if isinstance(error, TooManyError) else 1.0
     return _answer(request, status_of(error), str(error), _more(error), wait_s)
 
@@ -152,7 +157,10 @@ def _left(_request: Request, _error: Exception) -> Response:
 
 
 def _unanswered(request: Request, error: Exception) -> Response:
-    _LOG.warning("the database does not answer: %s", str(error).splitlines()[0])
+    UNANSWERED.inc()
+    if isinstance(error, PoolTimeoutError):
+        POOL_TIMEOUTS.inc()
+    _WITHOUT_DATABASE.failed(reason_of(error))
     return _answer(request, 503, "the database does not answer: try again in a moment")
 
 
@@ -161,8 +169,16 @@ def _http(request: Request, error: Exception) -> Response:
     return _answer(request, status, str(getattr(error, "detail", "")))
 
 
-def _unexpected(request: Request, _error: Exception) -> Response:
-    # The text of an unforeseen error may hold anything: it goes to the log, not to the client.
+def _unexpected(request: Request, error: Exception) -> Response:
+    # The text of an unforeseen error may hold anything: it goes neither to the client nor, unless
+    # somebody looks for a fault, to the log.
+    LOG.error(
+        "a request fails unexpectedly",
+        method=request.method,
+        route=route_of(request.scope),
+        exc_info=error,
+    )
+    mark_told(error)
     return _answer(request, 500, "an unexpected error; the log has the details")
 
 
@@ -183,6 +199,8 @@ def _answer(
     headers = {"Retry-After": f"{math.ceil(wait_s)}"} if again else None
     if _is_api(request):
         body = {"type": "about:blank", "status": status, "title": HTTPStatus(status).phrase}
+        if status >= _FAILED:
+            body["request"] = request_of()
         return JSONResponse(
             body | {"detail": detail} | (more or {}),
             status,
@@ -191,11 +209,21 @@ def _answer(
         )
     words = texts_of(request)
     explanation = words(_EXPLANATIONS.get(status, "This did not work."))
-    page = render(request, "error.html", status=status, explanation=explanation, detail=detail)
+    number = request_of() if status >= _FAILED else ""
+    facts = {"status": status, "explanation": explanation, "detail": detail, "number": number}
+    page = render(request, "error.html", **facts)
     return HTMLResponse(page, status, headers)
 
 
-_TOO_MANY, _UNAVAILABLE = 429, 503
+_TOO_MANY, _FAILED, _UNAVAILABLE = 429, 500, 503
+_REFUSED: dict[type[OneGridError], str] = {
+    BusyError: "busy",
+    TooManyError: "often",
+    QuotaError: "quota",
+}
+_WITHOUT_DATABASE = Outage(
+    "requests find no database", "requests still find no database", "requests find the database"
+)
 # Where programs ask: they are answered as RFC 9457 says, people with a page.
 _PROGRAMS = ("/api/", "/point/", "/lost")
 # Each a key of the catalogues: what a person can do about it, in their own language.

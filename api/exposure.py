@@ -8,12 +8,11 @@ from data.database import Database
 from data.errors import ExposedError
 from data.models import Account
 from data.passwords import DEMO_LOGINS, DEMO_PASSWORD, fits
-from data.settings import DEMO_COUNTY, Settings
+from data.settings import DEMO_COUNTY, LEAST_KEY, Settings
 
 __all__ = ["require_no_demo", "require_public_address"]
 
 _MOST_CHECKED = 50
-_LEAST_KEY = 16
 
 
 def require_public_address(settings: Settings, *, insecure: bool) -> None:
@@ -38,10 +37,15 @@ def require_public_address(settings: Settings, *, insecure: bool) -> None:
             f"{settings.public_url} is plain HTTP, by which passwords go in the clear: put a proxy "
             "with TLS before the server and name its https:// address, or give --insecure"
         )
-    short = [name for name, key in settings.named_keys if len(key) < _LEAST_KEY]
+    if settings.metrics == "local":
+        raise ExposedError(
+            "ONEGRID_METRICS=local would open /metrics to whoever comes by a proxy of this "
+            "machine: give a key to the system that reads them, ONEGRID_METRICS=name:key"
+        )
+    short = [name for name, key in settings.named_keys if len(key) < LEAST_KEY]
     if short:
         raise ExposedError(
-            f"the keys of {', '.join(short)} in ONEGRID_INTAKE_KEYS have fewer than {_LEAST_KEY} "
+            f"the keys of {', '.join(short)} in ONEGRID_INTAKE_KEYS have fewer than {LEAST_KEY} "
             "characters, and can be guessed: give each a long and random one of its own"
         )
 

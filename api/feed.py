@@ -65,6 +65,11 @@ class Feed:
         self._resync = partial(self._pass_on, [_MISSED])
         self.listener = Listener("incident", database, self._hear, self._resync)
 
+    @property
+    def listeners(self) -> int:
+        """How many consoles listen."""
+        return len(self._consoles)
+
     async def events(self, stream: Stream, who: SignedIn, last: int | None) -> AsyncIterator[Event]:
         """Steps from now on, after those that were missed since one.
 

@@ -20,11 +20,11 @@ from typing import NoReturn, Self
 
 from api.ends import how_it_ended
 from data.descriptors import wait_for_any
+from data.log import LOG
 from data.pauses import pause_after
 
 __all__ = ["Beat", "Serve", "serve_forked"]
 
-_LOG = logging.getLogger("onegrid")
 _LOOK_S = 0.5
 # How long a process may go on with the requests that it has when it is told to end.
 _END_S = 30.0
@@ -141,7 +141,7 @@ class _Family:
         child.pause_s = pause_after(now - child.started_s, child.pause_s)
         child.pid, child.due_s = 0, now + child.pause_s
         said = how_it_ended(status, child.pause_s)
-        _LOG.error("process %d of the web server %s", child.number + 1, said)
+        LOG.error("process %d of the web server %s", child.number + 1, said)
 
     def _end_if_silent(self, child: _Child) -> None:
         now = time.monotonic()
@@ -150,7 +150,7 @@ class _Family:
             if now - child.killed_s > _DYING_S:
                 os.kill(child.pid, signal.SIGKILL)
         elif well_s and now - well_s > _SILENT_S:
-            _LOG.error(
+            LOG.error(
                 "process %d of the web server has been silent for %.0f s: it is ended",
                 child.number + 1,
                 now - well_s,
@@ -187,7 +187,7 @@ class _Family:
             self._serve(self._listening, lambda: self._beat(number))
             status = 0
         except BaseException:  # noqa: BLE001 - the process ends with it
-            _LOG.exception("a process of the web server fails")
+            LOG.exception("a process of the web server fails")
         finally:
             logging.shutdown()
             os._exit(status)

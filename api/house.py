@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 from api.parts import Parts, end_when_told, program
 from data.pauses import pause_after
+from data.plain_log import PlainLog
 from data.postmaster import postmaster_of
 
 __all__ = ["House", "become", "main"]
@@ -44,6 +45,8 @@ class House:
         Folder of the private cluster's data; ``""`` where the database is another's.
     is_ours : bool
         Whether the cluster was started for this, and is stopped with it.
+    log_format, log_file : str
+        Of the settings.
     """
 
     commands: Mapping[str, Sequence[str]]
@@ -51,6 +54,8 @@ class House:
     told: Sequence[str]
     cluster: str = ""
     is_ours: bool = False
+    log_format: str = "text"
+    log_file: str = ""
 
 
 def become(house: House) -> NoReturn:
@@ -65,16 +70,19 @@ def main() -> None:
     """Keep the house that the first argument describes, until it is told to end."""
     end_when_told()
     house = House(**json.loads(sys.argv[1]))
+    log = PlainLog("house", house.log_format, house.log_file)
+    log.info("the house is up", pid=os.getpid())
     status = 0
     try:
-        with Parts(house.commands, _say) as parts:
-            cluster = _Cluster(Path(house.cluster)) if house.cluster else None
+        with Parts(house.commands, log.warning) as parts:
+            cluster = _Cluster(Path(house.cluster), log) if house.cluster else None
             status = _keep(house, parts, cluster)
     except KeyboardInterrupt:
         _print("\nstopping")
     finally:
         if house.is_ours:
             subprocess.run([*_ONEGRID, "db", "stop"], check=False)
+        log.info("the house has stopped")
     sys.exit(status)
 
 
@@ -96,8 +104,8 @@ def _keep(house: House, parts: Parts, cluster: "_Cluster | None") -> int:
 class _Cluster:
     """The private cluster, started again when its server has ended."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, log: PlainLog) -> None:
+        self._folder, self._log = folder, log
         self._starter: subprocess.Popen[bytes] | None = None
         self._lived_since = time.monotonic()
         self._pause_s, self._due = 0.0, 0.0
@@ -128,7 +136,7 @@ class _Cluster:
         self._pause_s = pause_after(now - self._lived_since, self._pause_s)
         self._due, self._is_up = now + self._pause_s, False
         when = f"in {self._pause_s:g} s" if self._pause_s else "at once"
-        _say(f"PostgreSQL {how}: it is started again {when}")
+        self._log.warning(f"PostgreSQL {how}: it is started again {when}")
 
 
 def _answers(address: str) -> bool:
@@ -137,10 +145,6 @@ def _answers(address: str) -> bool:
             return True
     except (URLError, OSError):
         return False
-
-
-def _say(text: str) -> None:
-    _print(f"▸ {text}")
 
 
 def _print(text: str) -> None:

@@ -1,7 +1,6 @@
 """A thread that listens to one channel of the database, for as long as the process lives."""
 
 import json
-import logging
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -14,10 +13,10 @@ import psycopg
 from data.background import Background, Rounds
 from data.database import Database
 from data.descriptors import wait_for_any
+from data.log import LOG
 
 __all__ = ["Listener", "facts_of"]
 
-_LOG = logging.getLogger("onegrid")
 # How often a listener that hears nothing says that it lives.
 _WAIT_S = 5.0
 # A connection that died without a word is noticed after about half a minute.
@@ -106,6 +105,6 @@ def facts_of(payloads: Sequence[str], needed: Collection[str]) -> list[dict[str,
             told = None
         fits = isinstance(told, dict) and told.keys() >= set(needed)
         if not fits:
-            _LOG.warning("a notice of the database is not understood: %d characters", len(payload))
+            LOG.warning("a notice of the database is not understood", characters=len(payload))
         found.append(told if fits else None)
     return found

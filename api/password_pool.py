@@ -32,14 +32,35 @@ class PasswordPool:
         How many at once.
     most_waiting : int
         How many may wait in each of the two lines.
+
+    Attributes
+    ----------
+    refused : int
+        How many were sent away.
     """
 
     def __init__(self, most: int = _MOST, most_waiting: int = _MOST_WAITING) -> None:
         self._most, self._most_waiting = most, most_waiting
         self._running = 0
+        self.refused = 0
         self._known: deque[asyncio.Future[None]] = deque()
         self._strangers: deque[asyncio.Future[None]] = deque()
         self._executor: ThreadPoolExecutor | None = None
+
+    @property
+    def most(self) -> int:
+        """How many hash at once."""
+        return self._most
+
+    @property
+    def in_use(self) -> int:
+        """How many hash now."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._known) + len(self._strangers)
 
     async def run(self, work: Callable[[*Ts], R], *arguments: *Ts, first: bool) -> R:
         """Wait for a place, and hash.
@@ -72,6 +93,7 @@ class PasswordPool:
             self._running += 1
             return
         if len(line) >= self._most_waiting:
+            self.refused += 1
             raise BusyError("many sign in at once: try again in a moment")
         place = asyncio.get_running_loop().create_future()
         line.append(place)
@@ -84,6 +106,7 @@ class PasswordPool:
             elif place in line:
                 line.remove(place)
             if isinstance(error, TimeoutError):
+                self.refused += 1
                 raise BusyError("many sign in at once: try again in a moment") from None
             raise
 

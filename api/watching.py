@@ -7,7 +7,6 @@ different processes see each other.
 
 import asyncio
 import json
-import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -20,11 +19,12 @@ import psycopg
 from api.listening import Listener, facts_of
 from api.rights import Stream, put_soon
 from data.database import Database
+from data.log import LOG
+from data.reasons import reason_of
 from data.sessions import SignedIn
 
 __all__ = ["Watching"]
 
-_LOG = logging.getLogger("onegrid")
 # How often a browser's presence is told, and after which silence it is taken for gone.
 HERE_S, GONE_S = 10.0, 25.0
 Event = dict[str, Any]
@@ -50,6 +50,11 @@ class Watching:
         self._here: dict[int, dict[str, tuple[str, float]]] = {}
         self._resync = partial(self._pass_on, None, _MISSED)
         self.listener = Listener("draft", database, self._hear_all, self._resync)
+
+    @property
+    def listeners(self) -> int:
+        """How many browsers watch."""
+        return len(self._browsers)
 
     async def events(self, stream: Stream, draft: int, who: SignedIn) -> AsyncIterator[Event]:
         """What happens to a draft from now on, and who else is there.
@@ -87,8 +92,8 @@ class Watching:
         try:
             with psycopg.connect(self._database.conninfo, autocommit=True) as connection:
                 connection.execute("SELECT pg_notify('draft', %s)", [json.dumps(told)])
-        except psycopg.Error:  # the next beat tells it again
-            _LOG.info("presence in draft %s was not told", draft)
+        except psycopg.Error as error:  # the next beat tells it again
+            LOG.debug("presence in a draft was not told", draft=draft, reason=reason_of(error))
 
     def _people(self, draft: int) -> Event:
         now = time.monotonic()

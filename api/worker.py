@@ -5,17 +5,21 @@ It is a process of its own: a stranger's file holds up no timer, notice or delet
 
 import asyncio
 import importlib
-import logging
 import os
 import signal
 
 import procrastinate
 
+from api.measured import Measured
+from api.metric_state import PoolState
 from api.parts import end_with_parent
-from api.terminal import log_visibly
 from data.database import Database, open_database
 from data.jobs import MOST_TRIES, STALLED_S, TASK, UPLOADS, job_app
+from data.log import LOG, within_request
+from data.log_setup import begin_log
+from data.outages import Outage
 from data.private_files import tighten
+from data.reasons import reason_of
 from data.settings import Settings
 
 __all__ = ["make_worker", "read_uploads", "run_worker", "uploads"]
@@ -30,7 +34,10 @@ _NICER = 5
 _RETRY_S = 5
 # How long jobs may go on when the worker ends, and how soon it begins again after a failure.
 _END_S, _AGAIN_S = 10.0, 1.0
-_LOG = logging.getLogger("onegrid")
+# What works for so long is well again: a database that is away is waited for longer than `_WAIT_S`
+# of `data.jobs`.
+_WELL_S = 12.0
+_FIRST = asyncio.FIRST_COMPLETED
 
 
 def uploads() -> None:
@@ -41,15 +48,20 @@ def uploads() -> None:
 
 def read_uploads() -> None:
     """Read files in this process until it is told to end, by its environment's settings."""
-    log_visibly()
+    settings = Settings()
+    begin_log("uploads", settings)
     # Takes seconds to load: no file waits for it.
     importlib.import_module("grids.assign.job")
-    settings = Settings()
     os.nice(_NICER)
     tighten(settings.home)
     database = open_database(settings)
     database.require_direct()
+    measured = Measured(settings, "uploads", [PoolState(database.engine)])
+    measured.start()
+    LOG.info("the worker of files is up", pid=os.getpid())
     asyncio.run(run_worker(database, settings))
+    measured.stop()
+    LOG.info("the worker of files has stopped")
 
 
 async def run_worker(database: Database, settings: Settings) -> None:
@@ -58,13 +70,19 @@ async def run_worker(database: Database, settings: Settings) -> None:
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
     told = asyncio.create_task(stop.wait())
+    outage = Outage(
+        "the queue fails and is begun again", "the queue still fails", "the queue works again"
+    )
     while not stop.is_set():
         work = asyncio.create_task(_work(make_worker(database, settings)))
-        await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({work, told}, timeout=_WELL_S, return_when=_FIRST)
+        if not done:
+            outage.well()
+            await asyncio.wait({work, told}, return_when=_FIRST)
         if stop.is_set():
             work.cancel()
         elif error := work.exception():
-            _LOG.warning("the queue failed and is begun again: %s", error)
+            outage.failed(reason_of(error))
         await asyncio.wait({work})
         await asyncio.wait({told}, timeout=_AGAIN_S)
 
@@ -88,11 +106,12 @@ def make_worker(database: Database, settings: Settings) -> procrastinate.App:
     retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, wait=_RETRY_S)
 
     @app.task(name=TASK, queue=UPLOADS, retry=retry)
-    def assign(number: int) -> None:
-        """Assign an uploaded table."""
+    def assign(number: int, request: str = "") -> None:
+        """Assign an uploaded table; a job of an earlier version names no request."""
         # Loaded by `read_uploads`: the other parts of the program never need it.
         from grids.assign.job import run_job  # noqa: PLC0415
 
-        run_job(database, settings.jobs_dir, settings.locators_dir, number)
+        with within_request(request):
+            run_job(database, settings.jobs_dir, settings.locators_dir, number)
 
     return app

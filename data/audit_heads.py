@@ -5,7 +5,6 @@ that is kept elsewhere.
 """
 
 import json
-import logging
 import os
 import smtplib
 import threading
@@ -19,11 +18,12 @@ from urllib.request import Request, urlopen
 from sqlalchemy import text
 
 from data.database import Database
+from data.outages import Outage
+from data.reasons import reason_of
 from data.settings import Settings
 
 __all__ = ["Head", "HeadKeeper", "kept_heads"]
 
-_LOG = logging.getLogger("onegrid")
 _KEEP_S, _WITNESS_S, _WAIT_S = 30.0, 60.0, 10.0
 _HEAD = text("SELECT id, hash, at FROM audit_log WHERE county = :county ORDER BY id DESC LIMIT 1")
 
@@ -52,6 +52,11 @@ class HeadKeeper:
         self._next, self._next_told = 0.0, 0.0
         self._last: Head | None = None
         self._told: Head | None = None
+        self._outage = Outage(
+            "the witness of the audit log is not told",
+            "the witness of the audit log is still not told",
+            "the witness of the audit log is told again",
+        )
 
     def keep(self, database: Database, *, force: bool = False) -> None:
         """Keep the head where it is time to, or it is forced, and there is a new one."""
@@ -96,7 +101,9 @@ class HeadKeeper:
             tell_witness(self._settings, head)
         except (OSError, smtplib.SMTPException) as error:
             self._told = None
-            _LOG.warning("the witness of the audit log was not told: %s", error)
+            self._outage.failed(reason_of(error))
+        else:
+            self._outage.well()
 
 
 def tell_witness(settings: Settings, head: Head) -> None:

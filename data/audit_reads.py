@@ -7,7 +7,6 @@ it did not end, and the chain is told of the gap.
 """
 
 import fcntl
-import logging
 import os
 import threading
 import time
@@ -25,10 +24,10 @@ from data.audit import audit
 from data.audit_heads import HeadKeeper
 from data.background import Background, Rounds
 from data.database import Database
+from data.log import LOG
 
 __all__ = ["ReadLog", "make_partitions"]
 
-_LOG = logging.getLogger("onegrid")
 _FLUSH_S = 0.5
 # A batch of so many is written at once; more than the most that are kept is a fault to be seen.
 _BATCH, _MOST_KEPT = 2_000, 50_000
@@ -202,7 +201,7 @@ class ReadLog:
 
     def _tell_gap(self, since: datetime) -> None:
         said = since.isoformat(timespec="seconds")
-        _LOG.warning("a process ended without a word: reads after %s may be missing", said)
+        LOG.warning("a process ended without a word: reads may be missing", since=said)
         with self._database.session() as session:
             county = self._county
             audit(session, county, "system", "reads.gap", since=said, most_s=_MOST_LOST_S)

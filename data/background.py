@@ -5,21 +5,19 @@ how it is can be asked (`Background.state`). Whoever works says with each round 
 one that has been silent for longer than it should is told of as stuck.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
-from sqlalchemy.exc import SQLAlchemyError
-
+from data.log import LOG
+from data.outages import DATABASE, Outage
 from data.pauses import FIRST_PAUSE_S, pause_after
+from data.reasons import is_away, reason_of
 
 __all__ = ["Background", "BackgroundState", "Rounds"]
 
-_LOG = logging.getLogger("onegrid")
 # A round that takes longer than this hangs, unless its work says how long it may take.
 _SILENT_S = 60.0
 
@@ -137,6 +135,12 @@ class Background:
         self._thread: threading.Thread | None = None
         self._failures = self._in_a_row = 0
         self._failing, self._is_done = "", False
+        self._faults = Outage(
+            "a background thread fails and is begun again",
+            "a background thread still fails",
+            "a background thread works again",
+            facts={"work": name},
+        )
 
     @property
     def is_running(self) -> bool:
@@ -187,18 +191,20 @@ class Background:
                 self._note_well()
                 self._is_done = True
                 return
+        DATABASE.forget(self)
 
     def _note_failure(self, error: Exception) -> None:
         self._failures += 1
         self._in_a_row += 1
-        lines = str(error).splitlines()
-        self._failing = f"{type(error).__name__}: {lines[0] if lines else ''}"[:200]
-        if self._in_a_row == 1:
-            # What the database says of itself needs no traceback; anything else is a fault of ours.
-            ours = None if isinstance(error, SQLAlchemyError | psycopg.Error | OSError) else error
-            _LOG.warning("%s fails and is begun again: %s", self.name, self._failing, exc_info=ours)
+        self._failing = reason_of(error)
+        # A thread that comes to the database and fails at something else has found it.
+        failing, other = (DATABASE, self._faults) if is_away(error) else (self._faults, DATABASE)
+        other.well(self)
+        failing.failed(self._failing, self)
+        LOG.debug("a background thread fails", work=self.name, exc_info=error)
 
     def _note_well(self) -> None:
         if self._in_a_row:
-            _LOG.warning("%s works again; it failed %d times", self.name, self._in_a_row)
             self._in_a_row, self._failing = 0, ""
+            for one in (DATABASE, self._faults):
+                one.well(self)

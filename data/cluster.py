@@ -5,7 +5,6 @@ operating system's own word for who connects (peer authentication), and never ru
 superuser makes roles and extensions, and nothing else is done as it.
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -26,6 +25,7 @@ import psycopg
 from psycopg import sql
 
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
+from data.cluster_log import ClusterLog
 from data.cluster_owner import OWNER_ROLE, give_to_owner
 from data.errors import ClusterError
 from data.machine import memory_bytes
@@ -55,6 +55,8 @@ _START_TRIES = 20
 _CONNECTIONS = 100
 # A throw-away cluster stands beside others.
 _SMALL_MB = 2048
+# The times of files are kept by a coarser clock.
+_CLOCK_STEP_S = 1.0
 _OWNER_OF = (
     "SELECT 1 FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba "
     "WHERE datname = %s AND rolname = %s"
@@ -108,9 +110,9 @@ class Cluster:
         return self.root / "cluster"
 
     @property
-    def log_file(self) -> Path:
+    def log(self) -> ClusterLog:
         """The server's log."""
-        return self.root / "cluster.log"
+        return ClusterLog(self.root)
 
     @cached_property
     def socket_dir(self) -> Path:
@@ -192,7 +194,7 @@ class Cluster:
     def destroy(self) -> None:
         """Stop the server and delete the cluster with all its data."""
         self.stop()
-        for folder in (self.data_dir, self.socket_dir):
+        for folder in (self.data_dir, self.socket_dir, self.log.folder):
             shutil.rmtree(folder, ignore_errors=True)
 
     @cached_property
@@ -273,6 +275,7 @@ class Cluster:
             **self._memory(),
             "timezone": "UTC",
             "jit": "off",
+            **self.log.settings(),
             **_SILENT,
         }
         if not self.durable:
@@ -292,24 +295,28 @@ class Cluster:
     def _start(self) -> None:
         # Nobody else fills the server's connections; root, who runs it as another, gets in.
         self._own(self.socket_dir, 0o700)
-        self.log_file.touch()
+        self._own(self.log.folder, 0o700)
+        self.log.first.touch()
         if self.run_as.uid is not None and self.run_as.gid is not None:
-            os.chown(self.log_file, self.run_as.uid, self.run_as.gid)
+            os.chown(self.log.first, self.run_as.uid, self.run_as.gid)
+        self.log.trim()
         if postmaster_of(self.data_dir) is None:
             self._clear_stale_files()
         self._write_authentication()  # a cluster of an earlier version knows fewer roles
         for _ in range(_START_TRIES):
+            begun_s = time.time() - _CLOCK_STEP_S
             done = self._pg_ctl(
-                "start", "-w", "-t", "60", "-l", self.log_file, "-o", self._options()
+                "start", "-w", "-t", "60", "-l", self.log.first, "-o", self._options()
             )
             if done.returncode == 0:
                 return
             # After kill -9 the old server's children hold its memory for a moment.
-            if "pre-existing shared memory" not in self._log_tail():
+            if "pre-existing shared memory" not in self.log.tail(begun_s):
                 break
             time.sleep(0.5)
         raise ClusterError(
-            f"the cluster does not start; its log {self.log_file} ends:\n{self._log_tail()}"
+            f"the cluster does not start; its log, {self.log.first} and what lies in "
+            f"{self.log.folder}, ends:\n{self.log.tail(begun_s)}"
         )
 
     def _prepare(self) -> None:
@@ -359,9 +366,3 @@ class Cluster:
         """Remove what a killed server left: its process id may belong to another by now."""
         for stale in (self.data_dir / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.*")):
             stale.unlink(missing_ok=True)
-
-    def _log_tail(self) -> str:
-        try:
-            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-8:])
-        except OSError as error:
-            return f"(unreadable: {errno.errorcode.get(error.errno or 0, error)})"

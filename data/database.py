@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -14,6 +15,7 @@ from data.cluster import EXTENSIONS, Cluster
 from data.connections import Pool, budget_of, needed_by
 from data.database_url import conninfo_of, database_url
 from data.errors import DatabaseError, UnansweredError
+from data.log import LOG
 from data.settings import Settings
 
 __all__ = ["Database", "open_database", "private_cluster"]
@@ -129,7 +131,23 @@ def _quiet(engine: Engine) -> Engine:
     What goes beyond PostgreSQL's first line (DETAIL, HINT, CONTEXT) quotes values.
     """
     event.listen(engine, "handle_error", _without_values)
+    event.listen(engine, "connect", _HostTold().look)
     return engine
+
+
+class _HostTold:
+    """Tells when connections lead to another host than before, as after a failover."""
+
+    def __init__(self) -> None:
+        self._host = ""
+
+    def look(self, connection: DBAPIConnection, _record: object) -> None:
+        """Note where a new connection leads."""
+        info = connection.info
+        host, before = f"{info.host}:{info.port}", self._host
+        self._host = host
+        if before and before != host:
+            LOG.warning("the database is on another host now", host=host, before=before)
 
 
 def _without_values(context: ExceptionContext) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from data.database import Database
 from data.errors import NotFoundError, SourceError, StateError
+from data.log import request_of
 from data.models import AssignJob
 from gis.errors import OneGridError
 
@@ -231,12 +232,12 @@ def remove_job(session: Session, jobs_dir: Path, job: AssignJob) -> None:
 
 
 def enqueue(database: Database, number: int, lane: str) -> None:
-    """Put a job that is committed into the queue of uploads."""
+    """Put a job that is committed into the queue of uploads, with the request that made it."""
     connector = procrastinate.SyncPsycopgConnector(conninfo=database.conninfo, kwargs=_IN_SCHEMA)
     with procrastinate.App(connector=connector).open() as app:
         app.configure_task(
             TASK, queue=UPLOADS, queueing_lock=f"assign-{number}", lock=f"uploads-{lane}"
-        ).defer(number=number)
+        ).defer(number=number, request=request_of())
 
 
 def is_being_worked_on(database: Database) -> bool:

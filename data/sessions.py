@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from data.accounts import Grant, grants_of
 from data.audit import audit
 from data.errors import NotFoundError, StateError
+from data.log import log_after_commit
 from data.models import Account, LoginSession, RoleGrant
 from data.passwords import NOBODYS_HASH, fits
 from data.scope import Scope
@@ -188,6 +189,7 @@ def open_session(
         )
     )
     audit(session, credentials.county, credentials.login, "login", stage=stage)
+    log_after_commit(session, "somebody signs in", account=credentials.account_id, stage=stage)
     return token
 
 

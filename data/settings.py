@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import limits
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 __all__ = [
     "DEMO_COUNTY",
+    "LEAST_KEY",
     "Network",
     "Settings",
     "is_local_name",
@@ -22,6 +24,8 @@ __all__ = [
 
 # 99 is no province: the demonstration city cannot be taken for a real county.
 DEMO_COUNTY = "990100"
+# A key with fewer characters can be guessed.
+LEAST_KEY = 16
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,6 +54,12 @@ def networks_of(text: str) -> list[Network]:
         if not one.prefixlen:
             raise ValueError(f"{one} is everybody: name the networks that are meant")
     return networks
+
+
+def _named_keys(text: str) -> list[tuple[str, str]]:
+    """Pairs ``name:key``, separated by commas."""
+    pairs = (pair.strip().partition(":") for pair in text.split(","))
+    return [(name, key) for name, _, key in pairs if key]
 
 
 class Settings(BaseSettings):
@@ -105,6 +115,13 @@ class Settings(BaseSettings):
     proxies : str
         Networks of the proxies before the server, separated by commas: their ``X-Forwarded-For``
         and ``X-Forwarded-Proto`` are believed, nobody else's.
+    log_format, log_level, log_file : str
+        How the log is written: lines of ``text`` or of ``json``, from which level on (``debug``
+        tells whole tracebacks, with whatever they quote), and a file that all processes write
+        beside the standard error.
+    metrics : str
+        Who may read ``/metrics``: nobody (``off``), whoever asks on this machine (``local``), or
+        the systems of ``name:key`` pairs, separated by commas.
     """
 
     model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
@@ -135,6 +152,10 @@ class Settings(BaseSettings):
     audit_witness: str = ""
     public_url: str = ""
     proxies: str = ""
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_file: str = ""
+    metrics: str = "off"
 
     @field_validator(
         "cards_free",
@@ -187,6 +208,26 @@ class Settings(BaseSettings):
             raise ValueError("a witness is an https:// address, or one of e-mail")
         return value
 
+    @field_validator("log_file")
+    @classmethod
+    def _a_file(cls, value: str) -> str:
+        return str(Path(value).expanduser().resolve()) if value else ""
+
+    @field_validator("metrics")
+    @classmethod
+    def _readers(cls, value: str) -> str:
+        if value in {"off", "local"}:
+            return value
+        keys = _named_keys(value)
+        if not keys or len(keys) != value.count(",") + 1:
+            raise ValueError("it is off, local, or name:key pairs separated by commas")
+        if short := [name for name, key in keys if len(key) < LEAST_KEY]:
+            raise ValueError(
+                f"the keys of {', '.join(short)} have fewer than {LEAST_KEY} characters, and can "
+                "be guessed"
+            )
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -211,13 +252,22 @@ class Settings(BaseSettings):
     @property
     def named_keys(self) -> list[tuple[str, str]]:
         """The systems that may send reports, by name and key."""
-        pairs = (pair.strip().partition(":") for pair in self.intake_keys.split(","))
-        return [(name, key) for name, _, key in pairs if key]
+        return _named_keys(self.intake_keys)
+
+    @property
+    def metrics_keys(self) -> list[tuple[str, str]]:
+        """The systems that may read the metrics, by name and key."""
+        return [] if self.metrics in {"off", "local"} else _named_keys(self.metrics)
 
     @property
     def is_https(self) -> bool:
         """Whether the public address is one of HTTPS."""
         return self.public_url.lower().startswith("https://")
+
+    @property
+    def metrics_dir(self) -> Path:
+        """Folder in which each process tells the others how it is."""
+        return self.home / "metrics"
 
     @property
     def networks_dir(self) -> Path:

@@ -5,10 +5,10 @@ be caught up with many times over. When something was last done is asked of the 
 clock may be set as well: a time that lies ahead means that it is due. What was missed is done once.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,6 @@ from data.database import Database
 
 __all__ = ["Periodic", "TickState", "Ticker", "tick_states"]
 
-_LOG = logging.getLogger("onegrid")
 # Work that comes seldom is looked at so often: a restart does not begin its time anew.
 _LOOK_S = 60.0
 # What is due so little later is due now: two looks lie never exactly as far apart as they should.
@@ -166,11 +165,9 @@ class Ticker:
     def _note_failure(self, one: Periodic, error: Exception) -> None:
         # The kind alone: what an error says may hold anything.
         row = self._key(one) | {"every_s": one.every_s, "failing": type(error).__name__[:200]}
-        try:
-            with self._database.engine.begin() as connection:
-                connection.execute(_FAILED, row)
-        except SQLAlchemyError:
-            _LOG.info("%s: its failure is not noted, since the database does not answer", one.name)
+        # Where the database does not answer it cannot be noted, and its thread tells of that.
+        with suppress(SQLAlchemyError), self._database.engine.begin() as connection:
+            connection.execute(_FAILED, row)
 
     def _follow(self, one: Periodic, rounds: Rounds) -> None:
         goes_on = not rounds.is_over

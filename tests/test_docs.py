@@ -119,3 +119,27 @@ def test_the_repository_keeps_its_rules() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", ["operations.md", "operations.zh.md"])
+def test_each_event_and_setting_of_the_log_that_the_docs_name_is_there(page: str) -> None:
+    said = (ROOT / "docs" / page).read_text("utf-8")
+    sources = [
+        path.read_text("utf-8")
+        for folder in ("api", "data", "grids", "routing")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    code = re.sub(r'"\s+"', "", "\n".join(sources))
+    events = re.findall(r"`((?:the|a|an|somebody|requests) [a-z ]+)`", said)
+    assert len(events) > 8
+    assert [event for event in events if event not in code] == []
+    named = {name.removeprefix("ONEGRID_").lower() for name in re.findall(r"ONEGRID_\w+", said)}
+    assert named <= set(Settings.model_fields)
+
+
+def test_each_metric_that_the_docs_name_is_measured() -> None:
+    said = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "api").glob("me*.py"))
+    named = {name.removesuffix("_total") for name in re.findall(r"`(onegrid_\w+)`", said)}
+    assert len(named) > 20
+    assert {name for name in named if f'"{name}"' not in code} == set()

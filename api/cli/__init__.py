@@ -25,8 +25,9 @@ from api.cli import (
     work,
 )
 from api.cli.context import app
-from api.terminal import Terminal, log_visibly
+from api.terminal import Terminal
 from data.errors import ClusterError, DatabaseError, ExposedError
+from data.log_setup import COMMAND, begin_log
 from data.private_files import PRIVATE_UMASK
 from data.settings import Settings, unknown_settings
 from gis.errors import OneGridError
@@ -51,12 +52,12 @@ serving.register(app)
 def main() -> None:
     """Run the command line; our own errors become one line and an exit code."""
     os.umask(PRIVATE_UMASK)
-    log_visibly()
     told = Terminal(stderr=True)
     for name, meant in unknown_settings(os.environ).items():
         hint = f"; is {meant} meant?" if meant else ""
         told.entry(f"! {name} is no setting: it is not used{hint}", style="yellow")
     try:
+        begin_log(COMMAND)
         app()
     except OneGridError as error:
         told.message(f"✗ {error}", style="red")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.terminal import Terminal, visible_json
+from api.terminal import Terminal
 from data import migrate
 from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses
@@ -15,6 +15,7 @@ from data.importing.columns import LOCAL_ZONE
 from data.presets import seed_presets
 from data.serving_role import grant_serving, may_serve, serving_role_of
 from data.settings import Settings
+from data.visible import visible_json
 
 __all__ = [
     "AsJson",

@@ -9,6 +9,7 @@ import typer
 from api.cli.context import AsJson, County, county_or_default, emit, ready_database
 from data import importing
 from data.importing.report import ImportReport
+from data.log import LOG
 from data.settings import Settings
 from routing.network import RoadNetwork
 from routing.warming import warm
@@ -46,6 +47,9 @@ def _store(name: str, path: Path, county: str | None, **options: Any) -> ImportR
     chosen = county_or_default(settings, county)
     with ready_database(settings).session() as session:
         report: ImportReport = getattr(importing, name)(session, path, county=chosen, **options)
+    kind = name.removeprefix("import_")
+    counts = {"read": report.read, "stored": report.stored, "refused": len(report.refused)}
+    LOG.info("an import has ended", kind=kind, county=chosen, **counts)
     return report
 
 

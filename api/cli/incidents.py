@@ -18,13 +18,13 @@ from api.cli.context import (
     ready_database,
     told_time,
 )
-from api.terminal import visible_json
 from data.errors import SourceError
 from data.importing.columns import LOCAL_ZONE
 from data.incidents import find_incident
 from data.models import FlowDefinition, NoticeChannel
 from data.scope import Scope
 from data.settings import Settings
+from data.visible import visible_json
 from grids.directory import load_directory
 from routing.incidents.configuring import (
     add_channel,

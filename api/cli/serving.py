@@ -1,7 +1,6 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import faulthandler
-import logging
 import resource
 import socket
 import sys
@@ -28,19 +27,20 @@ from api.house import House, become
 from api.parts import Parts, end_when_told
 from api.preload import load_all
 from api.protocol import BoundedProtocol
-from api.terminal import log_visibly, visible
 from api.worker import read_uploads
 from data.connections import require_room
 from data.database import open_database, private_cluster
 from data.errors import StateError, UnansweredError
+from data.log import LOG
+from data.log_setup import begin_log
 from data.private_files import tighten
 from data.sandbox import protection
 from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
+from data.visible import visible
 
 __all__ = ["register"]
 
-_LOG = logging.getLogger("onegrid")
 # How long a server waits for its database when it starts, and how often it looks.
 _PATIENCE_S, _AGAIN_S = 15.0, 0.5
 _KEEP_ALIVE_S = 75
@@ -84,7 +84,7 @@ def web() -> None:
     Its port and the number of its processes are the first arguments.
     """
     port, workers = map(int, sys.argv[1:3])
-    log_visibly()
+    begin_log("web")
     ends = [sys.stdin.fileno()]
     _serve(_chosen(port, workers), insecure="--insecure" in sys.argv, ends=ends)
 
@@ -126,6 +126,8 @@ def _answer(settings: Settings, listening: socket.socket, beat: Beat) -> None:
             # that is being closed is told nothing.
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=_GRACE_S,
+            # Its records go with the others.
+            log_config=None,
             log_level="warning",
             access_log=False,
             # The application asks for its proxies itself (api.hosts).
@@ -182,7 +184,7 @@ def _check_serving(settings: Settings) -> None:
     database.require_direct()
     require_room(settings, database.engine)
     if not is_protected(database.engine):
-        _LOG.warning(
+        LOG.warning(
             "the role that serves may change the audit log: name the database's owner in "
             "ONEGRID_OWNER_URL and another role in ONEGRID_DATABASE_URL"
         )
@@ -201,10 +203,12 @@ def worker(
             raise typer.BadParameter(f"{part!r} is none of {known}", param_hint="--part")
         _ALONE[part]()
         return
-    tighten(Settings().home)
+    settings = Settings()
+    begin_log("house", settings)
+    tighten(settings.home)
     end_when_told()
     try:
-        with Parts(_WORKERS, _say) as parts:
+        with Parts(_WORKERS, LOG.warning) as parts:
             parts.watch()
     except KeyboardInterrupt:
         console.print("\nstopping")
@@ -244,6 +248,8 @@ def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False
             told=_told(settings),
             cluster=str(cluster.data_dir) if is_private else "",
             is_ours=started,
+            log_format=settings.log_format,
+            log_file=settings.log_file,
         )
     )
 

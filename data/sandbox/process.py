@@ -1,7 +1,6 @@
 """Starting a converter's process, feeding it, and ending it when it takes too much."""
 
 import json
-import logging
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from data.errors import SourceError
+from data.log import LOG
 from data.sandbox.child import FAILED, FULL, REFUSED, UNCONFINED
 from data.sandbox.confine import Confined
 from gis.errors import CrsError, OneGridError
@@ -39,7 +39,6 @@ __all__ = [
     "work_folder",
 ]
 
-_LOG = logging.getLogger("onegrid")
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv[1]); from data.sandbox.child import main; main()"
 )
@@ -343,7 +342,7 @@ class _Child:
         if status:
             # Of what a library says nothing is kept: it quotes the file.
             place = _place(self._errors) if status == FAILED else f"status {status}"
-            _LOG.warning("a converter (%s) failed: %s", self._task, place)
+            LOG.warning("a converter fails", task=self._task, reason=place)
             raise ConversionError("it cannot be read: it is damaged, or not what its name says")
 
     def _time_out(self) -> None:

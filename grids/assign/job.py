@@ -1,6 +1,7 @@
 """Running a background job: the uploaded table assigned, its progress in the database."""
 
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from data.accounts import grants_of
 from data.database import Database
 from data.importing.names import classes_by_name
 from data.jobs import MOST_RESULT, MOST_TRIES, claimed, files_of, room_of
+from data.log import LOG
 from data.memory import held_for_long
 from data.models import Account, AssignJob
+from data.reasons import reason_of
 from data.sandbox import TABLE
 from data.scope import Scope
 from gis.errors import OneGridError
@@ -45,21 +48,31 @@ def run_job(database: Database, jobs_dir: Path, locators_dir: Path, number: int)
         if is_spent:
             _give_up(database, jobs_dir, job, _GIVEN_UP)
             return
+        begun_s = time.monotonic()
         try:
             _assign(database, jobs_dir, locators_dir, job)
         except OneGridError as error:
             _give_up(database, jobs_dir, job, str(error)[:1000])
-        except Exception:
+        except Exception as error:
+            LOG.warning(
+                "a job fails for no reason of its file's",
+                job=number,
+                tries=job.tries,
+                reason=reason_of(error),
+            )
             if job.tries >= MOST_TRIES:
                 _give_up(database, jobs_dir, job, _GIVEN_UP)
             raise
         else:
             # What was sent is not needed any more; what came of it is fetched within a day.
             files_of(jobs_dir, job).source.unlink(missing_ok=True)
+            took_s = round(time.monotonic() - begun_s, 1)
+            LOG.info("a job has ended", job=number, state="done", took_s=took_s)
 
 
 def _give_up(database: Database, jobs_dir: Path, job: AssignJob, reason: str) -> None:
     shutil.rmtree(files_of(jobs_dir, job).folder, ignore_errors=True)
+    LOG.info("a job has ended", job=job.id, state="failed", tries=job.tries)
     _tell(database, job.id, state="failed", reason=reason)
 
 

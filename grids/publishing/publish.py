@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.errors import StateError
+from data.log import log_after_commit
 from data.models import Generation, ReviewStep
 from gis.cells import cover_polygons
 from grids.generations import latest_generation, require_draft
@@ -70,4 +71,6 @@ def publish(
     session.add(ReviewStep(county=county, generation_id=draft.id, step="publish", actor=actor))
     audit(session, county, actor, "draft.publish", str(draft.id), at=moment.isoformat())
     session.execute(text("SELECT pg_notify('plan_published', :county)"), {"county": county})
+    facts = {"county": county, "generation": draft.id, "since": moment.isoformat()}
+    log_after_commit(session, "a plan is published", **facts)
     return draft

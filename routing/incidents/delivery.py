@@ -10,6 +10,7 @@ import smtplib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from functools import cache
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -19,7 +20,10 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from data.log import log_after_commit, within_request
 from data.models import Outbox
+from data.outages import Outage
+from data.reasons import reason_of
 from gis.errors import OneGridError
 from routing.incidents.notices import DESK
 
@@ -68,9 +72,22 @@ def deliver_one(
         carry[notice.channel](notice)
     except CarryError as error:
         _failed(session, notice, str(error), now)
+        _outage(notice.channel).failed(reason_of(error.__cause__ or error), notice.address)
     else:
         notice.state, notice.sent_at, notice.reason = "sent", now, ""
+        _outage(notice.channel).well(notice.address)
     return True
+
+
+@cache
+def _outage(channel: str) -> Outage:
+    """What is told of the other sides of a channel, together."""
+    return Outage(
+        "notices are not taken by the other side",
+        "notices are still not taken by the other side",
+        "notices are taken again by the other side",
+        facts={"channel": channel},
+    )
 
 
 def _failed(session: Session, notice: Outbox, reason: str, now: datetime) -> None:
@@ -79,6 +96,9 @@ def _failed(session: Session, notice: Outbox, reason: str, now: datetime) -> Non
         notice.next_at = now + min(_FIRST_WAIT * 2 ** (notice.attempts - 1), _LONGEST_WAIT)
         return
     notice.state = "failed"
+    facts = {"notice": notice.id, "channel": notice.channel, "attempts": notice.attempts}
+    with within_request(str(notice.content.get("request", ""))):
+        log_after_commit(session, "a notice is given up", **facts)
     told = {
         "county": notice.county,
         "key": f"failed:{notice.id}",

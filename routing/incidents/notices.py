@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from data.log import request_of
 from data.models import Incident, NoticeChannel, Outbox, Person, Unit
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def notify(session: Session, incident: Incident, kind: str, address: str) -> Non
         "kind": kind,
         "class": incident.class_code,
     }
+    if request := request_of():
+        content["request"] = request
     rows = [("app", address, "sent")]
     query = select(NoticeChannel).where(NoticeChannel.county == incident.county)
     for one in session.scalars(query):

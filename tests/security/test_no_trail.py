@@ -185,7 +185,12 @@ def a_day(base: str, database: Database, places: list[Pair]) -> None:
     assert all(code < 500 for codes in statuses.values() for code in codes), statuses
 
 
-def kept(database: Database, folder: Path, log: Path) -> dict[str, bytes]:
+def said_by(cluster: Cluster) -> bytes:
+    """All that PostgreSQL has written to its log."""
+    return b"".join(path.read_bytes() for path in cluster.log.files)
+
+
+def kept(database: Database, folder: Path, cluster: Cluster) -> dict[str, bytes]:
     """All that remains: a dump of every table, the logs, and the files of the state folder."""
     dump = [
         find_postgres() / "pg_dump",
@@ -194,7 +199,7 @@ def kept(database: Database, folder: Path, log: Path) -> dict[str, bytes]:
         f"--dbname={database.conninfo}",
     ]
     said = subprocess.run(dump, check=True, capture_output=True)
-    remains = {"dump": said.stdout, "postgres": log.read_bytes()}
+    remains = {"dump": said.stdout, "postgres": said_by(cluster)}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             remains[str(path.relative_to(folder))] = path.read_bytes()
@@ -203,14 +208,14 @@ def kept(database: Database, folder: Path, log: Path) -> dict[str, bytes]:
 
 def test_a_day_leaves_no_trail(served: tuple[str, Database, Path], cluster: Cluster) -> None:
     base, database, folder = served
-    before = kept(database, folder, cluster.log_file)
+    before = kept(database, folder, cluster)
     # Four digits are eleven metres: something may stand there.
     free = [one for one in visited(150) if not any(found(one, held) for held in before.values())]
     places = free[:40]
     assert len(places) == 40
     a_day(base, database, places)
     time.sleep(1.5)  # counts are written twice a second
-    after = kept(database, folder, cluster.log_file)
+    after = kept(database, folder, cluster)
     trail = {
         (name, pair)
         for name, content in after.items()
@@ -228,11 +233,13 @@ def test_an_error_of_the_database_tells_no_values(city: Database, cluster: Clust
         "INSERT INTO position (person_id, county, at, geom) VALUES (-1, :county, now(), "
         "ST_SetSRID(ST_MakePoint(:lon, 43.5712345), 4326))"
     )
-    begun = cluster.log_file.stat().st_size
+    before = said_by(cluster)
     with pytest.raises(Exception, match="position") as failed, city.session() as session:
         session.execute(statement, {"county": DEMO_COUNTY, "lon": lon})
     said = f"{failed.value!r} {failed.value} {failed.value.__cause__!r}".encode()
-    said += cluster.log_file.read_bytes()[begun:]
+    told = said_by(cluster).removeprefix(before)
+    assert b"foreign key" in told
+    said += told
     hidden = [one for one in spellings(lon) if len(one) > 6]
     assert [one for one in hidden if one in said] == []
     assert b"DETAIL" not in said

@@ -111,6 +111,17 @@ def test_an_initdb_that_was_killed_half_way_is_made_anew(own: Cluster) -> None:
     assert own.ensure_running() is True
 
 
+def test_why_it_does_not_start_is_read_in_its_log(own: Cluster) -> None:
+    """What the server says once it collects its words stands in another file."""
+    own.ensure_running()
+    assert [path.read_text() for path in own.log.files[1:]], "it is collected"
+    own.stop()
+    for path in (own.data_dir / "pg_wal").glob("0*"):
+        path.unlink()
+    with pytest.raises(ClusterError, match="checkpoint"):
+        own.ensure_running()
+
+
 def test_a_full_disk_is_said_before_anything_is_made(
     own: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,81 @@
+"""What a process measures, told to the processes beside it for as long as it lives."""
+
+from collections.abc import Iterable
+
+from prometheus_client import generate_latest
+from prometheus_client.registry import Collector
+
+from api.measures import REGISTRY
+from data.background import Background, Rounds
+from data.metric_files import Place, Told, merged, told_by_others
+from data.settings import Settings
+
+__all__ = ["Measured"]
+
+_TELL_S = 10.0
+
+
+class Measured:
+    """What this process measures, told to the other processes while it lives.
+
+    Parameters
+    ----------
+    settings : Settings
+    part : str
+    collectors : iterable of Collector
+        What is looked at when somebody asks.
+    gatherer : Background, optional
+        Runs in the first process of the part alone: it looks at what all share.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        part: str,
+        collectors: Iterable[Collector],
+        gatherer: Background | None = None,
+    ) -> None:
+        self._settings, self._collectors, self._gatherer = settings, list(collectors), gatherer
+        self._place = Place(settings.metrics_dir, part)
+        self._teller = Background("metrics", self._tell_on)
+
+    @property
+    def threads(self) -> list[Background]:
+        """What works in the background."""
+        running = [self._teller, *([self._gatherer] if self._gatherer else [])]
+        return [one for one in running if one.is_running]
+
+    def start(self) -> None:
+        """Begin to measure and tell, where anybody may read it."""
+        if self._settings.metrics == "off":
+            return
+        self._place.take()
+        for one in self._collectors:
+            REGISTRY.register(one)
+        if self._gatherer is not None and self._place.number == 1:
+            self._gatherer.start()
+        self._teller.start()
+
+    def stop(self) -> None:
+        """Tell nothing any more."""
+        if not self._teller.is_running:
+            return
+        self._teller.stop()
+        if self._gatherer is not None:
+            self._gatherer.stop()
+        for one in self._collectors:
+            REGISTRY.unregister(one)
+        self._place.leave()
+
+    def page(self) -> bytes:
+        """All processes' metrics, as Prometheus reads them."""
+        own = Told(self._place.part, self._place.process, 0.0, list(REGISTRY.collect()))
+        others = told_by_others(self._settings.metrics_dir, self._place)
+        return generate_latest(merged([own, *others]))
+
+    def _tell_on(self, rounds: Rounds) -> None:
+        goes_on = not rounds.is_over
+        while goes_on:
+            self._place.tell(REGISTRY)
+            rounds.done()
+            goes_on = rounds.wait(_TELL_S)
