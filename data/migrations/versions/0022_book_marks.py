@@ -7,7 +7,7 @@ was made from the one would be taken for the other.
 from alembic import op
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

@@ -18,11 +18,12 @@ from tests.conftest import ROOT
 
 # Each connection is told the process's number; one that is asked to be still says no more.
 PROGRAM = """
-import logging, os, socket, sys, time
+import os, socket, sys, time
 from api import forking
+from data.log_setup import begin_log
 
 forking._SILENT_S, forking._DYING_S = 2.0, 1.0
-logging.basicConfig(format="%(message)s")
+begin_log("web")
 
 def serve(listening, beat):
     while True:
