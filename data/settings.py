@@ -10,6 +10,8 @@ import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from data.retention.rules import RULES, checked_periods
+
 __all__ = [
     "DEMO_COUNTY",
     "Network",
@@ -96,12 +98,17 @@ class Settings(BaseSettings):
         Address under which people reach the server: what links and codes lead to, the only host
         beside this machine's own names that is answered, and where it is one of HTTPS, the
         reason for secure cookies and HSTS.
+    retention : mapping of str to int
+        Days for which records are kept, by rule, where not by default (`data.retention.rules`):
+        ``ONEGRID_RETENTION__NOTICES=180``, or all as JSON in ``ONEGRID_RETENTION``.
     proxies : str
         Networks of the proxies before the server, separated by commas: their ``X-Forwarded-For``
         and ``X-Forwarded-Proto`` are believed, nobody else's.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ONEGRID_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
 
     home: Path = Path(".onegrid")
     database_url: str | None = None
@@ -127,6 +134,7 @@ class Settings(BaseSettings):
     audit_witness: str = ""
     public_url: str = ""
     proxies: str = ""
+    retention: dict[str, int] = Field(default_factory=dict)
 
     @field_validator(
         "cards_free",
@@ -179,6 +187,12 @@ class Settings(BaseSettings):
             raise ValueError("a witness is an https:// address, or one of e-mail")
         return value
 
+    @field_validator("retention")
+    @classmethod
+    def _periods(cls, value: dict[str, int]) -> dict[str, int]:
+        checked_periods(value)
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -212,6 +226,11 @@ class Settings(BaseSettings):
         return self.public_url.lower().startswith("https://")
 
     @property
+    def retention_days(self) -> dict[str, int]:
+        """For how many days records are kept, by retention rule."""
+        return checked_periods(self.retention)
+
+    @property
     def networks_dir(self) -> Path:
         """Folder of the road networks, one file per county."""
         return self.home / "networks"
@@ -241,6 +260,7 @@ def unknown_settings(names: Iterable[str]) -> dict[str, str]:
     """
     prefix = "ONEGRID_"
     known = {field.upper() for field in Settings.model_fields}
+    known |= {f"RETENTION__{rule.name.upper()}" for rule in RULES}
     unknown = {}
     for name in sorted(name for name in names if name.upper().startswith(prefix)):
         rest = name.upper().removeprefix(prefix)
