@@ -45,12 +45,15 @@ def networks_of(text: str) -> list[Network]:
     ValueError
         If one is none, has bits set behind its mask, or is everybody.
     """
-    parts = filter(None, (one.strip() for one in text.split(",")))
-    networks = [ipaddress.ip_network(one) for one in parts]
+    networks = [ipaddress.ip_network(one) for one in _parts_of(text)]
     for one in networks:
         if not one.prefixlen:
             raise ValueError(f"{one} is everybody: name the networks that are meant")
     return networks
+
+
+def _parts_of(text: str) -> list[str]:
+    return list(filter(None, (part.strip() for part in text.split(","))))
 
 
 class Settings(BaseSettings):
@@ -98,6 +101,9 @@ class Settings(BaseSettings):
         Address under which people reach the server: what links and codes lead to, the only host
         beside this machine's own names that is answered, and where it is one of HTTPS, the
         reason for secure cookies and HSTS.
+    cors_origins : str
+        Sites whose pages may read public data, separated by commas: ``https://…``, or ``*`` for
+        all of what names nobody.
     retention : mapping of str to int
         Days for which records are kept, by rule, where not by default (`data.retention.rules`):
         ``ONEGRID_RETENTION__NOTICES=180``, or all as JSON in ``ONEGRID_RETENTION``.
@@ -134,6 +140,7 @@ class Settings(BaseSettings):
     audit_witness: str = ""
     public_url: str = ""
     proxies: str = ""
+    cors_origins: str = ""
     retention: dict[str, int] = Field(default_factory=dict)
 
     @field_validator(
@@ -187,6 +194,21 @@ class Settings(BaseSettings):
             raise ValueError("a witness is an https:// address, or one of e-mail")
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _sites(cls, value: str) -> str:
+        for one in _parts_of(value):
+            parts = urlsplit(one)
+            # As a browser says it: with nothing behind the host and its port, and in small letters.
+            plain = f"{parts.scheme}://{parts.netloc}"
+            is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == one.lower()
+            if one != "*" and (not is_site or "@" in one or one != one.lower()):
+                raise ValueError(
+                    f"{one!r} is no site: name it as https://host, in small letters, with a port "
+                    "where it needs one and nothing behind; * is every site"
+                )
+        return value
+
     @field_validator("retention")
     @classmethod
     def _periods(cls, value: dict[str, int]) -> dict[str, int]:
@@ -224,6 +246,11 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether the public address is one of HTTPS."""
         return self.public_url.lower().startswith("https://")
+
+    @property
+    def origins(self) -> list[str]:
+        """The sites whose pages may read public data."""
+        return _parts_of(self.cors_origins)
 
     @property
     def retention_days(self) -> dict[str, int]:

@@ -123,8 +123,7 @@ _PERIOD = """
 # as its reads.
 _EXPIRE_LOG = """
     CREATE FUNCTION audit_expire_log(of_county text, most int) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    SET onegrid.expiring = 'on' AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     DECLARE
         limit_ timestamptz := audit_limit(of_county, 'audit_log');
         reads bigint;
@@ -152,8 +151,10 @@ _EXPIRE_LOG = """
             last_hash := one.hash;
         END LOOP;
         IF last_id IS NULL THEN RETURN 0; END IF;
+        PERFORM set_config('onegrid.expiring', 'on', true);
         DELETE FROM audit_log WHERE county = of_county AND id > old AND id <= last_id;
         GET DIAGNOSTICS gone = ROW_COUNT;
+        PERFORM set_config('onegrid.expiring', '', true);
         INSERT INTO audit.checkpoint AS held (county, log, through, hash, deleted, at)
             VALUES (of_county, 'audit_log', last_id, last_hash, gone, now())
             ON CONFLICT (county, log) DO UPDATE SET through = excluded.through,
@@ -165,8 +166,7 @@ _EXPIRE_LOG = """
 """
 _EXPIRE_READS = """
     CREATE FUNCTION audit_expire_reads(of_county text, most int) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-    SET onegrid.expiring = 'on' AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     DECLARE
         limit_ timestamptz := greatest(
             audit_limit(of_county, 'audit_reads'), audit_limit(of_county, 'audit_log'));
@@ -190,10 +190,12 @@ _EXPIRE_READS = """
             last_batch := one.batch;
         END LOOP;
         IF last_batch IS NULL THEN RETURN 0; END IF;
+        PERFORM set_config('onegrid.expiring', 'on', true);
         DELETE FROM audit_read
             WHERE county = of_county AND batch > old AND batch <= last_batch
             AND (at < limit_ OR at > now());
         GET DIAGNOSTICS gone = ROW_COUNT;
+        PERFORM set_config('onegrid.expiring', '', true);
         INSERT INTO audit.checkpoint AS held (county, log, through, deleted, at)
             VALUES (of_county, 'audit_reads', last_batch, gone, now())
             ON CONFLICT (county, log) DO UPDATE SET through = excluded.through,
