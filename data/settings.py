@@ -202,7 +202,7 @@ class Settings(BaseSettings):
             # As a browser says it: with nothing behind the host and its port, and in small letters.
             plain = f"{parts.scheme}://{parts.netloc}"
             is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == one.lower()
-            if one != "*" and (not is_site or "@" in one or one != one.lower()):
+            if one != "*" and (not is_site or set("@*") & set(one) or one != one.lower()):
                 raise ValueError(
                     f"{one!r} is no site: name it as https://host, in small letters, with a port "
                     "where it needs one and nothing behind; * is every site"

@@ -17,7 +17,7 @@ from data.retention.rules import AUDIT_LOG, AUDIT_READS
 __all__ = [
     "BATCH",
     "count_old",
-    "drop_months",
+    "drop_month",
     "expire",
     "forget_old_heads",
     "limit_of",
@@ -76,7 +76,7 @@ def expire(connection: Connection, county: str, log: str) -> int:
     return int(found.scalar_one())
 
 
-def drop_months(connection: Connection) -> str:
+def drop_month(connection: Connection) -> str:
     """Drop the oldest month of reads of which nothing is left; return its name, or ``""``."""
     return str(connection.execute(_DROP_MONTH).scalar_one())
 

@@ -235,13 +235,21 @@ def _expire(
     while _in_turn(database, number, step).last:
         if _is_over(ends):
             return False
+    if log == AUDIT_READS:
+        _drop_months(database)
+        return True
     with database.engine.begin() as connection:
-        if log == AUDIT_READS:
-            logs.drop_months(connection)
-        else:
-            size = logs.forget_old_heads(connection, settings.county, settings.home)
-            _count(connection, number, _Counts(bytes=size))
+        size = logs.forget_old_heads(connection, settings.county, settings.home)
+        _count(connection, number, _Counts(bytes=size))
     return True
+
+
+def _drop_months(database: Database) -> None:
+    """Each in a transaction of its own: the lock on the table is held for one alone."""
+    is_dropped = True
+    while is_dropped:
+        with database.engine.begin() as connection:
+            is_dropped = bool(logs.drop_month(connection))
 
 
 def _delete_files(database: Database, settings: Settings, days: int, number: int) -> None:
