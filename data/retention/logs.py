@@ -24,7 +24,7 @@ __all__ = [
     "set_periods",
 ]
 
-BATCH = 10_000
+BATCH = 5_000
 _PERIODS = text("SELECT log, days FROM audit.period WHERE county = :county")
 _SET = text(
     "INSERT INTO audit.period (county, log, days) VALUES (:county, :log, :days) "

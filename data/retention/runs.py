@@ -33,8 +33,8 @@ _ALONE = text("SELECT pg_try_advisory_lock(20197, CAST(:county AS int))")
 _TOGETHER = text("SELECT pg_advisory_unlock(20197, CAST(:county AS int))")
 _NOW = text("SELECT now()")
 _LOGS = (AUDIT_READS, AUDIT_LOG)
-# Between two batches others have their turn: at most about half of the time is the deletion's.
-_REST = 0.5
+# Between two batches others have their turn: half of the time is the deletion's.
+_REST = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 __all__ = ["BATCH", "SWEEPS", "Batch", "Sweep", "count_due", "sweep_batch"]
 
 # A batch takes some tens of milliseconds, for which its own rows alone are locked.
-BATCH = 5_000
+BATCH = 2_000
 _START = "(0,0)"
 # Nobody waits long behind a deletion, nor it behind anybody. The queue's triggers find its tables
 # by the path alone.
