@@ -40,9 +40,7 @@ class _Child:
     due_s: float = 0.0
 
 
-def serve_forked(
-    count: int, listening: socket.socket, serve: Callable[[socket.socket], None]
-) -> None:
+def serve_forked(count: int, listening: socket.socket, serve: Callable[[socket.socket], None]) -> None:
     """Serve with so many processes until this one is told to end.
 
     Parameters
