@@ -48,6 +48,7 @@ from api import (
     workbench,
 )
 from api.admission import Admission
+from api.compression import Compression
 from api.converters import Converters
 from api.engines import Engines
 from api.feed import Feed
@@ -55,11 +56,13 @@ from api.guard import Guard
 from api.headers import Headers
 from api.health import Health, Part
 from api.hosts import install_hosts
-from api.limits import BodyLimit, PlainCookies, PlainForms, PlainQuery
+from api.limits import BodyLimit, PlainBodies, PlainCookies, PlainForms, PlainQuery
 from api.measured import Measured
+from api.methods import Methods
 from api.metric_gathering import Gatherer
 from api.metric_state import PoolState, ThreadState
 from api.metric_web import Turns, WebState
+from api.open_data import OpenData
 from api.pages import render
 from api.password_pool import PasswordPool
 from api.remembered import Absence
@@ -129,10 +132,16 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(maps.__file__).parent / "static"))
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
+    routes = app.router.routes
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainBodies)
     app.add_middleware(PlainForms)
     app.add_middleware(PlainQuery)
     app.add_middleware(PlainCookies)
+    app.add_middleware(Methods, routes=routes)
+    if settings.cors_origins:
+        app.add_middleware(OpenData, routes=routes, origins=settings.origins)
+    app.add_middleware(Compression)
     install_hosts(app, settings)
     return app
 

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from api.card import MaybeLat, MaybeLon, card_of_handle, form_of
+from api.etags import is_held
 from api.hosts import public_url
 from api.pages import language_of, map_answer, texts_of
 from api.papers import Paper
@@ -108,7 +109,7 @@ def small_map(
         raise NotFoundError(f"no grid {code}")
     tag = f'"{grid.id}-{directory.places.begins.timestamp():.0f}"'
     headers = {"ETag": tag, "Cache-Control": "max-age=3600"}
-    if request.headers.get("if-none-match") == tag:
+    if is_held(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
 
     def drawn() -> bytes:

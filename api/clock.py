@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from procrastinate.exceptions import ConnectorException
@@ -17,12 +18,14 @@ from api.parts import end_with_parent
 from data.audit_reads import make_partitions
 from data.cluster import Cluster
 from data.database import Database, open_database
+from data.importing.columns import LOCAL_ZONE
 from data.jobs import STALLED_S, UPLOADS, is_being_worked_on, job_app, purge_jobs
 from data.log import LOG
 from data.log_setup import begin_log
 from data.positions import place_demo_staff, purge_positions
 from data.private_files import tighten
 from data.reasons import reason_of
+from data.retention.schedule import run_due
 from data.sandbox import remove_left_folders
 from data.sessions import purge_sessions
 from data.settings import DEMO_COUNTY, Settings
@@ -34,6 +37,9 @@ __all__ = ["clock", "keep_time", "periodic_works"]
 
 # How long work may go on when the process ends.
 _END_S = 10.0
+# Hours of the county's night, and how long its deletions may take in each of them: less than a
+# piece of work that hangs.
+_NIGHT, _NIGHTLY_S = range(1, 5), 480.0
 # Of EX_SOFTWARE in sysexits.h: this process is no use any more.
 _STUCK = 70
 _HAS_DEMO = text("SELECT EXISTS (SELECT 1 FROM account WHERE login = 'demo')")
@@ -136,6 +142,12 @@ def _server_log(_database: Database, settings: Settings) -> None:
         Cluster(settings.home).log.trim()
 
 
+def _retention(database: Database, settings: Settings) -> None:
+    """Delete at night what is older than its retention rule says."""
+    is_night = datetime.now(LOCAL_ZONE).hour in _NIGHT
+    run_due(database, settings, is_night=is_night, most_s=_NIGHTLY_S)
+
+
 def _stalled(database: Database, _settings: Settings) -> None:
     """Give the files of a killed worker to one that lives."""
     if is_being_worked_on(database):
@@ -165,4 +177,5 @@ _WORKS: tuple[tuple[Callable[[Database, Settings], None], float], ...] = (
     (_partitions, 3600.0),
     (_jobs, 3600.0),
     (_server_log, 3600.0),
+    (_retention, 1800.0),
 )

@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from api.admission import BusyError
 from api.guard import TooManyError
 from api.measures import POOL_TIMEOUTS, REFUSED, UNANSWERED, route_of
+from api.methods import methods_of
 from api.pages import render, texts_of
 from data.errors import (
     ClusterError,
@@ -166,7 +167,10 @@ def _unanswered(request: Request, error: Exception) -> Response:
 
 def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    return _answer(request, status, str(getattr(error, "detail", "")))
+    answer = _answer(request, status, str(getattr(error, "detail", "")))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["allow"] = ", ".join(methods_of(request.app.router.routes, request.scope))
+    return answer
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from data.background import Background, BackgroundState, Rounds
 from data.database import Database
+from data.retention.schedule import overdue_rules
 from data.ticks import TickState, tick_states
 from routing.incidents.rules import known_until
 
@@ -31,6 +32,7 @@ _LOOK_S, _OLD_S = 5.0, 30.0
 _MOST_WAIT_S = 900.0
 # The State Council tells the next year's days in November.
 _DAYS_AHEAD = 14
+_SHARED = ("database", "queue", "clock", "retention")
 _WAITING = text(
     "SELECT coalesce(extract(epoch FROM now() - least("
     "(SELECT min(made_at) FROM assign_job WHERE county = :county AND state = 'waiting'), "
@@ -66,6 +68,7 @@ class _Seen:
     at_s: float
     waited_s: float
     ticks: tuple[TickState, ...]
+    overdue: tuple[str, ...]
 
 
 class Health:
@@ -117,12 +120,13 @@ class Health:
         age_s = None if seen is None else time.monotonic() - seen.at_s
         if seen is None or age_s is None or age_s > _OLD_S:
             said = "not looked at yet" if age_s is None else f"no answer for {age_s:.0f} s"
-            return [Part(name, False, False, said) for name in ("database", "queue", "clock")]
+            return [Part(name, False, False, said) for name in _SHARED]
         late = [one.name for one in seen.ticks if one.is_late]
         return [
             Part("database", True, False),
             Part("queue", seen.waited_s < _MOST_WAIT_S, False, f"waits for {seen.waited_s:.0f} s"),
             Part("clock", bool(seen.ticks) and not late, False, ", ".join(late)),
+            Part("retention", not seen.overdue, False, ", ".join(seen.overdue)),
         ]
 
     def _look_on(self, rounds: Rounds) -> None:
@@ -131,7 +135,8 @@ class Health:
             with self._database.engine.connect() as connection:
                 waited = connection.execute(_WAITING, {"county": self._county}).scalar_one()
                 ticks = tuple(tick_states(connection, self._county))
-            self._seen = _Seen(time.monotonic(), float(waited), ticks)
+                overdue = tuple(overdue_rules(connection, self._county))
+            self._seen = _Seen(time.monotonic(), float(waited), ticks, overdue)
             rounds.done()
             goes_on = rounds.wait(_LOOK_S)
 

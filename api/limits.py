@@ -15,6 +15,7 @@ __all__ = [
     "LARGEST_BODY",
     "LARGEST_ROWS",
     "BodyLimit",
+    "PlainBodies",
     "PlainCookies",
     "PlainForms",
     "PlainQuery",
@@ -79,6 +80,27 @@ def _is_plain(header: tuple[bytes, bytes]) -> bool:
         return True
     kind, options = parse_options_header(header[1])
     return kind not in _FORMS or options.get(b"charset", b"utf-8").lower() in _UTF_8
+
+
+class PlainBodies:
+    """Refuse with 415 a body that is compressed: nothing here opens it, nor should (RFC 9110)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it."""
+        said = [
+            value.strip().lower()
+            for name, value in (scope["headers"] if scope["type"] == "http" else ())
+            if name == b"content-encoding"
+        ]
+        if set(said) <= {b"", b"identity"}:
+            await self._app(scope, receive, send)
+            return
+        wanted = {"Accept-Encoding": "identity"}
+        refused = PlainTextResponse("send the body as it is, not compressed\n", 415, wanted)
+        await refused(scope, receive, send)
 
 
 class PlainCookies:

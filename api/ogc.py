@@ -20,8 +20,9 @@ from api.hosts import public_url
 from api.session import Db, county_of
 from data.errors import NotFoundError
 from data.moments import FIRST_YEAR, LAST_YEAR, is_countable
+from grids.generations import current_generation
 from maps.plan_features import COLLECTIONS, Asked, Collection, count_features, features, one_feature
-from maps.tiles import MOST_ZOOM, plan_tile
+from maps.tiles import MOST_ZOOM, TileCache, plan_tile
 
 __all__ = ["router"]
 
@@ -285,7 +286,12 @@ def tile(
     _collection(collection)
     if row >= 2**z or column >= 2**z:
         raise NotFoundError(f"zoom {z} has {2**z} rows and columns")
-    made = plan_tile(db, county_of(request), datetime.now(UTC), z, column, row)
+    county, now = county_of(request), datetime.now(UTC)
+    held = current_generation(db, county, now)
+    tiles: TileCache = request.app.state.tiles
+    # As the map's own tiles of the present plan are kept.
+    key = ("plan", "" if held is None else f"{held.id}", None, z, column, row)
+    made = tiles.get(key, lambda: plan_tile(db, county, now, z, column, row))
     return tagged(request, made, _MVT, max_age_s=60)
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from api.drafts import Watcher, scope_of
+from api.etags import tagged
 from api.moments import Moment
 from api.session import Db, county_of, desk, desk_role
 from data.models import Generation
@@ -25,7 +26,8 @@ Zoom = Annotated[int, Path(ge=0, le=22)]
 # What the tile is asked for. It is kept by it only where it is the present one: whoever asks early
 # for a version that is to come would have the picture of now kept for it.
 Version = Annotated[str, Query(max_length=40)]
-_FOREVER = "private, max-age=86400, immutable"
+_FOREVER = "max-age=86400, immutable"
+_MVT = "application/vnd.mapbox-vector-tile"
 
 
 @router.get("/base/{z}/{x}/{y}.mvt")
@@ -63,7 +65,7 @@ def draft(
     def drawn() -> bytes:
         return draft_tile(db, who.county, number, area, since, z, x, y)
 
-    return _answer(request, key, drawn)
+    return _answer(request, key, drawn, is_public=False)
 
 
 @router.get("/work/{z}/{x}/{y}.mvt")
@@ -71,14 +73,19 @@ def work(db: Db, who: Desk, z: Zoom, x: int, y: int) -> Response:
     """Incidents, responders and closed roads as they are now: never kept."""
     role = desk_role(who)
     tile = work_tile(db, who.scope(role), z, x, y)
-    kind = "application/vnd.mapbox-vector-tile"
-    return Response(tile, media_type=kind, headers={"Cache-Control": "no-store"})
+    return Response(tile, media_type=_MVT, headers={"Cache-Control": "no-store"})
 
 
-def _answer(request: Request, key: Hashable | None, make: Callable[[], bytes]) -> Response:
+def _answer(
+    request: Request,
+    key: Hashable | None,
+    make: Callable[[], bytes],
+    *,
+    is_public: bool = True,
+) -> Response:
     """A tile, kept by its key; None for one whose version is not known to be the present one."""
     tiles: TileCache = request.app.state.tiles
     tile = make() if key is None else tiles.get(key, make)
-    kind = "application/vnd.mapbox-vector-tile"
-    kept = "no-cache" if key is None else _FOREVER
-    return Response(tile, media_type=kind, headers={"Cache-Control": kept})
+    whose = "public" if is_public else "private"
+    kept = "no-cache" if key is None else f"{whose}, {_FOREVER}"
+    return tagged(request, tile, _MVT, kept=kept)

@@ -16,11 +16,20 @@ from data.models import AuditLog
 __all__ = ["Verdict", "audit", "entries", "verify"]
 
 _WAITING = "audit"
+# The chain goes on from its checkpoint, which is what its newest entry about it says.
 _BROKEN = text(
-    "SELECT id FROM (SELECT id, hash, audit_hash("
-    "  coalesce(lag(hash) OVER (PARTITION BY county ORDER BY id), ''), audit_log) AS right_hash"
-    "  FROM audit_log WHERE county = :county) AS chain "
-    "WHERE hash <> right_hash ORDER BY id LIMIT 1"
+    "WITH checkpoint AS (SELECT through, hash, deleted FROM audit.checkpoint "
+    "  WHERE county = :county AND log = 'audit_log'), "
+    "told AS (SELECT max(id) AS id FROM audit_log "
+    "  WHERE county = :county AND action = 'log.expire'), "
+    "chain AS (SELECT id, subject, detail, hash, audit_hash(coalesce("
+    "  lag(hash) OVER (PARTITION BY county ORDER BY id), (SELECT hash FROM checkpoint), ''), "
+    "  audit_log) AS right_hash FROM audit_log WHERE county = :county) "
+    "SELECT min(chain.id) FROM chain LEFT JOIN checkpoint ON true LEFT JOIN told ON true "
+    "WHERE chain.hash <> right_hash OR chain.id <= through "
+    "OR told.id IS NULL AND through IS NOT NULL OR chain.id = told.id AND (subject, detail) "
+    "IS DISTINCT FROM (through::text, "
+    "jsonb_build_object('hash', checkpoint.hash, 'deleted', deleted))"
 )
 
 
@@ -34,7 +43,8 @@ class Verdict:
     head : str
         Hash of the newest entry; kept elsewhere, it shows later that nothing was cut off.
     broken_at : int or None
-        Number of the first entry that does not fit the one before.
+        Number of the first entry that does not fit the one before, or the checkpoint that
+        retention has left.
     holds_head : bool
         Whether the hash that was kept is still that of an entry.
     """

@@ -1,5 +1,6 @@
 """Whether the audit log is whole: the chain, the batches of reads that it seals, and its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,23 +12,35 @@ from data.audit_heads import Head, kept_heads
 
 __all__ = ["Gap", "WholeVerdict", "verify_all"]
 
+_AT_ONCE = 10_000
+
+# Batches up to the checkpoint were deleted when they were old; nothing of them is there.
 _SEALS = text(
-    "WITH seal AS ("
+    "WITH gone AS (SELECT coalesce(max(through), 0) AS through FROM audit.checkpoint "
+    "  WHERE county = :county AND log = 'audit_reads'), "
+    "told AS (SELECT subject::bigint AS through FROM audit_log WHERE county = :county "
+    "  AND action = 'reads.expire' ORDER BY id DESC LIMIT 1), "
+    "seal AS ("
     "  SELECT subject AS batch, detail->>'hash' AS hash, (detail->>'rows')::bigint AS rows"
-    "  FROM audit_log WHERE county = :county AND action = 'reads.seal'), "
+    "  FROM audit_log WHERE county = :county AND action = 'reads.seal' "
+    "  AND subject::bigint > (SELECT through FROM gone)), "
     "batch AS ("
     "  SELECT batch::text AS batch, audit_read_hash(:county, batch) AS hash, count(*) AS rows"
     "  FROM audit_read WHERE county = :county GROUP BY batch) "
     "SELECT (SELECT count(*) FROM seal) AS seals, (SELECT sum(rows) FROM batch) AS rows, "
-    "(SELECT min(coalesce(seal.batch, batch.batch)::bigint) FROM seal FULL JOIN batch "
-    "USING (batch) WHERE (seal.hash, seal.rows) IS DISTINCT FROM (batch.hash, batch.rows)) "
-    "AS broken"
+    "coalesce((SELECT min(coalesce(seal.batch, batch.batch)::bigint) FROM seal FULL JOIN batch "
+    "USING (batch) WHERE (seal.hash, seal.rows) IS DISTINCT FROM (batch.hash, batch.rows)), "
+    "(SELECT gone.through FROM gone JOIN told ON gone.through <> told.through)) AS broken"
 )
 _GAPS = text(
     "SELECT at, detail->>'since' AS since, (detail->>'most_s')::float AS most_s FROM audit_log "
     "WHERE county = :county AND action = 'reads.gap' ORDER BY id"
 )
-_HOLDS = text("SELECT hash FROM audit_log WHERE county = :county AND id = :id")
+_HASHES = text("SELECT id, hash FROM audit_log WHERE county = :county AND id = ANY (:ids)")
+_CHECKPOINT = text(
+    "SELECT through, hash, deleted, at FROM audit.checkpoint "
+    "WHERE county = :county AND log = 'audit_log'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +73,8 @@ class WholeVerdict:
     heads : int
         How many heads were compared.
     gaps : tuple of Gap
+    deleted : int
+        Entries that retention has deleted, up to `deleted_through`, which is 0 where it has not.
     is_protected : bool
         Whether the serving role may not change the log.
     """
@@ -71,6 +86,8 @@ class WholeVerdict:
     cut_after: Head | None
     heads: int
     gaps: tuple[Gap, ...]
+    deleted: int
+    deleted_through: int
     is_protected: bool
 
     @property
@@ -98,14 +115,34 @@ def verify_all(
     chain = verify(session, county, head=head)
     seals = session.execute(_SEALS, {"county": county}).one()
     heads = list(kept_heads(home, county))
-    cut = next((one for one in heads if not _holds(session, one)), None)
+    missing = _missing(session, county, heads)
+    # Asked last: what retention deletes meanwhile lies before it.
+    checkpoint = session.execute(_CHECKPOINT, {"county": county}).one_or_none()
+    through, deleted = (0, 0) if checkpoint is None else (checkpoint.through, checkpoint.deleted)
+    kept = {} if checkpoint is None else {through: checkpoint.hash}
+    cut = next((h for h in missing if h.id > through or kept.get(h.id, h.hash) != h.hash), None)
     gaps = tuple(Gap(row.since, row.most_s) for row in session.execute(_GAPS, {"county": county}))
     broken = None if seals.broken is None else int(seals.broken)
     return WholeVerdict(
-        chain, int(seals.rows or 0), int(seals.seals), broken, cut, len(heads), gaps, is_protected
+        chain,
+        int(seals.rows or 0),
+        int(seals.seals),
+        broken,
+        cut,
+        len(heads),
+        gaps,
+        int(deleted),
+        int(through),
+        is_protected,
     )
 
 
-def _holds(session: Session, head: Head) -> bool:
-    present = session.scalar(_HOLDS, {"county": head.county, "id": head.id})
-    return bool(present == head.hash)
+def _missing(session: Session, county: str, heads: Sequence[Head]) -> list[Head]:
+    """The heads that the chain does not hold."""
+    missing: list[Head] = []
+    for begin in range(0, len(heads), _AT_ONCE):
+        asked = heads[begin : begin + _AT_ONCE]
+        key = {"county": county, "ids": [head.id for head in asked]}
+        hashes = {row.id: row.hash for row in session.execute(_HASHES, key)}
+        missing += [head for head in asked if hashes.get(head.id) != head.hash]
+    return missing

@@ -4,12 +4,14 @@ A chain shows what was changed in its middle; that its end was cut off is shown 
 that is kept elsewhere.
 """
 
+import fcntl
 import json
 import os
 import smtplib
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -22,7 +24,7 @@ from data.outages import Outage
 from data.reasons import reason_of
 from data.settings import Settings
 
-__all__ = ["Head", "HeadKeeper", "kept_heads"]
+__all__ = ["Head", "HeadKeeper", "forget_heads", "kept_heads"]
 
 _KEEP_S, _WITNESS_S, _WAIT_S = 30.0, 60.0, 10.0
 _HEAD = text("SELECT id, hash, at FROM audit_log WHERE county = :county ORDER BY id DESC LIMIT 1")
@@ -81,12 +83,9 @@ class HeadKeeper:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         line = json.dumps(asdict(head)).encode() + b"\n"
         # One write to a file that is only appended to: processes do not cut each other's lines.
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
+        with _locked(self._path) as handle:
             os.write(handle, line)
             os.fsync(handle)
-        finally:
-            os.close(handle)
 
     def _tell(self, head: Head, *, at_once: bool) -> None:
         if time.monotonic() < self._next_told and not at_once:
@@ -123,6 +122,53 @@ def tell_witness(settings: Settings, head: Head) -> None:
         server.send_message(message)
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """The file of heads, open to append, and nobody else's meanwhile."""
+    while True:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            # `forget_heads` may have put another file in its place while this waited.
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                yield handle
+                return
+        finally:
+            os.close(handle)
+
+
+def forget_heads(home: Path, county: str, before: int) -> int:
+    """Drop the heads of entries before one, which the log no longer holds; return how many bytes.
+
+    The file is written anew beside the old one, which it then replaces.
+    """
+    path = heads_file(home)
+    if not any(head.id < before for head in kept_heads(home, county)):
+        return 0
+    with _locked(path):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if not _is_of(line, county, before)]
+        beside = path.with_suffix(".part")
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.writelines(kept)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    return sum(map(len, lines)) - sum(map(len, kept))
+
+
+def _is_of(line: bytes, county: str, before: int) -> bool:
+    head = _head_of(line)
+    return head is not None and head.county == county and head.id < before
+
+
+def _head_of(line: bytes) -> Head | None:
+    try:
+        return Head(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
+
+
 def heads_file(home: Path) -> Path:
     """Where the heads are kept."""
     return home / "audit" / "heads.jsonl"
@@ -133,10 +179,7 @@ def kept_heads(home: Path, county: str) -> Iterator[Head]:
     path = heads_file(home)
     if not path.exists():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            head = Head(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        if head.county == county:
+    for line in path.read_bytes().splitlines():
+        head = _head_of(line)
+        if head is not None and head.county == county:
             yield head

@@ -19,6 +19,7 @@ _GRANT = """
     REVOKE UPDATE, DELETE, TRUNCATE, TRIGGER, REFERENCES ON {logs} FROM {role};
     REVOKE INSERT ON audit_read FROM {role};
     REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM {role};
+    GRANT SELECT ON audit.period, audit.checkpoint TO {role};
     REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM {role};
 """
 _MAY_CHANGE = text(

@@ -12,6 +12,8 @@ import limits
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from data.retention.rules import RULES, checked_periods
+
 __all__ = [
     "DEMO_COUNTY",
     "LEAST_KEY",
@@ -48,8 +50,7 @@ def networks_of(text: str) -> list[Network]:
     ValueError
         If one is none, has bits set behind its mask, or is everybody.
     """
-    parts = filter(None, (one.strip() for one in text.split(",")))
-    networks = [ipaddress.ip_network(one) for one in parts]
+    networks = [ipaddress.ip_network(one) for one in _parts_of(text)]
     for one in networks:
         if not one.prefixlen:
             raise ValueError(f"{one} is everybody: name the networks that are meant")
@@ -60,6 +61,10 @@ def _named_keys(text: str) -> list[tuple[str, str]]:
     """Pairs ``name:key``, separated by commas."""
     pairs = (pair.strip().partition(":") for pair in text.split(","))
     return [(name, key) for name, _, key in pairs if key]
+
+
+def _parts_of(text: str) -> list[str]:
+    return list(filter(None, (part.strip() for part in text.split(","))))
 
 
 class Settings(BaseSettings):
@@ -112,6 +117,12 @@ class Settings(BaseSettings):
         Address under which people reach the server: what links and codes lead to, the only host
         beside this machine's own names that is answered, and where it is one of HTTPS, the
         reason for secure cookies and HSTS.
+    cors_origins : str
+        Sites whose pages may read public data, separated by commas: ``https://…``, or ``*`` for
+        all of what names nobody.
+    retention : mapping of str to int
+        Days for which records are kept, by rule, where not by default (`data.retention.rules`):
+        ``ONEGRID_RETENTION__NOTICES=180``, or all as JSON in ``ONEGRID_RETENTION``.
     proxies : str
         Networks of the proxies before the server, separated by commas: their ``X-Forwarded-For``
         and ``X-Forwarded-Proto`` are believed, nobody else's.
@@ -124,7 +135,9 @@ class Settings(BaseSettings):
         the systems of ``name:key`` pairs, separated by commas.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ONEGRID_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ONEGRID_", env_nested_delimiter="__", frozen=True, extra="ignore"
+    )
 
     home: Path = Path(".onegrid")
     database_url: str | None = None
@@ -156,6 +169,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_file: str = ""
     metrics: str = "off"
+    cors_origins: str = ""
+    retention: dict[str, int] = Field(default_factory=dict)
 
     @field_validator(
         "cards_free",
@@ -228,6 +243,27 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _sites(cls, value: str) -> str:
+        for one in _parts_of(value):
+            parts = urlsplit(one)
+            # As a browser says it: with nothing behind the host and its port, and in small letters.
+            plain = f"{parts.scheme}://{parts.netloc}"
+            is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == one.lower()
+            if one != "*" and (not is_site or set("@*") & set(one) or one != one.lower()):
+                raise ValueError(
+                    f"{one!r} is no site: name it as https://host, in small letters, with a port "
+                    "where it needs one and nothing behind; * is every site"
+                )
+        return value
+
+    @field_validator("retention")
+    @classmethod
+    def _periods(cls, value: dict[str, int]) -> dict[str, int]:
+        checked_periods(value)
+        return value
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -270,6 +306,16 @@ class Settings(BaseSettings):
         return self.home / "metrics"
 
     @property
+    def origins(self) -> list[str]:
+        """The sites whose pages may read public data."""
+        return _parts_of(self.cors_origins)
+
+    @property
+    def retention_days(self) -> dict[str, int]:
+        """For how many days records are kept, by retention rule."""
+        return checked_periods(self.retention)
+
+    @property
     def networks_dir(self) -> Path:
         """Folder of the road networks, one file per county."""
         return self.home / "networks"
@@ -301,6 +347,7 @@ def unknown_settings(names: Iterable[str]) -> dict[str, str]:
     """
     prefix = "ONEGRID_"
     known = {field.upper() for field in Settings.model_fields}
+    known |= {f"RETENTION__{rule.name.upper()}" for rule in RULES}
     unknown = {}
     for name in sorted(name for name in names if name.upper().startswith(prefix)):
         rest = name.upper().removeprefix(prefix)

@@ -27,6 +27,7 @@ _SHARED = {"address", "routing"}
         ("partition_curves", []),
         ("partition_scale", []),
         ("redraw", []),
+        ("retention", []),
         ("routing", []),
         ("signing_in", []),
         ("who", []),

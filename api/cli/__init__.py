@@ -18,6 +18,7 @@ from api.cli import (
     imports,
     incidents,
     plans,
+    retention,
     roads,
     serving,
     staff,
@@ -43,6 +44,7 @@ app.add_typer(staff.app, name="staff")
 app.add_typer(cards.app, name="card")
 app.add_typer(users.user_app, name="user")
 app.add_typer(users.audit_app, name="audit")
+app.add_typer(retention.app, name="retention")
 answers.register(app)
 roads.register(app)
 work.register(app)

@@ -239,6 +239,11 @@ def verify_chain(
 def _findings(found: WholeVerdict, head: str | None) -> Iterator[str]:
     chain = found.chain
     yield f"{chain.entries} entries, head {chain.head}"
+    if found.deleted:
+        yield (
+            f"{found.deleted} older entries, up to {found.deleted_through}, were deleted by "
+            "retention: the chain is checked from there on"
+        )
     yield f"{found.reads} reads in {found.batches} batches; {found.heads} kept heads compared"
     if chain.broken_at is not None:
         yield f"the chain is broken at entry {chain.broken_at}"

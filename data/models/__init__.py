@@ -54,7 +54,7 @@ from data.models.rules import (
     Team,
 )
 from data.models.territory import Division, Zone
-from data.models.ticks import Tick
+from data.models.ticks import RetentionRun, Tick
 from data.models.trust import Account, AuditLog, AuditRead, LoginSession, RecoveryCode, RoleGrant
 from data.models.work import AssignJob, Assignment, Dispatch, Incident, IncidentEvent, Position
 
@@ -120,6 +120,7 @@ __all__ = [
     "Responsibility",
     "ResponsibilityChange",
     "ResponsibilityRule",
+    "RetentionRun",
     "ReviewStep",
     "RoadSpeed",
     "RoadVersion",

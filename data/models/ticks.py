@@ -1,13 +1,15 @@
-"""What time brings: each piece of periodic work, and when it was last done."""
+"""What time brings: each piece of periodic work, and when it was last done; what was deleted."""
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, String, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.models.base import Base, Now
+from data.models.base import Base, BigId, Now
 
-__all__ = ["Tick"]
+__all__ = ["RetentionRun", "Tick"]
+
+_NONE = text("0")
 
 
 class Tick(Base):
@@ -27,3 +29,36 @@ class Tick(Base):
     every_s: Mapped[float]
     failures: Mapped[int] = mapped_column(server_default=text("0"))
     failing: Mapped[str] = mapped_column(String(200), server_default="")
+
+
+class RetentionRun(Base):
+    """One run of a retention rule: what was deleted, and how it ended.
+
+    Deleted was what had become due from `since`, the limit of the run before, to `until`. `passed`
+    counts rows that could not be deleted.
+    """
+
+    __tablename__ = "retention_run"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IN ('running', 'done', 'unfinished', 'failed', 'interrupted', 'refused')",
+            name="outcome",
+        ),
+        Index("ix_retention_run_rule", "county", "rule", "id"),
+    )
+
+    id: Mapped[BigId]
+    rule: Mapped[str] = mapped_column(String(40))
+    days: Mapped[int]
+    since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    begun_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=text("clock_timestamp()")
+    )
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    outcome: Mapped[str] = mapped_column(String(12), server_default="running")
+    rows: Mapped[int] = mapped_column(BigInteger, server_default=_NONE)
+    files: Mapped[int] = mapped_column(BigInteger, server_default=_NONE)
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default=_NONE)
+    passed: Mapped[int] = mapped_column(BigInteger, server_default=_NONE)
+    reason: Mapped[str] = mapped_column(String(400), server_default="")

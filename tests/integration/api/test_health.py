@@ -17,7 +17,7 @@ from data.database import Database
 from data.settings import Settings
 from data.ticks import Ticker
 
-SHARED = {"calendar", "database", "queue", "clock"}
+SHARED = {"calendar", "database", "queue", "clock", "retention"}
 OWN = {"plan", "roads", "addresses", "feed", "threads"}
 
 

@@ -43,3 +43,20 @@ def test_a_wrong_setting_is_one_line_and_an_exit_code() -> None:
         "✗ ONEGRID_PORT: Inpu",
         "✗ ONEGRID_PROXIES: 1",
     ]
+
+
+@pytest.mark.parametrize("said", ["", "*", "https://a.example", "*, http://localhost:8080"])
+def test_sites_that_may_read_are_named_as_a_browser_says_them(said: str) -> None:
+    assert ", ".join(Settings(cors_origins=said).origins) == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("a.example", "https://a.example/", "https://A.example", "null", "https://*.example"),
+        *("https://", "https://u@a.example", "ftp://a.example", "https://a.example?x"),
+    ],
+)
+def test_what_is_no_site_is_refused(said: str) -> None:
+    with pytest.raises(ValidationError, match="is no site"):
+        Settings(cors_origins=said)

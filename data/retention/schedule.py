@@ -1,0 +1,143 @@
+"""When the rules run: every night, each apart, unless the database's clock is in doubt."""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.orm import Session
+
+from data.database import Database
+from data.errors import StateError
+from data.models import RetentionRun
+from data.retention.rules import RULES, Rule
+from data.retention.runs import limit_of_rule, run_row, run_rule
+from data.settings import Settings
+
+__all__ = ["RuleState", "overdue_rules", "run_due", "states"]
+
+_LOG = logging.getLogger("onegrid")
+_NOW = text("SELECT now()")
+# A rule is due again after most of a day, and late after three.
+_DUE, _LATE = timedelta(hours=20), timedelta(days=3)
+# After so long a rest a clock that jumped looks the same as a server that stood: somebody says.
+_LONGEST_REST = timedelta(days=45)
+_AHEAD = timedelta(days=1)
+_OVERDUE = text(
+    "SELECT rule FROM (SELECT DISTINCT ON (rule) rule, outcome, begun_at FROM retention_run "
+    "WHERE county = :county ORDER BY rule, id DESC) AS newest LEFT JOIN (SELECT rule, "
+    "max(ended_at) AS done_at FROM retention_run WHERE county = :county AND outcome = 'done' "
+    "GROUP BY rule) AS done USING (rule) WHERE outcome IN ('failed', 'refused') "
+    "OR coalesce(done_at, begun_at) < now() - CAST(:late AS interval) ORDER BY rule"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleState:
+    """A rule with its period and its last run.
+
+    Attributes
+    ----------
+    last : RetentionRun or None
+        The newest run, None before the first.
+    done_at : datetime or None
+        When a run was last done.
+    """
+
+    rule: Rule
+    days: int
+    last: RetentionRun | None
+    done_at: datetime | None
+
+
+def states(session: Session, settings: Settings) -> list[RuleState]:
+    """Every rule, as it is set and as it last ran."""
+    days = settings.retention_days
+    return [
+        RuleState(
+            rule,
+            days[rule.name],
+            _newest(session, settings.county, rule.name),
+            _done_at(session, settings.county, rule.name),
+        )
+        for rule in RULES
+    ]
+
+
+def _newest(session: Session, county: str, rule: str) -> RetentionRun | None:
+    mine = (RetentionRun.county == county, RetentionRun.rule == rule)
+    return session.scalar(
+        select(RetentionRun).where(*mine).order_by(RetentionRun.id.desc()).limit(1)
+    )
+
+
+def _done_at(session: Session, county: str, rule: str) -> datetime | None:
+    mine = (RetentionRun.county == county, RetentionRun.rule == rule)
+    done = select(RetentionRun.ended_at).where(*mine, RetentionRun.outcome == "done")
+    return session.scalar(done.order_by(RetentionRun.id.desc()).limit(1))
+
+
+def overdue_rules(connection: Connection, county: str) -> list[str]:
+    """Rules whose last run failed or was refused, or of which none was done for days."""
+    return list(connection.execute(_OVERDUE, {"county": county, "late": _LATE}).scalars())
+
+
+def run_due(database: Database, settings: Settings, *, is_night: bool, most_s: float) -> None:
+    """Run the rules that are due: at night, or at any hour where they are late.
+
+    Parameters
+    ----------
+    most_s : float
+        How long all of them may take; what is not done by then is gone on with next time.
+
+    Raises
+    ------
+    StateError
+        If a rule failed; all others were run, and the reasons stand in ``retention_run``.
+    """
+    ends = time.monotonic() + most_s
+    failed = []
+    with database.session() as session:
+        now: datetime = session.execute(_NOW).scalar_one()
+        found = states(session, settings)
+    for one in found:
+        if time.monotonic() >= ends or not _is_due(one, now, is_night=is_night):
+            continue
+        if reason := _doubt(one, now):
+            failed.append(one.rule.name)
+            _refuse(database, settings, one, reason)
+        elif run_rule(database, settings, one.rule, ends=ends).outcome == "failed":
+            failed.append(one.rule.name)
+    if failed:
+        raise StateError(f"retention rules that did not run: {', '.join(failed)}")
+
+
+def _is_due(one: RuleState, now: datetime, *, is_night: bool) -> bool:
+    if one.last is None:
+        return True
+    if one.last.outcome in {"refused", "failed"} and abs(now - one.last.begun_at) < _DUE:
+        return False
+    since = now - (one.done_at or one.last.begun_at)
+    if one.last.outcome in {"unfinished", "interrupted", "running"}:
+        return is_night or since > _LATE
+    return since < -_AHEAD or (since > _DUE and (is_night or since > _LATE))
+
+
+def _doubt(one: RuleState, now: datetime) -> str:
+    """Why a program alone should not decide now what is old; empty where nothing speaks against."""
+    if one.done_at is None or -_AHEAD <= now - one.done_at <= _LONGEST_REST:
+        return ""
+    return (
+        f"the database's clock says {now:%Y-%m-%d} and the last run was on {one.done_at:%Y-%m-%d}: "
+        f"it may have been set. See that it is right, then: onegrid retention run {one.rule.name}"
+    )
+
+
+def _refuse(database: Database, settings: Settings, one: RuleState, reason: str) -> None:
+    _LOG.warning("retention %s: %s", one.rule.name, reason)
+    with database.session() as session:
+        until = limit_of_rule(session.connection(), settings, one.rule)
+        row = run_row(settings, one.rule, until, None)
+        row.outcome, row.reason, row.ended_at = "refused", reason, datetime.now(UTC)
+        session.add(row)
