@@ -66,7 +66,7 @@ from api.open_data import OpenData
 from api.pages import render
 from api.password_pool import PasswordPool
 from api.remembered import Absence
-from api.requests import Requests
+from api.requests import Requests, Taken
 from api.rights import Rights
 from api.sign_in_guard import SignInGuard
 from api.uploads import UnderWay
@@ -133,6 +133,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_api_route("/", _home, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
     routes = app.router.routes
+    app.add_middleware(Taken)
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainBodies)
     app.add_middleware(PlainForms)

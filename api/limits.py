@@ -117,8 +117,7 @@ class PlainCookies:
         """Pass the request on."""
         if scope["type"] == "http" and any(name == b"cookie" for name, _ in scope["headers"]):
             headers = [(name, _plain_cookies(name, said)) for name, said in scope["headers"]]
-            # The same scope: whoever stands before reads afterwards which route took the request.
-            scope["headers"] = headers
+            scope = {**scope, "headers": headers}
         await self._app(scope, receive, send)
 
 

@@ -11,7 +11,15 @@ from prometheus_client import (
 )
 from starlette.types import Scope
 
-__all__ = ["POOL_TIMEOUTS", "REFUSED", "REGISTRY", "UNANSWERED", "note_request", "route_of"]
+__all__ = [
+    "POOL_TIMEOUTS",
+    "REFUSED",
+    "REGISTRY",
+    "TAKEN",
+    "UNANSWERED",
+    "note_request",
+    "route_of",
+]
 
 # When a series began is no business of anybody's, and as many series again.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # of the library
@@ -66,6 +74,11 @@ def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
     return _REQUESTS.labels(route, method, status), _DURATION.labels(route, method)
 
 
+# Where a request is told which route took it: what stands between may hand on a copy of its scope.
+TAKEN = "onegrid.taken"
+
+
 def route_of(scope: Scope) -> str:
     """The template of the route that took a request; ``none`` where there is none."""
-    return str(getattr(scope.get("route"), "path", None) or "none")
+    route = scope.get("route") or scope.get(TAKEN, {}).get("route")
+    return str(getattr(route, "path", None) or "none")

@@ -12,10 +12,10 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.measures import note_request
+from api.measures import TAKEN, note_request
 from data.settings import Network, Settings
 
-__all__ = ["HEADER", "Requests"]
+__all__ = ["HEADER", "Requests", "Taken"]
 
 HEADER = b"x-request-id"
 # As nginx (`$request_id`) and HAProxy write it: 32 hexadecimal digits, perhaps with the hyphens of
@@ -35,6 +35,7 @@ class Requests:
             await self._app(scope, receive, send)
             return
         number = self._number_of(scope)
+        scope[TAKEN] = {}
         structlog.contextvars.bind_contextvars(request=number)
         begun_s, status = time.perf_counter(), 500
 
@@ -56,6 +57,21 @@ class Requests:
             if len(told) == 1 and _NUMBER.fullmatch(told[0]):
                 return bytes(told[0]).decode("ascii")
         return uuid.uuid4().hex
+
+
+class Taken:
+    """Tells `Requests` which route took a request; it stands next to the routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if TAKEN in scope:
+                scope[TAKEN]["route"] = scope.get("route")
 
 
 def _is_within(client: tuple[str, int] | None, networks: list[Network]) -> bool:
