@@ -121,6 +121,7 @@ class Town:
                 lon, lat = dice.choice(self.places)
                 place = {"lon": str(lon), "lat": str(lat)}
                 address = {"q": dice.choice(self.addresses)}
+                typed = {"typed": address["q"][: dice.randint(2, 8)]}
                 kind, asked = dice.choice(
                     [
                         ("who", ("GET", "/api/v1/who", {"params": place})),
@@ -128,7 +129,7 @@ class Town:
                         ("card by address", ("POST", "/card", {"data": address})),
                         ("card page", ("GET", "/card", {})),
                         ("report page", ("GET", "/report", {})),
-                        ("suggestions", ("GET", "/api/v1/addresses", {"params": address})),
+                        ("suggestions", ("POST", "/api/v1/addresses/suggest", {"json": typed})),
                     ]
                 )
                 self._ask(web, kind, *asked)

@@ -50,7 +50,7 @@ _PARTS = ("forked", "clock", "uploads", "web", "PostgreSQL")
 _DAYS = ("+1d", "+0", "-1d", "+0")
 _PART = re.compile(r"from api\.(?:worker|clock|cli\.serving) import (clock|uploads|web)")
 # How much more than in the second third of the time the last may hold: share, and units.
-_CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+_CONNECTIONS = "SELECT sum(numbackends) FROM pg_stat_database"
 _LEVEL = {
     "memory_mb": (0.08, 24),
     "threads": (0.0, 6),

@@ -1,7 +1,8 @@
 """An address book in a file that all processes of a machine map: its memory is held once."""
 
 import fcntl
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from grids.address_book import AddressBook
 from grids.book_loading import book_version, load_book
 from grids.places import Places
 
-__all__ = ["kept_book", "make_book"]
+__all__ = ["alone", "kept_book", "make_book"]
 
 # Of what the columns are and mean: a file of another one is made anew.
 _LAYOUT = 1
 _SUFFIX = ".addresses"
+_LOOK_S = 0.2
 
 
 def kept_book(folder: Path, version: str, places: Places) -> AddressBook | None:
@@ -51,18 +53,31 @@ def kept_book(folder: Path, version: str, places: Places) -> AddressBook | None:
 
 
 def make_book(session: Session, places: Places, folder: Path) -> None:
-    """Make the book's file, unless another process has made it meanwhile; drop those before it."""
+    """Make the book's file, unless it has been made meanwhile; drop those before it."""
+    if _path(folder, book_version(session, places.county), places).exists():
+        return
+    book = load_book(session, places)
+    path = _path(folder, book.version, places)
+    columns, about = _columns(book)
+    write_columns(path, columns, about)
+    for old in folder.glob(f"{places.county}-*{_SUFFIX}"):
+        if old != path:
+            old.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path, county: str, until: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, no other process makes the county's book, or `until` has become true."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder / f"{places.county}{_SUFFIX}.lock"):
-        if _path(folder, book_version(session, places.county), places).exists():
-            return
-        book = load_book(session, places)
-        path = _path(folder, book.version, places)
-        columns, about = _columns(book)
-        write_columns(path, columns, about)
-        for old in folder.glob(f"{places.county}-*{_SUFFIX}"):
-            if old != path:
-                old.unlink(missing_ok=True)
+    with (folder / f"{county}{_SUFFIX}.lock").open("w") as file:
+        while not until():
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOOK_S)
+            else:
+                break
+        yield
 
 
 def _columns(book: AddressBook) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -106,10 +121,3 @@ def _lists_of(pairs: NDArray[np.int32]) -> dict[int, tuple[int, ...]]:
     for key, value in pairs.tolist():
         held[key] = (*held.get(key, ()), value)
     return held
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -15,7 +15,7 @@ from tempfile import TemporaryFile
 
 from data.database import Database
 from gis.errors import OneGridError
-from grids.book_file import make_book
+from grids.book_file import alone, make_book
 from grids.directory import load_places
 
 __all__ = ["main", "make_apart"]
@@ -45,6 +45,14 @@ def make_apart(
     MakingError
         If it fails, with the last line that it said, or is ended.
     """
+    with alone(folder, county, until):
+        if not until():
+            _make(database, county, at, folder, until)
+
+
+def _make(
+    database: Database, county: str, at: datetime, folder: Path, until: Callable[[], bool]
+) -> None:
     url = database.engine.url.render_as_string(hide_password=False)
     asked = {"url": url, "county": county, "at": at.isoformat(), "folder": str(folder)}
     program = [sys.executable, "-c", f"from {__name__} import main; main()"]

@@ -2,9 +2,11 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 from numpy.typing import NDArray
 
@@ -21,8 +23,9 @@ __all__ = ["TableBuilder", "hash_of"]
 _CHUNK = 50_000
 # How far a form is trusted that is not the name as it is written.
 _OTHER_FORM = 0.9
-# What a form may stand for: numbers of names, and of communities.
-_Meaning = tuple[set[int], set[int]]
+# What a form may stand for: numbers of names, and of communities. Most stand for one name, and a
+# set of one takes four times the memory of a tuple.
+_Meaning = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def hash_of(text: str) -> int:
@@ -140,11 +143,11 @@ def _numbers(codes: "array[int]") -> Rows:
     return np.frombuffer(codes, np.int32) if codes else np.empty(0, np.int32)
 
 
-def _lists(begins: str, values: str, lists: Sequence[set[int]]) -> dict[str, Rows]:
-    """Lists one behind another, ascending each, and where they begin, under these names."""
+def _lists(begins: str, values: str, lists: Sequence[tuple[int, ...]]) -> dict[str, Rows]:
+    """Lists one behind another, and where they begin, under these names."""
     starts = np.zeros(len(lists) + 1, np.int32)
     np.cumsum([len(each) for each in lists], out=starts[1:])
-    held = np.fromiter((one for each in lists for one in sorted(each)), np.int32, int(starts[-1]))
+    held = np.fromiter((one for each in lists for one in each), np.int32, int(starts[-1]))
     return {begins: starts, values: held}
 
 
@@ -179,21 +182,21 @@ def _forms(
     names: list[str], localities: dict[str, set[int]], aliases: Iterable[tuple[str, str]]
 ) -> tuple[dict[str, _Meaning], NDArray[np.float64]]:
     """Every form that a name is written in, and its quality; one may stand for several names."""
-    known: dict[str, _Meaning] = {}
-    for index, name in enumerate(names):
-        known.setdefault(name, (set(), set()))[0].add(index)
+    known: dict[str, _Meaning] = {name: ((index,), ()) for index, name in enumerate(names)}
     for name, inside in localities.items():
-        known.setdefault(name, (set(), set()))[1].update(inside)
+        known[name] = (known.get(name, ((), ()))[0], tuple(sorted(inside)))
     other: dict[str, _Meaning] = {}
-    pairs = [(short_of(name), name) for name in known]
-    for form, name in [*aliases, *pairs]:
+    pairs = ((short_of(name), name) for name in known)
+    for form, name in chain(aliases, pairs):
         if form and form not in known and name in known:
-            names_of, inside_of = other.setdefault(form, (set(), set()))
-            names_of.update(known[name][0])
-            inside_of.update(known[name][1])
+            other[form] = _both(other.get(form, ((), ())), known[name])
     quality = np.ones(len(known) + len(other))
     quality[len(known) :] = _OTHER_FORM
     return known | other, quality
+
+
+def _both(one: _Meaning, other: _Meaning) -> _Meaning:
+    return tuple(sorted({*one[0], *other[0]})), tuple(sorted({*one[1], *other[1]}))
 
 
 def _sounds(forms: list[str]) -> tuple[NDArray[np.uint64], Rows]:
@@ -205,13 +208,16 @@ def _sounds(forms: list[str]) -> tuple[NDArray[np.uint64], Rows]:
 
 def _spellings(forms: list[str], meanings: dict[str, _Meaning]) -> tuple[Column, Rows]:
     """What people may begin to type, with the name that it begins; in order."""
-    made = set()
-    for at, form in enumerate(forms):
-        if not meanings[form][0]:
-            continue
-        made.add((form, form, at))
-        if is_chinese(form):
-            made.update((spelling, form, at) for spelling in spellings_of(form))
-    ordered = sorted(made)
-    column = _column([spelling for spelling, _, _ in ordered])
-    return column, np.array([at for _, _, at in ordered], np.int32)
+    parts, of_form = [], array("i")
+    for begin in range(0, len(forms), _CHUNK):
+        held: list[str] = []
+        for at, form in enumerate(forms[begin : begin + _CHUNK], begin):
+            if meanings[form][0]:
+                typed = {form, *(spellings_of(form) if is_chinese(form) else ())}
+                held += typed
+                of_form.extend([at] * len(typed))
+        parts.append(_column(held))
+    column = pa.concat_arrays(parts) if parts else _column([])
+    # By their bytes, which in UTF-8 is by their characters.
+    order = pc.sort_indices(column)
+    return column.take(order), _numbers(of_form)[order.to_numpy()]
