@@ -18,7 +18,7 @@ from grids.places import Places
 __all__ = ["address_count", "book_version", "load_book"]
 
 # Rows that are held as rows before they become columns.
-_CHUNK = 20_000
+_CHUNK = 4_000
 # A footprint that lies in a second grid by this share is in both.
 _STRADDLES = 0.05
 _ADDRESSES = (

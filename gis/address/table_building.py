@@ -19,8 +19,8 @@ from gis.columns import Column
 
 __all__ = ["TableBuilder", "hash_of"]
 
-# How many texts are held as texts before they become a column.
-_CHUNK = 50_000
+# How many forms are held as texts before they become a column.
+_CHUNK = 20_000
 # How far a form is trusted that is not the name as it is written.
 _OTHER_FORM = 0.9
 # What a form may stand for: numbers of names, and of communities. Most stand for one name, and a
@@ -37,7 +37,8 @@ class TableBuilder:
     """Takes addresses in order, and makes the table of them."""
 
     def __init__(self) -> None:
-        self._texts, self._chunks = list[str](), list[Column]()
+        # As Arrow has them: each text ends where the next begins.
+        self._text_bytes, self._text_ends = bytearray(), array("q", [0])
         self._hashes = array("Q")
         self._labels: dict[str, str] = {}
         self._numbers: dict[str, int] = {"": 0}
@@ -53,7 +54,8 @@ class TableBuilder:
 
     def add(self, text: str, entry: Entry) -> None:
         """Take the next address, as its source writes it and taken apart."""
-        self._texts.append(text)
+        self._text_bytes += text.encode()
+        self._text_ends.append(len(self._text_bytes))
         self._hashes.append(hash_of(text))
         self._roads.append(self._name(entry.road))
         self._estates.append(self._name(entry.estate))
@@ -62,8 +64,6 @@ class TableBuilder:
         for slot, codes in zip(SLOTS, self._slots, strict=True):
             number = entry.numbers.get(slot)
             codes.append(self._numbers.setdefault(number, len(self._numbers)))
-        if len(self._texts) == _CHUNK:
-            self._put_away()
 
     def finish(
         self,
@@ -111,15 +111,9 @@ class TableBuilder:
         return columns, TableFacts(list(self._numbers), list(community_names), said)
 
     def texts(self) -> Column:
-        """The texts so far."""
-        self._put_away()
-        if len(self._chunks) > 1:
-            self._chunks = [pa.concat_arrays(self._chunks)]
-        return self._chunks[0]
-
-    def _put_away(self) -> None:
-        self._chunks.append(_column(self._texts))
-        self._texts = []
+        """The texts so far; none can be added any more."""
+        ends, held = pa.py_buffer(self._text_ends), pa.py_buffer(self._text_bytes)
+        return pa.LargeStringArray.from_buffers(len(self), ends, held)
 
     def _name(self, name: str) -> int:
         number = self._name_of.get(name)
