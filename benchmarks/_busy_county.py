@@ -60,8 +60,14 @@ def some_places(busy: Busy, count: int, rng: np.random.Generator) -> Float:
     return _bent(x, y)
 
 
-def make_busy(database: Database, folder: Path, *, side: int, part: float = 1.0) -> Busy:
+def make_busy(
+    database: Database, folder: Path, *, side: int, part: float = 1.0, main: int = 1
+) -> Busy:
     """Make it; `part` of the staff and of the open cases.
+
+    Only every `main`-th street is a main street that goes through; between them all others are
+    dead ends, as most are in a town. With 1 all go through, which no town has: the hierarchy over
+    such roads is fifty times as large.
 
     The road network is written where a server with this folder as its home finds it.
     """
@@ -69,7 +75,7 @@ def make_busy(database: Database, folder: Path, *, side: int, part: float = 1.0)
     with database.session() as session:
         made = make_county(session, county)
     columns, rows = int(county.column.max()) + 1, int(county.row.max()) + 1
-    network = assemble(_roads(columns, rows))
+    network = assemble(_roads(columns, rows, main))
     target = folder / "networks" / f"{COUNTY}.arrow"
     target.parent.mkdir(parents=True, exist_ok=True)
     network.save(target)
@@ -82,19 +88,22 @@ def make_busy(database: Database, folder: Path, *, side: int, part: float = 1.0)
     return Busy(made["grids"], staff, incidents, columns, rows)
 
 
-def _roads(columns: int, rows: int) -> Roads:
-    """Every street of the lattice from crossing to crossing, both ways, for everybody."""
+def _roads(columns: int, rows: int, main: int) -> Roads:
+    """Streets of the lattice from crossing to crossing, both ways, for everybody."""
     x, y = np.meshgrid(np.arange(columns + 1.0), np.arange(rows + 1.0), indexing="ij")
     nodes = _bent(x.ravel(), y.ravel())
     number = np.arange(len(nodes)).reshape(columns + 1, rows + 1)
     across = np.column_stack([number[:-1].ravel(), number[1:].ravel()])
     up = np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()])
+    column, row = np.divmod(up[:, 0], rows + 1)
+    across = across[across[:, 0] % (rows + 1) % main == 0]
+    through = (column % main == 0) | (row % main != main - 1)
+    up = up[through if main > 1 else slice(None)]
     ends = np.vstack([across, up]).astype(np.int32)
     scale = np.array([np.cos(np.radians(43.2)), 1.0]) * 111_320.0
     length = np.hypot(*((nodes[ends[:, 0]] - nodes[ends[:, 1]]) * scale).T)
     ms = np.array([np.maximum(np.rint(length / speed * 1000), 1) for speed in _SPEEDS], np.int32)
-    street = np.concatenate([np.repeat(np.arange(columns), rows + 1), np.zeros(len(up), int)])
-    street[len(across) :] = columns + np.repeat(np.arange(columns + 1), rows)
+    street = np.concatenate([across[:, 0] % (rows + 1), rows + 1 + up[:, 0] // (rows + 1)])
     flat = ends.ravel()
     return Roads(
         node_lon=nodes[:, 0],

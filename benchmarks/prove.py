@@ -86,6 +86,25 @@ PARTS: Mapping[str, Part] = {
         "tried",
         _module("killed"),
     ),
+    "starting": Part(
+        "four web processes on one core beside four busy loops, ten times: how long until all answer",
+        _module("starting"),
+    ),
+    "memory": Part(
+        "18,225 grids and a million addresses: what the first and the second web process hold, and "
+        "all of them while a new address book and a new plan are swapped in",
+        _module("memory"),
+    ),
+    "retention": Part(
+        "millions of old notices and reads deleted beside requests: how long these take, whether "
+        "the log is whole",
+        _module("retention"),
+    ),
+    "soak": Part(
+        "a town's day in 90 minutes: every part killed, clocks set a day off both ways, a plan "
+        "every five minutes: level memory, threads, descriptors, connections, files; no wrong 5xx",
+        _module("soak"),
+    ),
 }
 
 

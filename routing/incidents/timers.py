@@ -1,15 +1,18 @@
 """What time brings: orders that nobody takes lapse, and the ladder of reminders is climbed."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from data.log import LOG
 from data.models import Deadline, Incident
 from data.scope import Scope
 from routing.incidents.course import Doer, record, transit
 from routing.incidents.notices import DESK, notify
-from routing.incidents.rules import load_rules
+from routing.incidents.rules import HandlingRules, load_rules
 from routing.lifecycle import Span
 from routing.lifecycle.deadlines import LADDER, rungs_of
 from routing.lifecycle.errors import TransitionRefusedError
@@ -43,12 +46,14 @@ def lapse(
     now = at or datetime.now(UTC)
     found = session.scalars(_LAPSED, {"county": county, "now": now, "limit": limit}).all()
     system = Doer("system", "system", Scope.whole(county))
-    for number in found:
+
+    def take_back(number: int) -> None:
         try:
             transit(session, system, number, "lapse", at=now)
         except TransitionRefusedError:  # a flow of the county's own in which orders never lapse
             session.execute(_NO_LAPSE, {"incident": number, "now": now})
-    return len(found)
+
+    return _each(session, found, take_back)
 
 
 def climb(
@@ -64,25 +69,43 @@ def climb(
     if not found:
         return 0
     rules = load_rules(session, county)
-    for number in found:
-        one = session.get_one(Deadline, number)
-        # A transition may hold the incident and wait for this very deadline: it goes first.
-        query = select(Incident).where(Incident.id == one.incident_id)
-        incident = session.scalar(query.with_for_update(skip_locked=True))
-        if incident is None:
-            continue
-        span = Span(one.amount, one.unit)
-        rungs = rungs_of(rules.calendar, span, one.starts_at, one.due_at)
-        passed = [n for n, (moment, _) in enumerate(rungs) if n >= one.rung and moment <= now]
-        if not passed:
-            continue
-        action = rungs[passed[-1]][1]
-        one.rung = passed[-1] + 1
-        one.next_at = rungs[one.rung][0] if one.rung < len(LADDER) else None
-        told = {"deadline": one.kind, "due_at": one.due_at.isoformat()}
-        record(session, incident, action, "system", told, at=now)
-        _tell(session, incident, action)
-    return len(found)
+    return _each(session, found, lambda number: _climb(session, rules, number, now))
+
+
+def _climb(session: Session, rules: HandlingRules, number: int, now: datetime) -> None:
+    one = session.get_one(Deadline, number)
+    # A transition may hold the incident and wait for this very deadline: it goes first.
+    query = select(Incident).where(Incident.id == one.incident_id)
+    incident = session.scalar(query.with_for_update(skip_locked=True))
+    if incident is None:
+        return
+    span = Span(one.amount, one.unit)
+    rungs = rungs_of(rules.calendar, span, one.starts_at, one.due_at)
+    passed = [n for n, (moment, _) in enumerate(rungs) if n >= one.rung and moment <= now]
+    if not passed:
+        return
+    action = rungs[passed[-1]][1]
+    one.rung = passed[-1] + 1
+    one.next_at = rungs[one.rung][0] if one.rung < len(LADDER) else None
+    told = {"deadline": one.kind, "due_at": one.due_at.isoformat()}
+    record(session, incident, action, "system", told, at=now)
+    _tell(session, incident, action)
+
+
+def _each(session: Session, numbers: Sequence[int], work: Callable[[int], None]) -> int:
+    """Do something for each number, whatever goes wrong with one of them; return how many."""
+    well = 0
+    for number in numbers:
+        try:
+            with session.begin_nested():
+                work(number)
+        except (OperationalError, InterfaceError):  # there is no database: nothing goes on
+            raise
+        except Exception as error:  # noqa: BLE001 - the others are due all the same
+            LOG.error("a timer fails", number=number, exc_info=error)
+        else:
+            well += 1
+    return well
 
 
 def _tell(session: Session, incident: Incident, action: str) -> None:

@@ -139,6 +139,39 @@ def test_an_order_is_declined_recalled_and_lapses(session: Session, directory: D
         transit(session, doer, incident.id, "take")
 
 
+def test_one_bad_case_does_not_keep_the_others(
+    session: Session, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [taken(session, directory) for _ in range(3)]
+    for nth, case in enumerate(cases):
+        person, _ = worker(session, nth=nth)
+        transit(session, DESK, case.id, "triage")
+        transit(session, DESK, case.id, "dispatch", {"person": person.id})
+    due = max(running(session, case)["take"].due_at for case in cases)
+
+    def fails_for_one(session: Session, doer: Doer, number: int, *rest: object, **more: object):
+        step = transit(session, doer, number, *rest, **more)
+        if number == cases[0].id:
+            raise ValueError("half done")
+        return step
+
+    monkeypatch.setattr("routing.incidents.timers.transit", fails_for_one)
+    assert lapse(session, COUNTY, at=due) == 2
+    for case in cases:
+        session.refresh(case)
+    assert [case.state for case in cases] == ["dispatched", "returned", "returned"]
+    monkeypatch.undo()
+    assert lapse(session, COUNTY, at=due) == 1
+
+    def no_rungs(*_: object) -> None:
+        raise LookupError("no calendar so far")
+
+    monkeypatch.setattr("routing.incidents.timers.rungs_of", no_rungs)
+    assert climb(session, COUNTY, at=due + timedelta(days=9)) == 0
+    monkeypatch.undo()
+    assert climb(session, COUNTY, at=due + timedelta(days=9)) > 0
+
+
 def test_departments_are_called_and_must_report_before_the_work_is_done(
     session: Session, directory: Directory
 ) -> None:
