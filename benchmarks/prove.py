@@ -87,7 +87,7 @@ PARTS: Mapping[str, Part] = {
         _module("killed"),
     ),
     "starting": Part(
-        "four web processes on one core beside four busy loops, ten times: how long until all answer",
+        "four web processes on one core beside four busy loops, ten times: until all answer",
         _module("starting"),
     ),
     "memory": Part(

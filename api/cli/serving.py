@@ -33,6 +33,7 @@ from data.database import open_database, private_cluster
 from data.errors import StateError, UnansweredError
 from data.log import LOG
 from data.log_setup import begin_log
+from data.memory import bound_arenas
 from data.private_files import tighten
 from data.sandbox import protection
 from data.serving_role import is_protected
@@ -96,6 +97,7 @@ def _chosen(port: int | None, workers: int | None) -> Settings:
 
 
 def _serve(settings: Settings, *, insecure: bool, ends: Sequence[int] = ()) -> None:
+    bound_arenas()
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)
     _require_free(settings.host, settings.port)
