@@ -77,7 +77,9 @@ class Guard:
         self._database, self._county = database, settings.county
         # Of a range many ask at once, and its end is far.
         self._storage = AskedStorage(database.engine, settings.county, ahead=2)
-        self._ranges = AskedStorage(database.engine, settings.county, ahead=20)
+        self._ranges = AskedStorage(
+            database.engine, settings.county, ahead=20, name="counts of ranges"
+        )
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._range_limiter = FixedWindowRateLimiter(self._ranges)
         self._names = lru_cache(maxsize=20_000)(self._named)
@@ -93,7 +95,7 @@ class Guard:
     @property
     def threads(self) -> list[Background]:
         """What works in the background."""
-        return [self._storage.writer]
+        return [self._storage.writer, self._ranges.writer]
 
     def start(self) -> None:
         """Begin to share counts with other processes."""

@@ -69,7 +69,9 @@ class SignInGuard:
 
     def __init__(self, settings: Settings, database: Database, guard: Guard) -> None:
         self._guard = guard
-        self._storage = AskedStorage(database.engine, settings.county, ahead=2)
+        self._storage = AskedStorage(
+            database.engine, settings.county, ahead=2, name="counts of sign-ins"
+        )
         self._limiter = FixedWindowRateLimiter(self._storage)
         self._by_name = limits.parse(settings.logins_name)
         self._by_address = limits.parse(settings.logins_address)

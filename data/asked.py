@@ -65,17 +65,19 @@ class AskedStorage(Storage):
     county : str
     ahead : int
         How often a key may be counted before the others are told.
+    name : str
+        What its thread is called.
     """
 
     STORAGE_SCHEME = None
 
-    def __init__(self, engine: Engine, county: str, ahead: int) -> None:
+    def __init__(self, engine: Engine, county: str, ahead: int, name: str = "counts") -> None:
         super().__init__(None, wrap_exceptions=False)
         self._engine, self._county, self._ahead = engine, county, ahead
         self._counts: dict[str, _Count] = {}
         self._changing = threading.Lock()
         self._writing = threading.Lock()
-        self.writer = Background("counts", self._write_on)
+        self.writer = Background(name, self._write_on)
 
     @property
     def base_exceptions(self) -> type[Exception]:

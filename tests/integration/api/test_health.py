@@ -75,6 +75,24 @@ def test_neither_waits_for_a_turn(web: TestClient) -> None:
     assert web.get("/healthz").status_code == 503
 
 
+def test_every_thread_that_is_begun_is_asked_how_it_is(
+    city: Database, city_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Background] = []
+    start = Background.start
+
+    def noted(self: Background) -> None:
+        begun.append(self)
+        start(self)
+
+    monkeypatch.setattr(Background, "start", noted)
+    settings = city_settings.model_copy(update={"metrics": "local"})
+    with TestClient(create_app(settings, city)) as web:
+        asked = {state.name for state in web.app.state.health._threads()}
+    assert len({one.name for one in begun}) == len(begun), "each has a name of its own"
+    assert {one.name for one in begun} == asked
+
+
 def test_a_thread_that_hangs_takes_the_process_out_of_service(web: TestClient) -> None:
     assert within(lambda: web.get("/readyz").status_code == 200)
     hold = threading.Event()
