@@ -19,7 +19,8 @@ _LOOK_S = 0.2
 # glibc keeps what a thread has freed for that thread alone, with up to eight arenas for each core:
 # what was needed once, for papers or files, would never be given back.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
-_END_S = 10.0
+# Longer than the web server lets requests go on.
+_END_S = 35.0
 
 
 @dataclass

@@ -4,7 +4,6 @@ A run's row is written before its first batch and counts each batch in that batc
 that what was deleted is known whatever ends the process.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, select, text, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.database import Database
 from data.errors import StateError
+from data.log import LOG
 from data.models import RetentionRun
 from data.retention import logs
 from data.retention.files import delete_left, left_files
@@ -28,7 +27,6 @@ from data.settings import Settings
 
 __all__ = ["Outcome", "limit_of_rule", "run_row", "run_rule"]
 
-_LOG = logging.getLogger("onegrid")
 _ALONE = text("SELECT pg_try_advisory_lock(20197, CAST(:county AS int))")
 _TOGETHER = text("SELECT pg_advisory_unlock(20197, CAST(:county AS int))")
 _NOW = text("SELECT now()")
@@ -99,9 +97,9 @@ def run_rule(
         number, until = _begin(database, settings, rule)
         try:
             is_done = _delete(database, settings, rule, until, number, ends)
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - each rule is run apart from the others
             # The kind alone: what an error says may hold anything.
-            _LOG.exception("retention %s failed", rule.name)
+            LOG.error("a retention rule fails", rule=rule.name, exc_info=error)
             return _end(database, settings, number, "failed", type(error).__name__)
         return _end(database, settings, number, "done" if is_done else "unfinished")
 
@@ -164,9 +162,13 @@ def _end(
             run.rule, run.until, outcome, run.rows, run.files, run.bytes, run.passed, reason
         )
     if told.rows or told.files:
-        _LOG.info(
-            "retention %s of county %s: %d rows and %d files from before %s deleted",
-            *(told.rule, settings.county, told.rows, told.files, f"{told.until:%Y-%m-%d}"),
+        LOG.info(
+            "old records are deleted",
+            rule=told.rule,
+            county=settings.county,
+            rows=told.rows,
+            files=told.files,
+            before=f"{told.until:%Y-%m-%d}",
         )
     return told
 

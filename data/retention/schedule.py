@@ -1,6 +1,5 @@
 """When the rules run: every night, each apart, unless the database's clock is in doubt."""
 
-import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from data.database import Database
 from data.errors import StateError
+from data.log import LOG
 from data.models import RetentionRun
 from data.retention.rules import RULES, Rule
 from data.retention.runs import limit_of_rule, run_row, run_rule
@@ -17,7 +17,6 @@ from data.settings import Settings
 
 __all__ = ["RuleState", "overdue_rules", "run_due", "states"]
 
-_LOG = logging.getLogger("onegrid")
 _NOW = text("SELECT now()")
 # A rule is due again after most of a day, and late after three.
 _DUE, _LATE = timedelta(hours=20), timedelta(days=3)
@@ -135,7 +134,7 @@ def _doubt(one: RuleState, now: datetime) -> str:
 
 
 def _refuse(database: Database, settings: Settings, one: RuleState, reason: str) -> None:
-    _LOG.warning("retention %s: %s", one.rule.name, reason)
+    LOG.warning("a retention rule is not run", rule=one.rule.name, reason=reason)
     with database.session() as session:
         until = limit_of_rule(session.connection(), settings, one.rule)
         row = run_row(settings, one.rule, until, None)
