@@ -1,6 +1,7 @@
 """Columns of numbers and texts in one Arrow file that all processes map: it is held once."""
 
 import json
+import mmap
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -60,8 +61,9 @@ def map_columns(path: Path) -> tuple[dict[str, Column], dict[str, Any]]:
         If it is none, or damaged.
     """
     try:
-        with pa.memory_map(str(path)) as file:
-            table = pa.ipc.open_file(file).read_all()
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
         about = json.loads(table.schema.metadata[_KEY])
         shapes, checksum = about["shapes"], about["checksum"]
         columns = {key: _column(table, key, shapes.get(key)) for key in table.column_names}
@@ -69,6 +71,8 @@ def map_columns(path: Path) -> tuple[dict[str, Column], dict[str, Any]]:
         raise ColumnsError(f"{path.name} is no file of columns ({error})") from error
     if checksum_of(columns) != checksum:
         raise ColumnsError(f"{path.name} is damaged")
+    # Each page was looked at once; what is asked for comes back, and the rest takes no memory.
+    mapped.madvise(mmap.MADV_DONTNEED)
     return columns, about
 
 

@@ -205,7 +205,9 @@ class RoadNetwork:
         try:
             arrays, about = map_columns(path)
         except ColumnsError as error:
-            raise NetworkError(f"{error}: import the extract again") from error
+            raise NetworkError(
+                f"{path.name} is no road network ({error}): import the extract again"
+            ) from error
         if about.get("version") != _VERSION:
             raise NetworkError(f"{path.name} is of another version: import the extract again")
         return _network(arrays, about)
