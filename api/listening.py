@@ -19,8 +19,6 @@ __all__ = ["Listener", "facts_of"]
 
 # How often a listener that hears nothing says that it lives.
 _WAIT_S = 5.0
-# A connection that died without a word is noticed after about half a minute.
-_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5}
 
 
 class Listener:
@@ -72,7 +70,7 @@ class Listener:
                 ears,
                 bell,
                 rounds.roused_by(partial(_ring, bell)),
-                psycopg.connect(self._database.conninfo, autocommit=True, **_KEEPALIVE) as heard,  # type: ignore[arg-type]
+                psycopg.connect(self._database.conninfo, autocommit=True) as heard,
             ):
                 heard.execute(f"LISTEN {self._channel}")
                 self._begun()

@@ -18,6 +18,8 @@ from data.background import Background, Rounds
 
 __all__ = ["AskedStorage"]
 
+# How long somebody waits for others who write.
+_PATIENCE_S = 0.5
 _FLUSH_S = 0.5
 _MOST_KEYS = 200_000
 # The database's clock may be so far ahead of this machine's.
@@ -166,25 +168,30 @@ class AskedStorage(Storage):
 
     def _write_at_once(self, key: str) -> None:
         try:
-            self._write([key])
+            self._write([key], patience_s=_PATIENCE_S)
         except SQLAlchemyError:
             # It is counted here all the same; the writer, which tries too, tells of it.
             self.writer.wake()
 
-    def _write(self, keys: Sequence[str]) -> None:
-        with self._writing:
+    def _write(self, keys: Sequence[str], *, patience_s: float = -1) -> None:
+        if not self._writing.acquire(timeout=patience_s):
+            return  # the database hangs: who asks does not hang with it
+        try:
             with self._changing:
                 held = {key: self._counts[key] for key in keys if key in self._counts}
                 said = {key: (one.unsaid, one.expiry_s) for key, one in held.items() if one.unsaid}
-            if not said:
-                return
-            rows = self._added(said)
-            with self._changing:
-                for key, count, expires_at in rows:
-                    one = self._counts.get(key)
-                    if one is not None:
-                        one.told, one.expires_at = int(count), float(expires_at)
-                        one.unsaid -= said[key][0]
+            if said:
+                self._note(said, self._added(said))
+        finally:
+            self._writing.release()
+
+    def _note(self, said: dict[str, tuple[int, int]], rows: list[tuple[str, int, float]]) -> None:
+        with self._changing:
+            for key, count, expires_at in rows:
+                one = self._counts.get(key)
+                if one is not None:
+                    one.told, one.expires_at = int(count), float(expires_at)
+                    one.unsaid -= said[key][0]
 
     def _added(self, said: dict[str, tuple[int, int]]) -> list[tuple[str, int, float]]:
         asked = {

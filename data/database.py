@@ -21,8 +21,15 @@ from data.settings import Settings
 __all__ = ["Database", "open_database", "private_cluster"]
 
 _POSTGIS_MINIMUM = (3, 1)
-# A host that says nothing is away.
-_CONNECT_S = "10"
+# A host that says nothing is away, whether it is asked to connect, to answer, or nothing; libpq
+# waits for minutes, or for ever.
+_PATIENCE = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 # Who looks into the private cluster beside the program.
 _OTHERS = 20
 
@@ -44,8 +51,7 @@ class Database:
         connection after its use.
         """
         address = database_url(url)
-        if "connect_timeout" not in address.query:
-            address = address.update_query_dict({"connect_timeout": _CONNECT_S})
+        address = address.update_query_dict({**_PATIENCE, **address.query})
         if not pooled:
             return cls(_quiet(create_engine(address, poolclass=NullPool, hide_parameters=True)))
         share = pool or Pool()

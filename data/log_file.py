@@ -68,12 +68,18 @@ class SharedFileHandler(WatchedFileHandler):
     def _turn_over(self) -> None:
         with self._path.with_name(f".{self._path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # Another may have done it while this one waited.
-            if self._path.stat().st_size >= self._most_bytes:
+            if self._is_full():
                 for number in range(self._kept, 0, -1):
                     with suppress(FileNotFoundError):
                         self._former_path(number - 1).rename(self._former_path(number))
         self.reopenIfNeeded()
+
+    def _is_full(self) -> bool:
+        """Whether it is full still: another may have turned it over, and written nothing yet."""
+        try:
+            return self._path.stat().st_size >= self._most_bytes
+        except FileNotFoundError:
+            return False
 
     def _former_path(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}") if number else self._path

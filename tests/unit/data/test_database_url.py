@@ -54,7 +54,8 @@ def test_options_reach_whoever_listens_too(address: str, said: dict[str, str]) -
 )
 def test_an_address_is_told_as_it_can_be_read(address: str) -> None:
     told = uri_of(Database.at(address).engine)
-    assert parts(told) == parts(address) | {"connect_timeout": "10"}
+    assert parts(address).items() <= parts(told).items()
+    assert parts(told)["connect_timeout"] == "10"
     assert conninfo_to_dict(told) == parts(told), "psql reads it alike"
 
 
