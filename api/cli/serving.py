@@ -119,24 +119,26 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 def _answer(settings: Settings, listening: socket.socket, beat: Beat) -> None:
     """Answer in one process until it is told to end."""
     faulthandler.enable()
-    _Server(
-        uvicorn.Config(
-            partial(_application, settings),
-            factory=True,
-            http=BoundedProtocol,
-            # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection
-            # that is being closed is told nothing.
-            timeout_keep_alive=_KEEP_ALIVE_S,
-            timeout_graceful_shutdown=_GRACE_S,
-            # Its records go with the others.
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            # The application asks for its proxies itself (api.hosts).
-            proxy_headers=False,
-        ),
-        beat,
-    ).run([listening])
+    _Server(server_config(settings), beat).run([listening])
+
+
+def server_config(settings: Settings) -> uvicorn.Config:
+    """How one process answers."""
+    return uvicorn.Config(
+        partial(_application, settings),
+        factory=True,
+        http=BoundedProtocol,
+        # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection that
+        # is being closed is told nothing.
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+        # Its records go with the others.
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        # The application asks for its proxies itself (api.hosts).
+        proxy_headers=False,
+    )
 
 
 class _Server(uvicorn.Server):

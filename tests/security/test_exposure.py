@@ -2,6 +2,8 @@
 nobody: somebody names another host, or says through X-Forwarded-For that they are somebody else.
 """
 
+import socket
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -18,10 +20,14 @@ PUBLIC = "https://grid.example"
 
 @pytest.fixture
 def started(monkeypatch):
-    """How the server would be run; it is not."""
-    asked: list[dict] = []
-    monkeypatch.setattr(serving.uvicorn, "run", lambda *_, **how: asked.append(how))
+    """Sockets on which the server would answer; it does not."""
+    asked: list[socket.socket] = []
+    monkeypatch.setattr(serving, "load_all", lambda: None)
+    monkeypatch.setattr(
+        serving, "serve_forked", lambda _, listening, *__, **___: asked.append(listening)
+    )
     monkeypatch.setenv("ONEGRID_HOST", "0.0.0.0")  # noqa: S104 - what is tried here
+    monkeypatch.setenv("ONEGRID_PORT", "0")
     return asked
 
 
@@ -49,7 +55,9 @@ def test_the_demonstrations_password_opens_nothing_beyond_this_machine(
     assert started == []
     close_demo(city)
     onegrid("serve")
-    assert started[0]["proxy_headers"] is False, "127.0.0.1 is no proxy unless it is named"
+    assert len(started) == 1
+    config = serving.server_config(Settings())
+    assert config.proxy_headers is False, "127.0.0.1 is no proxy unless it is named"
 
 
 def test_behind_a_proxy_of_this_machine_a_server_is_exposed(onegrid, started, monkeypatch) -> None:
