@@ -85,7 +85,6 @@ def web() -> None:
     Its port and the number of its processes are the first arguments.
     """
     port, workers = map(int, sys.argv[1:3])
-    begin_log("web")
     ends = [sys.stdin.fileno()]
     _serve(_chosen(port, workers), insecure="--insecure" in sys.argv, ends=ends)
 
@@ -97,6 +96,7 @@ def _chosen(port: int | None, workers: int | None) -> Settings:
 
 
 def _serve(settings: Settings, *, insecure: bool, ends: Sequence[int] = ()) -> None:
+    begin_log("web", settings)
     bound_arenas()
     require_public_address(settings, insecure=insecure)
     tighten(settings.home)

@@ -65,9 +65,9 @@ def test_no_command_prints_what_steers_a_terminal(city: Database, onegrid) -> No
         assert is_plain(said), words
         if "--json" in words:
             assert "\u202e" in json.dumps(json.loads(said), ensure_ascii=False)
-    lines = onegrid("audit", "show", "--limit", "1").splitlines()
-    assert len(lines) == 1, lines
-    assert "\\n9999" in lines[0]
+    # The command itself has noted the periods of the logs behind it.
+    lines = onegrid("audit", "show", "--limit", "9").splitlines()
+    assert len([line for line in lines if "\\n9999" in line]) == 1, lines
     for words in (("user", "disable", STEERING[:20] + "x"), ("incident", "show", FORGED)):
         told = onegrid(*words, code=1)
         assert is_plain(told)

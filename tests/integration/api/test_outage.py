@@ -119,6 +119,7 @@ def test_an_outage_says_itself_once_and_when_it_is_over(house: House) -> None:
     while time.monotonic() < ends:
         asked[house.ask("/api/v1/who?lon=122.3&lat=43.5")] += 1
         asked[house.ask("/livez")] += 1
+        asked[house.ask("/healthz")] += 1
         time.sleep(0.1)
     house.cluster.ensure_running()
     house.wait(2, "the database answers again")

@@ -42,6 +42,7 @@ OPEN = {
     "POST /api/v1/addresses/suggest",
     "GET /maps/card",
     "GET /livez",
+    "GET /metrics",
     "GET /readyz",
     "GET /healthz",
     "GET /login",
