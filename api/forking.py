@@ -5,7 +5,6 @@ own supervisor starts each of them from nothing, asks it for a sign of life, and
 seconds without one: on a busy machine, before it has begun.
 """
 
-import gc
 import logging
 import mmap
 import os
@@ -21,6 +20,7 @@ from typing import NoReturn, Self
 from api.ends import how_it_ended
 from data.descriptors import wait_for_any
 from data.log import LOG
+from data.memory import held_for_long
 from data.pauses import pause_after
 
 __all__ = ["Beat", "Serve", "serve_forked"]
@@ -79,8 +79,7 @@ def serve_forked(
     previous = {number: signal.signal(number, _nothing) for number in _ENDING}
     signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
     # What has been loaded stays as it is: the collector would write to each page of it.
-    gc.collect()
-    gc.freeze()
+    held_for_long()
     with _Family(count, listening, serve) as family:
         while not wait_for_any((told.fileno(), *ends), _LOOK_S):
             family.look()

@@ -130,15 +130,14 @@ class Health:
         ]
 
     def _look_on(self, rounds: Rounds) -> None:
-        goes_on = not rounds.is_over
-        while goes_on:
-            with self._database.engine.connect() as connection:
-                waited = connection.execute(_WAITING, {"county": self._county}).scalar_one()
-                ticks = tuple(tick_states(connection, self._county))
-                overdue = tuple(overdue_rules(connection, self._county))
-            self._seen = _Seen(time.monotonic(), float(waited), ticks, overdue)
-            rounds.done()
-            goes_on = rounds.wait(_LOOK_S)
+        rounds.repeat(self._look, _LOOK_S)
+
+    def _look(self) -> None:
+        with self._database.engine.connect() as connection:
+            waited = connection.execute(_WAITING, {"county": self._county}).scalar_one()
+            ticks = tuple(tick_states(connection, self._county))
+            overdue = tuple(overdue_rules(connection, self._county))
+        self._seen = _Seen(time.monotonic(), float(waited), ticks, overdue)
 
 
 @router.get("/livez")

@@ -1,6 +1,7 @@
 """What a process measures, told to the processes beside it for as long as it lives."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import generate_latest
 from prometheus_client.registry import Collector
@@ -74,8 +75,4 @@ class Measured:
         return generate_latest(merged([own, *others]))
 
     def _tell_on(self, rounds: Rounds) -> None:
-        goes_on = not rounds.is_over
-        while goes_on:
-            self._place.tell(REGISTRY)
-            rounds.done()
-            goes_on = rounds.wait(_TELL_S)
+        rounds.repeat(partial(self._place.tell, REGISTRY), _TELL_S)

@@ -92,11 +92,7 @@ class Gatherer(Collector):
         self._seen = time.monotonic(), found
 
     def _look_on(self, rounds: Rounds) -> None:
-        goes_on = not rounds.is_over
-        while goes_on:
-            self.look()
-            rounds.done()
-            goes_on = rounds.wait(_EVERY_S)
+        rounds.repeat(self.look, _EVERY_S)
 
     def _rows(self, connection: Connection, query: Any) -> Any:
         return connection.execute(query, {"county": self._county})

@@ -14,6 +14,7 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -57,6 +58,13 @@ _SIMILAR = (
 def store_addresses(database: Database, areas: Areas, made: list[MadeAddress]) -> None:
     """Put each estate and village into a grid, its buildings some metres apart."""
     points = shapely.get_coordinates(shapely.point_on_surface(areas[0])).tolist()
+    copy_addresses(database, points, made)
+
+
+def copy_addresses(
+    database: Database, points: Sequence[Sequence[float]], made: Iterable[MadeAddress]
+) -> None:
+    """Put each estate and village at one of some points (lon, lat; EPSG:4326)."""
     with psycopg.connect(database.conninfo) as connection, connection.cursor() as cursor:
         with cursor.copy(_COPY) as copy:
             for number, one in enumerate(made):

@@ -26,23 +26,21 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-import psycopg
 from sqlalchemy import text
 
 from benchmarks._busy_county import COUNTY, make_busy
 from benchmarks._cases import spare_database
 from benchmarks._made_addresses import made_addresses
-from benchmarks.card import _COPY
+from benchmarks.card import copy_addresses
 from benchmarks.who import free_port
 from data.database import Database
-from gis.address import SLOTS
 
 __all__ = ["main"]
 
 Row = dict[str, Any]
 _FIRST_MB, _SECOND_MB, _PEAK_MB = 700, 150, 1024
 _ASKED = 3000
-_PLACES = (
+_PLACES = text(
     "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_PointOnSurface(geom) AS p FROM grid ORDER BY id) AS q"
 )
 # As towns number: a street's houses, not a street for each house.
@@ -59,20 +57,8 @@ def add_addresses(database: Database, count: int) -> None:
     with database.session() as session:
         session.execute(_STREETS)
         held = session.scalar(text("SELECT count(*) FROM address")) or 0
-    with psycopg.connect(database.conninfo) as connection, connection.cursor() as cursor:
-        places = cursor.execute(_PLACES).fetchall()
-        with cursor.copy(_COPY) as copy:
-            for number, one in enumerate(made_addresses(count - held)):
-                lon, lat = places[one.group % len(places)]
-                lon += 1e-6 * (one.building % 5)
-                parts: Row = {slot: one.entry.numbers.get(slot) for slot in SLOTS}
-                parts |= {"road": one.entry.road, "estate": one.entry.estate}
-                parts["localities"] = one.entry.localities
-                told = json.dumps({k: v for k, v in parts.items() if v}, ensure_ascii=False)
-                geom = f"SRID=4326;POINT({lon!r} {lat!r})"
-                copy.write_row((COUNTY, f"m{number}", one.text, told, lon, lat, "EPSG:4326", geom))
-        connection.commit()
-        cursor.execute("ANALYZE address")
+        places = [tuple(row) for row in session.execute(_PLACES)]
+    copy_addresses(database, places, made_addresses(count - held))
 
 
 @contextmanager
@@ -229,7 +215,6 @@ def _change_address(database: Database) -> None:
 def _publish_again(database: Database) -> None:
     """The same grids as new ones from now on: every address belongs to another grid."""
     with database.session() as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(1)"))
         session.execute(
             text(
                 "WITH begun AS (SELECT now() AS at), ended AS (UPDATE generation SET valid = "

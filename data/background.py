@@ -86,6 +86,14 @@ class Rounds:
         self._heard_s = time.monotonic()
         return not self.is_over
 
+    def repeat(self, work: Callable[[], object], seconds: float) -> None:
+        """Do something now, and again so many seconds after it or at `wake`, until the end."""
+        goes_on = not self.is_over
+        while goes_on:
+            work()
+            self.done()
+            goes_on = self.wait(seconds)
+
     def pause(self, seconds: float) -> None:
         """Wait for so long, or for the end, after a round that failed."""
         self._stop.wait(seconds)

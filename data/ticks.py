@@ -170,11 +170,7 @@ class Ticker:
             connection.execute(_FAILED, row)
 
     def _follow(self, one: Periodic, rounds: Rounds) -> None:
-        goes_on = not rounds.is_over
-        while goes_on:
-            self.do(one)
-            rounds.done()
-            goes_on = rounds.wait(min(one.every_s, _LOOK_S))
+        rounds.repeat(partial(self.do, one), min(one.every_s, _LOOK_S))
 
     def _watch_on(self, rounds: Rounds) -> None:
         while rounds.wait(1.0):

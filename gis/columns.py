@@ -4,7 +4,6 @@ import json
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from gis.errors import ColumnsError
+from gis.whole_file import whole_file
 
 __all__ = ["Column", "checksum_of", "map_columns", "write_columns"]
 
@@ -40,16 +40,8 @@ def write_columns(path: Path, columns: Mapping[str, Column], about: Mapping[str,
     told = {**about, "checksum": checksum_of(columns), "shapes": shapes}
     table = pa.table([_one_row(column) for column in columns.values()], names=list(columns))
     table = table.replace_schema_metadata({_KEY: json.dumps(told)})
-    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        partial = Path(file.name)
-        try:
-            with pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
-        except BaseException:
-            partial.unlink()
-            raise
-    partial.chmod(0o644)
-    partial.replace(path)
+    with whole_file(path) as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
 
 
 def map_columns(path: Path) -> tuple[dict[str, Column], dict[str, Any]]:

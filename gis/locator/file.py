@@ -1,7 +1,6 @@
 """The raster in a file that several processes map: the memory is held once."""
 
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from gis.errors import GeometryError
 from gis.locator.layout import Raster
+from gis.whole_file import whole_file
 
 __all__ = ["read", "write"]
 
@@ -22,19 +22,9 @@ _MAGIC, _VERSION = 0x434F4C4449524731, 1
 def write(path: Path, raster: Raster, bounds: Float, codes: list[str]) -> None:
     """Write a locator; a reader sees the old file or the whole new one."""
     text = np.frombuffer("\n".join(codes).encode(), np.uint8)
-    # Several processes may build the same locator at once: each writes a file of its own.
-    with NamedTemporaryFile(
-        dir=path.parent, prefix=path.name, suffix=".part", delete=False
-    ) as file:
-        partial = Path(file.name)
-        try:
-            for array in (np.array([_MAGIC, _VERSION, len(codes)]), text, bounds, *raster):
-                np.save(file, array, allow_pickle=False)
-        except OSError:
-            partial.unlink()
-            raise
-    partial.chmod(0o644)
-    partial.replace(path)
+    with whole_file(path) as file:
+        for array in (np.array([_MAGIC, _VERSION, len(codes)]), text, bounds, *raster):
+            np.save(file, array, allow_pickle=False)
 
 
 def read(path: Path) -> tuple[Raster, Float, list[str]]:
