@@ -9,7 +9,7 @@ import shapely
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -31,7 +31,7 @@ from data.jobs import QuotaError
 from data.log import LOG, request_of
 from data.log_setup import mark_told
 from data.outages import Outage
-from data.reasons import reason_of
+from data.reasons import UNREACHABLE, reason_of
 from gis.errors import CrsError, GeometryError, OneGridError
 from grids.redraw import EditRefusedError
 from routing.errors import DeviceError, NetworkError, ReportError
@@ -109,7 +109,7 @@ def install(app: FastAPI) -> None:
     # Half of a surrogate pair: JSON can spell it, and nothing can keep or send it.
     app.add_exception_handler(UnicodeEncodeError, _unfit)
     app.add_exception_handler(ClientDisconnect, _left)
-    for gone in (OperationalError, InterfaceError, PoolTimeoutError):
+    for gone in UNREACHABLE:
         app.add_exception_handler(gone, _unanswered)
     app.add_exception_handler(Exception, _unexpected)
 

@@ -12,13 +12,12 @@ from typing import TypeVar
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from api.admission import BusyError
 from api.session import engines
 from data.errors import DatabaseError
+from data.reasons import UNREACHABLE
 from grids.address_book import AddressBook
 from grids.who import Directory
 
@@ -26,7 +25,7 @@ __all__ = ["AWAY", "Absence", "Known", "by_database_or_memory", "known_in_turn"]
 
 R = TypeVar("R")
 # How a database that is away shows.
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError, DatabaseError)
+AWAY = (*UNREACHABLE, DatabaseError)
 # How soon the database is asked again that did not answer.
 _AGAIN_S = 2.0
 

@@ -58,11 +58,14 @@ _SIMILAR = (
 def store_addresses(database: Database, areas: Areas, made: list[MadeAddress]) -> None:
     """Put each estate and village into a grid, its buildings some metres apart."""
     points = shapely.get_coordinates(shapely.point_on_surface(areas[0])).tolist()
-    copy_addresses(database, points, made)
+    copy_addresses(database, COUNTY, points, made)
 
 
 def copy_addresses(
-    database: Database, points: Sequence[Sequence[float]], made: Iterable[MadeAddress]
+    database: Database,
+    county: str,
+    points: Sequence[Sequence[float]],
+    made: Iterable[MadeAddress],
 ) -> None:
     """Put each estate and village at one of some points (lon, lat; EPSG:4326)."""
     with psycopg.connect(database.conninfo) as connection, connection.cursor() as cursor:
@@ -75,7 +78,7 @@ def copy_addresses(
                 parts["localities"] = one.entry.localities
                 held = json.dumps({k: v for k, v in parts.items() if v}, ensure_ascii=False)
                 geom = f"SRID=4326;POINT({lon!r} {lat!r})"
-                row = (COUNTY, str(number), one.text, held, lon, lat, "EPSG:4326", geom)
+                row = (county, str(number), one.text, held, lon, lat, "EPSG:4326", geom)
                 copy.write_row(row)
         connection.commit()
         cursor.execute("ANALYZE address")

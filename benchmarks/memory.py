@@ -58,7 +58,7 @@ def add_addresses(database: Database, count: int) -> None:
         session.execute(_STREETS)
         held = session.scalar(text("SELECT count(*) FROM address")) or 0
         places = [tuple(row) for row in session.execute(_PLACES)]
-    copy_addresses(database, places, made_addresses(count - held))
+    copy_addresses(database, COUNTY, places, made_addresses(count - held))
 
 
 @contextmanager

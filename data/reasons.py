@@ -12,14 +12,13 @@ from sqlalchemy import exc
 
 from data.errors import ClusterError, UnansweredError
 
-__all__ = ["is_away", "place_of", "reason_of"]
+__all__ = ["UNREACHABLE", "is_away", "place_of", "reason_of"]
 
 _ROOT = Path(__file__).parents[1]
-# The database, the way to it, or a turn at it.
+# How SQLAlchemy says that the database, the way to it, or a connection of the pool is not there.
+UNREACHABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 _AWAY = (
-    exc.OperationalError,
-    exc.InterfaceError,
-    exc.TimeoutError,
+    *UNREACHABLE,
     psycopg.OperationalError,
     psycopg.InterfaceError,
     UnansweredError,
