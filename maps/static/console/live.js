@@ -1,6 +1,6 @@
 // The live map: incidents by state and light, responders with the age of their position, ways.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { fadeDuration, styleOf } from "../workbench/style.js";
+import { fadeDuration, styleOf, tellIdle } from "../workbench/style.js";
 import { facts, t } from "../workbench/words.js";
 
 const REFRESH_MS = 5000;
@@ -65,8 +65,7 @@ export class LiveMap {
     this.map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-left");
     this.map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-left");
     this.map.on("click", (event) => this.clicked(event.point, event.lngLat));
-    this.map.on("idle", () => { container.dataset.idle = "true"; });
-    this.map.on("movestart", () => { container.dataset.idle = "false"; });
+    tellIdle(this.map, container);
     this.map.getCanvas().addEventListener("keydown", (event) => {
       if (event.key !== " ") return;
       event.preventDefault();
@@ -139,8 +138,9 @@ export class LiveMap {
 
   choose(incident) {
     const apply = () => this.map.setFilter("chosen", ["==", ["get", "id"], incident?.id || 0]);
-    if (this.map.isStyleLoaded()) apply();
-    else this.map.once("idle", apply);
+    // Not isStyleLoaded(): that is false whenever tiles are on their way.
+    if (this.map.getLayer("chosen")) apply();
+    else this.map.once("style.load", apply);
     if (incident) this.map.easeTo({ center: [incident.lon, incident.lat], zoom: Math.max(this.map.getZoom(), 14) });
   }
 

@@ -1,7 +1,7 @@
 // The history of a plan: a slider over its generations, and a grid's lineage.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
 import { lineageGraph } from "./lineage.js";
-import { fadeDuration, palettes, planTiles, styleOf } from "./style.js";
+import { fadeDuration, palettes, planTiles, styleOf, tellIdle } from "./style.js";
 import { element, facts, number, t, time } from "./words.js";
 
 const by = (id) => document.getElementById(id);
@@ -29,8 +29,7 @@ const map = new maplibregl.Map({
 });
 map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-left");
 map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-left");
-map.on("idle", () => { by("map").dataset.idle = "true"; });
-map.on("movestart", () => { by("map").dataset.idle = "false"; });
+tellIdle(map, by("map"));
 window.planHistory = map;
 
 function show() {

@@ -1,6 +1,6 @@
 // The map: tiles, what is chosen on it, lines and lassos drawn on it, by mouse, touch or keys.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { draftTiles, fadeDuration, palettes, styleOf } from "./style.js";
+import { draftTiles, fadeDuration, palettes, styleOf, tellIdle } from "./style.js";
 import { facts, t } from "./words.js";
 
 export class PlanMap {
@@ -37,8 +37,7 @@ export class PlanMap {
     this.map.on("dblclick", (event) => this.mode === "line" && (event.preventDefault(), this.finish()));
     this.map.on("mousedown", (event) => this.startStroke(event));
     this.map.on("touchstart", (event) => event.points.length === 1 && this.startStroke(event));
-    this.map.on("idle", () => { container.dataset.idle = "true"; });
-    this.map.on("movestart", () => { container.dataset.idle = "false"; });
+    tellIdle(this.map, container);
     this.map.getCanvas().addEventListener("keydown", (event) => this.pressed(event));
   }
 

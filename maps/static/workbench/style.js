@@ -5,6 +5,23 @@ import { facts } from "./words.js";
 // Names fade in, but for whoever wants things to stand still.
 export const fadeDuration = matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 300;
 
+// Tells in data-idle whether a map has drawn what it should. When a source is asked for again and its
+// last tile comes with the ETag that it had, MapLibre draws no frame and fires no "idle": ask for one.
+export function tellIdle(map, container) {
+  let asking;
+  map.on("idle", () => { container.dataset.idle = "true"; });
+  map.on("movestart", () => { container.dataset.idle = "false"; });
+  map.on("sourcedataloading", (event) => {
+    if (event.tile) return;
+    clearInterval(asking);
+    asking = setInterval(() => {
+      if (!map.loaded()) return;
+      clearInterval(asking);
+      map.triggerRepaint();
+    }, 100);
+  });
+}
+
 export const palettes = {
   standard: {
     ground: "#f6f4ef", water: "#b5d8eb", building: "#ddd5c7", street: "#b9b2a5", main: "#e8a33d",
