@@ -2,7 +2,7 @@
 
 import signal
 
-__all__ = ["how_it_ended"]
+__all__ = ["how_it_ended", "when_again"]
 
 
 def how_it_ended(status: int, pause_s: float) -> str:
@@ -22,5 +22,9 @@ def how_it_ended(status: int, pause_s: float) -> str:
     'has ended (code 70): it is started again in 0.5 s'
     """
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"code {status}"
-    when = f"in {pause_s:g} s" if pause_s else "at once"
-    return f"has ended ({how}): it is started again {when}"
+    return f"has ended ({how}): {when_again(pause_s)}"
+
+
+def when_again(pause_s: float) -> str:
+    """When something that has ended is started again, in words."""
+    return f"it is started again {f'in {pause_s:g} s' if pause_s else 'at once'}"

@@ -14,14 +14,14 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, Self
 
 from api.ends import how_it_ended
 from data.descriptors import wait_for_any
 from data.log import LOG
 from data.memory import held_for_long
-from data.pauses import pause_after
+from data.pauses import Lives
 
 __all__ = ["Beat", "Serve", "serve_forked"]
 
@@ -44,9 +44,7 @@ class _Child:
 
     number: int
     pid: int = 0
-    started_s: float = 0.0
-    pause_s: float = 0.0
-    due_s: float = 0.0
+    lives: Lives = field(default_factory=Lives)
     killed_s: float = 0.0
 
 
@@ -132,14 +130,12 @@ class _Family:
                     self._note_end(child, os.waitstatus_to_exitcode(status))
                 else:
                     self._end_if_silent(child)
-            if not child.pid and time.monotonic() >= child.due_s:
+            if not child.pid and child.lives.is_due:
                 self._start(child)
 
     def _note_end(self, child: _Child, status: int) -> None:
-        now = time.monotonic()
-        child.pause_s = pause_after(now - child.started_s, child.pause_s)
-        child.pid, child.due_s = 0, now + child.pause_s
-        said = how_it_ended(status, child.pause_s)
+        child.pid = 0
+        said = how_it_ended(status, child.lives.end())
         LOG.error("process %d of the web server %s", child.number + 1, said)
 
     def _end_if_silent(self, child: _Child) -> None:
@@ -162,7 +158,8 @@ class _Family:
         _MOMENT.pack_into(self._beats, number * _MOMENT.size, time.monotonic())
 
     def _start(self, child: _Child) -> None:
-        child.started_s, child.killed_s = time.monotonic(), 0.0
+        child.lives.begin()
+        child.killed_s = 0.0
         _MOMENT.pack_into(self._beats, child.number * _MOMENT.size, 0.0)
         # A process that is told to end before it is one of its own ends as soon as it is.
         signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)

@@ -16,8 +16,9 @@ from typing import NoReturn
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from api.ends import when_again
 from api.parts import Parts, end_when_told, program
-from data.pauses import pause_after
+from data.pauses import Lives
 from data.plain_log import PlainLog
 from data.postmaster import postmaster_of
 
@@ -107,8 +108,7 @@ class _Cluster:
     def __init__(self, folder: Path, log: PlainLog) -> None:
         self._folder, self._log = folder, log
         self._starter: subprocess.Popen[bytes] | None = None
-        self._lived_since = time.monotonic()
-        self._pause_s, self._due = 0.0, 0.0
+        self._lives = Lives()
         self._is_up = True
 
     def look(self) -> None:
@@ -122,21 +122,20 @@ class _Cluster:
                 self._note_end(f"does not start (code {status})")
         if postmaster_of(self._folder) is not None:
             if not self._is_up:
-                self._is_up, self._lived_since = True, time.monotonic()
+                self._is_up = True
+                self._lives.begin()
         elif self._is_up:
             self._is_up = False
             self._note_end("has ended")
-        elif time.monotonic() >= self._due:
+        elif self._lives.is_due:
             self._starter = subprocess.Popen([*_ONEGRID, "db", "start"])
             # What ends before it is seen to live has not lived.
-            self._is_up, self._lived_since = True, time.monotonic()
+            self._is_up = True
+            self._lives.begin()
 
     def _note_end(self, how: str) -> None:
-        now = time.monotonic()
-        self._pause_s = pause_after(now - self._lived_since, self._pause_s)
-        self._due, self._is_up = now + self._pause_s, False
-        when = f"in {self._pause_s:g} s" if self._pause_s else "at once"
-        self._log.warning(f"PostgreSQL {how}: it is started again {when}")
+        self._is_up = False
+        self._log.warning(f"PostgreSQL {how}: {when_again(self._lives.end())}")
 
 
 def _answers(address: str) -> bool:

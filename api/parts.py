@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from api.ends import how_it_ended
-from data.pauses import pause_after
+from data.pauses import Lives
 
 __all__ = ["Parts", "end_when_told", "end_with_parent", "program"]
 
@@ -28,9 +28,7 @@ class _Part:
     name: str
     command: Sequence[str]
     process: "subprocess.Popen[bytes] | None" = None
-    started: float = 0.0
-    pause_s: float = 0.0
-    due: float = field(default_factory=time.monotonic)
+    lives: Lives = field(default_factory=Lives)
 
 
 class Parts:
@@ -73,11 +71,10 @@ class Parts:
 
     def look(self) -> None:
         """Start again what has ended and whose pause is over."""
-        now = time.monotonic()
         for part in self._parts:
             if part.process is not None and part.process.poll() is not None:
-                self._note_end(part, part.process.returncode, now)
-            if part.process is None and now >= part.due:
+                self._note_end(part, part.process.returncode)
+            if part.process is None and part.lives.is_due:
                 self._start(part)
 
     def watch(self) -> None:
@@ -85,13 +82,12 @@ class Parts:
         while not self._stop.wait(_LOOK_S):
             self.look()
 
-    def _note_end(self, part: _Part, status: int, now: float) -> None:
-        part.pause_s = pause_after(now - part.started, part.pause_s)
-        part.due, part.process = now + part.pause_s, None
-        self._say(f"{part.name} {how_it_ended(status, part.pause_s)}")
+    def _note_end(self, part: _Part, status: int) -> None:
+        part.process = None
+        self._say(f"{part.name} {how_it_ended(status, part.lives.end())}")
 
     def _start(self, part: _Part) -> None:
-        part.started = time.monotonic()
+        part.lives.begin()
         # A session of its own: Ctrl-C reaches this process, which ends its parts in order.
         part.process = subprocess.Popen(
             [*program(part.command[0]), *part.command[1:]],

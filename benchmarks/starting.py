@@ -23,6 +23,7 @@ from api.demo import furnish
 from benchmarks._cases import spare_database
 from benchmarks.who import free_port
 from data.database import Database
+from data.presets import seed_presets
 
 __all__ = ["main"]
 
@@ -55,6 +56,8 @@ def start_once(database: Database, home: Path, core: int) -> Row:
         # Each process tells how it is in a file: that is how they are counted.
         "ONEGRID_METRICS": "local",
         "ONEGRID_TRUSTED_NETWORKS": "127.0.0.0/8",
+        # The spare cluster admits 97.
+        "ONEGRID_CONNECTIONS": "80",
     }
     command = [sys.executable, "-c", "from api.cli import main; main()", "serve"]
     begun = time.monotonic()
@@ -69,6 +72,8 @@ def start_once(database: Database, home: Path, core: int) -> Row:
     try:
         up_s = ready_s = None
         while time.monotonic() < begun + 4 * _BAR_S and (up_s is None or ready_s is None):
+            if program.poll() is not None:
+                raise SystemExit((home / "serve.log").read_text(errors="replace"))
             now = time.monotonic() - begun
             if up_s is None and _serving(port) >= _WORKERS:
                 up_s = round(now, 1)
@@ -112,6 +117,8 @@ def main() -> int:
         spare_database() as base,
     ):
         home = Path(folder)
+        with base.session() as session:
+            seed_presets(session)
         furnish(base, home)
         base.engine.dispose()
         with busy_core() as core:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from data.log import LOG
 from data.outages import DATABASE, Outage
-from data.pauses import FIRST_PAUSE_S, pause_after
+from data.pauses import FIRST_PAUSE_S, Lives
 from data.reasons import is_away, reason_of
 
 __all__ = ["Background", "BackgroundState", "Rounds"]
@@ -186,15 +186,14 @@ class Background:
             self._thread = None
 
     def _live(self, rounds: Rounds) -> None:
-        pause_s = 0.0
+        lives = Lives()
         while not rounds.is_over:
-            begun = time.monotonic()
+            lives.begin()
             try:
                 self._work(rounds)
             except Exception as error:  # noqa: BLE001 - whatever it is, the thread lives
                 self._note_failure(error)
-                pause_s = pause_after(time.monotonic() - begun, pause_s)
-                rounds.pause(pause_s or FIRST_PAUSE_S)
+                rounds.pause(lives.end() or FIRST_PAUSE_S)
             else:
                 self._note_well()
                 self._is_done = True

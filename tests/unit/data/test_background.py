@@ -6,7 +6,7 @@ import time
 import pytest
 
 from data.background import Background, Rounds
-from data.pauses import pause_after
+from data.pauses import Lives
 
 
 def within(check, seconds: float = 10.0) -> bool:
@@ -111,8 +111,13 @@ def test_it_is_started_again_after_it_was_stopped() -> None:
 
 
 def test_pauses_grow_only_where_it_ends_soon() -> None:
-    pause, pauses = 0.0, []
+    now = 0.0
+    lives, pauses = Lives(lambda: now), []
     for lived in (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 6.0, 0.1):
-        pause = pause_after(lived, pause)
-        pauses.append(pause)
+        lives.begin()
+        now += lived
+        pauses.append(lives.end())
+        assert lives.is_due == (pauses[-1] == 0)
+        now += pauses[-1]
+        assert lives.is_due
     assert pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 0.0, 0.5]
