@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Self
 
-from api.ends import how_it_ended
+from api.ends import how_it_ended, when_again
 from data.descriptors import wait_for_any
 from data.log import LOG
 from data.memory import held_for_long
@@ -28,8 +28,11 @@ __all__ = ["Beat", "Serve", "serve_forked"]
 _LOOK_S = 0.5
 # How long a process may go on with the requests that it has when it is told to end.
 _END_S = 30.0
-# How long a process that has once answered may be silent, and may take to say where it was.
-_SILENT_S, _DYING_S = 120.0, 5.0
+# How long a process may be silent that has once answered, and one that has not (the machine may be
+# busy); and how long it may take to say where it was.
+_SILENT_S, _STARTING_S, _DYING_S = 120.0, 600.0, 5.0
+# Between two looks lies no such time, unless all processes were frozen (as containers are).
+_FROZEN_S = 20.0
 _FAILED = 1
 _MOMENT = struct.Struct("d")
 # Says that a process is well.
@@ -100,6 +103,7 @@ class _Family:
         self._children = [_Child(number) for number in range(count)]
         self._listening, self._serve = listening, serve
         self._beats = mmap.mmap(-1, _MOMENT.size * count)
+        self._looked_s = self._awake_s = time.monotonic()
         # Its other end closes with this process, however that ends.
         self._parent_gone, self._parent_here = os.pipe()
 
@@ -123,6 +127,11 @@ class _Family:
 
     def look(self) -> None:
         """Start again what has ended and whose pause is over; end what is silent."""
+        now = time.monotonic()
+        if now - self._looked_s > _FROZEN_S:
+            # This process did not run, so neither did the others: their silence means nothing.
+            self._awake_s = now
+        self._looked_s = now
         for child in self._children:
             if child.pid:
                 pid, status = os.waitpid(child.pid, os.WNOHANG)
@@ -136,19 +145,19 @@ class _Family:
     def _note_end(self, child: _Child, status: int) -> None:
         child.pid = 0
         said = how_it_ended(status, child.lives.end())
-        LOG.error("process %d of the web server %s", child.number + 1, said)
+        LOG.error(f"process {child.number + 1} of the web server {said}")
 
     def _end_if_silent(self, child: _Child) -> None:
         now = time.monotonic()
         (well_s,) = _MOMENT.unpack_from(self._beats, child.number * _MOMENT.size)
+        silent_s = now - max(well_s, child.lives.began_s, self._awake_s)
         if child.killed_s:
             if now - child.killed_s > _DYING_S:
                 os.kill(child.pid, signal.SIGKILL)
-        elif well_s and now - well_s > _SILENT_S:
+        elif silent_s > (_SILENT_S if well_s else _STARTING_S):
             LOG.error(
-                "process %d of the web server has been silent for %.0f s: it is ended",
-                child.number + 1,
-                now - well_s,
+                f"process {child.number + 1} of the web server has been silent for "
+                f"{silent_s:.0f} s: it is ended"
             )
             # It says where each of its threads is.
             os.kill(child.pid, signal.SIGABRT)
@@ -167,6 +176,12 @@ class _Family:
             child.pid = os.fork()
             if not child.pid:
                 self._live(child.number)
+        except OSError as error:  # no memory, or too many processes: later, perhaps
+            later = when_again(child.lives.end())
+            LOG.error(
+                f"process {child.number + 1} of the web server does not start "
+                f"({error.strerror}): {later}"
+            )
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 

@@ -128,10 +128,13 @@ class _Cluster:
             self._is_up = False
             self._note_end("has ended")
         elif self._lives.is_due:
-            self._starter = subprocess.Popen([*_ONEGRID, "db", "start"])
             # What ends before it is seen to live has not lived.
             self._is_up = True
             self._lives.begin()
+            try:
+                self._starter = subprocess.Popen([*_ONEGRID, "db", "start"])
+            except OSError as error:  # no memory, or too many processes: later, perhaps
+                self._note_end(f"does not start ({error.strerror})")
 
     def _note_end(self, how: str) -> None:
         self._is_up = False

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from api.ends import how_it_ended
+from api.ends import how_it_ended, when_again
 from data.pauses import Lives
 
 __all__ = ["Parts", "end_when_told", "end_with_parent", "program"]
@@ -88,13 +88,17 @@ class Parts:
 
     def _start(self, part: _Part) -> None:
         part.lives.begin()
-        # A session of its own: Ctrl-C reaches this process, which ends its parts in order.
-        part.process = subprocess.Popen(
-            [*program(part.command[0]), *part.command[1:]],
-            start_new_session=True,
-            env=_ENVIRONMENT | os.environ,
-            stdin=subprocess.PIPE,
-        )
+        try:
+            # A session of its own: Ctrl-C reaches this process, which ends its parts in order.
+            part.process = subprocess.Popen(
+                [*program(part.command[0]), *part.command[1:]],
+                start_new_session=True,
+                env=_ENVIRONMENT | os.environ,
+                stdin=subprocess.PIPE,
+            )
+        except OSError as error:  # no memory, or too many processes: later, perhaps
+            later = when_again(part.lives.end())
+            self._say(f"{part.name} does not start ({error.strerror}): {later}")
 
 
 def program(function: str) -> list[str]:

@@ -23,6 +23,8 @@ class Lives:
 
     Attributes
     ----------
+    began_s : float
+        When its present life began, by the clock.
     pause_s : float
         The pause after the last life.
 
@@ -36,18 +38,18 @@ class Lives:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._began_s = clock()
+        self.began_s = clock()
         self._due_s = 0.0
         self.pause_s = 0.0
 
     def begin(self) -> None:
         """Note that it lives from now on."""
-        self._began_s = self._clock()
+        self.began_s = self._clock()
 
     def end(self) -> float:
         """Note that it has ended; the pause before its next life, in seconds."""
         now = self._clock()
-        if now - self._began_s >= _SHORT_LIFE_S:
+        if now - self.began_s >= _SHORT_LIFE_S:
             self.pause_s = 0.0
         else:
             self.pause_s = min(max(FIRST_PAUSE_S, self.pause_s * 2), _LONGEST_PAUSE_S)

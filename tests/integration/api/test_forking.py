@@ -19,13 +19,27 @@ from tests.conftest import ROOT
 # Each connection is told the process's number; one that is asked to be still says no more.
 PROGRAM = """
 import os, socket, sys, time
+from pathlib import Path
 from api import forking
 from data.log_setup import begin_log
 
-forking._SILENT_S, forking._DYING_S = 2.0, 1.0
+forking._SILENT_S, forking._STARTING_S, forking._DYING_S, forking._FROZEN_S = 2.0, 3.0, 1.0, 1.5
 begin_log("web")
+hang, refuse = (Path(sys.argv[1]) / name for name in ("hang", "refuse"))
+fork = os.fork
+
+def forked():
+    if refuse.exists():
+        refuse.unlink()
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return fork()
+
+os.fork = forked
 
 def serve(listening, beat):
+    if hang.exists():
+        hang.unlink()
+        time.sleep(600)
     while True:
         beat()
         listening.settimeout(0.2)
@@ -49,10 +63,10 @@ class Family:
     """A program that serves with two processes."""
 
     def __init__(self, folder: Path) -> None:
-        self.log = folder / "log"
+        self.folder, self.log = folder, folder / "log"
         with self.log.open("wb") as log:
             self.parent = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM],
+                [sys.executable, "-c", PROGRAM, str(folder)],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -117,6 +131,39 @@ def test_a_silent_process_says_where_it_is_and_makes_room(family: Family) -> Non
     _until(partial(family.has_another_than, still))
     assert "silent for" in family.said()
     assert "signal SIGABRT" in family.said()
+
+
+def test_a_process_that_hangs_before_it_answers_makes_room(family: Family) -> None:
+    hang = family.folder / "hang"
+    hang.touch()
+    first, second = family.children()
+    os.kill(first, signal.SIGKILL)
+    _until(lambda: not hang.exists())
+    (hung,) = {*family.children()} - {second}
+    _until(partial(family.has_another_than, hung))
+    assert "silent for 3 s" in family.said()
+
+
+def test_processes_that_were_frozen_with_their_parent_go_on(family: Family) -> None:
+    children = family.children()
+    _until(lambda: family.ask() in children)
+    for pid in (family.parent.pid, *children):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(3)
+    for pid in (family.parent.pid, *children):
+        os.kill(pid, signal.SIGCONT)
+    time.sleep(1.5)
+    assert family.children() == children
+    assert "silent" not in family.said()
+
+
+def test_a_process_that_cannot_be_forked_is_forked_later(family: Family) -> None:
+    first, second = family.children()
+    (family.folder / "refuse").touch()
+    os.kill(first, signal.SIGKILL)
+    _until(partial(family.has_another_than, first))
+    assert second in family.children()
+    assert "does not start (Resource temporarily unavailable): it is started" in family.said()
 
 
 def test_all_end_when_the_parent_is_told_to(family: Family) -> None:
