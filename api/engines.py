@@ -52,6 +52,11 @@ class Engines:
         self.warming = Background("roads", self._warm, silent_s=_LOADING_S)
         self._books = Books(settings.county, database, self._places, settings.locators_dir)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the database takes what is asked and does not answer."""
+        return self._database.silence.is_on
+
     def ready(self) -> Directory | None:
         """The directory of now without asking the database; None where it must be asked.
 

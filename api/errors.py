@@ -31,7 +31,7 @@ from data.jobs import QuotaError
 from data.log import LOG, request_of
 from data.log_setup import mark_told
 from data.outages import Outage
-from data.reasons import UNREACHABLE, reason_of
+from data.reasons import UNREACHABLE, is_locked, place_of, reason_of
 from gis.errors import CrsError, GeometryError, OneGridError
 from grids.redraw import EditRefusedError
 from routing.errors import DeviceError, NetworkError, ReportError
@@ -158,6 +158,9 @@ def _left(_request: Request, _error: Exception) -> Response:
 
 
 def _unanswered(request: Request, error: Exception) -> Response:
+    if is_locked(error):
+        LOG.warning("a request is ended that waits for another transaction", work=place_of(error))
+        return _answer(request, 503, "somebody else is changing this: try again in a moment")
     UNANSWERED.inc()
     if isinstance(error, PoolTimeoutError):
         POOL_TIMEOUTS.inc()

@@ -113,7 +113,9 @@ class Health:
         ]
         ill = [one for one in self._threads() if not one.is_well]
         stuck = any(one.is_stuck for one in ill)
-        own = Part("threads", not stuck, True, ", ".join(one.name for one in ill))
+        # Threads that wait for a database that says nothing are not at fault.
+        is_answered = seen is not None and time.monotonic() - seen.at_s < _OLD_S
+        own = Part("threads", not stuck, is_answered, ", ".join(one.name for one in ill))
         return [*self._parts(), own, *shared]
 
     def _of_database(self, seen: _Seen | None) -> list[Part]:

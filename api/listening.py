@@ -9,16 +9,19 @@ from functools import partial
 from typing import Any
 
 import psycopg
+from psycopg.pq.abc import PGconn
 
 from data.background import Background, Rounds
 from data.database import Database
 from data.descriptors import wait_for_any
+from data.errors import UnansweredError
 from data.log import LOG
 
 __all__ = ["Listener", "facts_of"]
 
-# How often a listener that hears nothing says that it lives.
-_WAIT_S = 5.0
+# How often a listener that hears nothing asks whether the server lives, and how long that may take
+# on a busy machine.
+_WAIT_S, _ANSWER_S = 5.0, 15.0
 
 
 class Listener:
@@ -62,6 +65,17 @@ class Listener:
         """End listening."""
         self.thread.stop()
 
+    def _require_answer(self, heard: "psycopg.Connection[Any]") -> None:
+        """Be sure that nothing was missed up to now: silence alone does not say so."""
+        asked_s = time.monotonic()
+        # To listen once more changes nothing, and names the channel in pg_stat_activity.
+        if not _answers(heard.pgconn, f"LISTEN {self._channel}"):
+            self._database.silence.begin()
+            heard.close()
+            raise UnansweredError("the database takes what is asked and does not answer")
+        self._database.silence.end()
+        self._heard_s = asked_s
+
     def _follow(self, rounds: Rounds) -> None:
         ears, bell = socket.socketpair()
         bell.setblocking(False)
@@ -73,16 +87,36 @@ class Listener:
                 psycopg.connect(self._database.conninfo, autocommit=True) as heard,
             ):
                 heard.execute(f"LISTEN {self._channel}")
+                self._database.silence.end()
                 self._begun()
                 self._is_heard = True
                 while not rounds.is_over:
-                    if notes := list(heard.notifies(timeout=0)):
-                        self._hear([note.payload for note in notes])
+                    if notes := _told(heard.pgconn):
+                        self._hear(notes)
+                    self._require_answer(heard)
                     rounds.done()
-                    self._heard_s = time.monotonic()
                     wait_for_any((heard.fileno(), ears.fileno()), _WAIT_S)
         finally:
             self._is_heard = False
+
+
+def _answers(connection: PGconn, query: str) -> bool:
+    """Whether the server answers a query in time."""
+    connection.send_query(query.encode())
+    until_s = time.monotonic() + _ANSWER_S
+    while connection.is_busy():
+        if not wait_for_any((connection.socket,), max(until_s - time.monotonic(), 0.0)):
+            return False
+        connection.consume_input()
+    while connection.get_result():
+        pass
+    return True
+
+
+def _told(connection: PGconn) -> list[str]:
+    """Payloads of the notices that have come, in order."""
+    connection.consume_input()
+    return [note.extra.decode() for note in iter(connection.notifies, None)]
 
 
 def _ring(bell: socket.socket) -> None:

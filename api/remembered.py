@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from api.admission import BusyError
 from api.session import engines
 from data.errors import DatabaseError
-from data.reasons import UNREACHABLE
+from data.reasons import UNREACHABLE, is_locked
 from grids.address_book import AddressBook
 from grids.who import Directory
 
@@ -77,12 +77,13 @@ def by_database_or_memory(request: Request, answer: Callable[[Known], R]) -> R:
     """
     absence: Absence = request.app.state.absence
     remembered = _remembered(request)
-    if remembered is None or not absence.is_likely:
+    if remembered is None or not (absence.is_likely or engines(request).is_silent):
         try:
             with request.app.state.database.session() as session:
                 return answer(_asked(request, session))
-        except AWAY:
-            absence.note()
+        except AWAY as error:
+            if not is_locked(error):
+                absence.note()
             if remembered is None:
                 raise
     return answer(remembered)
@@ -90,8 +91,16 @@ def by_database_or_memory(request: Request, answer: Callable[[Known], R]) -> R:
 
 async def known_in_turn(request: Request, answer: Callable[[Known], R]) -> R:
     """`by_database_or_memory` in a thread, with one turn at the database."""
-    async with request.app.state.admission.turn():
+    if engines(request).is_silent:  # those who have turns may be waiting for it
         return await run_in_threadpool(by_database_or_memory, request, answer)
+    try:
+        async with request.app.state.admission.turn():
+            return await run_in_threadpool(by_database_or_memory, request, answer)
+    except BusyError:
+        remembered = _remembered(request)
+        if remembered is None:
+            raise
+    return await run_in_threadpool(answer, remembered)
 
 
 def _asked(request: Request, session: Session) -> Known:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
@@ -17,6 +18,7 @@ from data.database_url import conninfo_of, database_url
 from data.errors import DatabaseError, UnansweredError
 from data.log import LOG
 from data.settings import Settings
+from data.silence import Silence
 
 __all__ = ["Database", "open_database", "private_cluster"]
 
@@ -39,9 +41,17 @@ _EXTENSIONS_SQL = "; ".join(f"CREATE EXTENSION {name}" for name in EXTENSIONS)
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A connected database."""
+    """A connected database.
+
+    Attributes
+    ----------
+    engine : Engine
+    silence : Silence
+        Whether it has been found to say nothing; sessions are refused then.
+    """
 
     engine: Engine
+    silence: Silence
 
     @classmethod
     def at(cls, url: str, *, pooled: bool = True, pool: Pool | None = None) -> "Database":
@@ -53,23 +63,40 @@ class Database:
         address = database_url(url)
         address = address.update_query_dict({**_PATIENCE, **address.query})
         if not pooled:
-            return cls(_quiet(create_engine(address, poolclass=NullPool, hide_parameters=True)))
+            return cls.of(create_engine(address, poolclass=NullPool, hide_parameters=True))
         share = pool or Pool()
-        return cls(
-            _quiet(
-                create_engine(
-                    address,
-                    pool_pre_ping=True,
-                    pool_size=share.kept,
-                    max_overflow=share.spare,
-                    hide_parameters=True,
-                )
+        return cls.of(
+            create_engine(
+                address,
+                pool_pre_ping=True,
+                pool_size=share.kept,
+                max_overflow=share.spare,
+                hide_parameters=True,
             )
         )
 
+    @classmethod
+    def of(cls, engine: Engine) -> "Database":
+        """The database of an engine that nobody has used yet."""
+        return cls(_quiet(engine), Silence(engine))
+
+    def limit_locks(self, seconds: float) -> None:
+        """Let nothing wait longer than this for what another transaction holds.
+
+        A transaction that somebody has forgotten would keep everybody who comes by.
+        """
+        event.listen(self.engine, "connect", partial(_limit_locks, round(seconds * 1000)))
+
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Open a session that commits once at the end, or rolls back on any error."""
+        """Open a session that commits once at the end, or rolls back on any error.
+
+        Raises
+        ------
+        UnansweredError
+            If the database has been found to say nothing.
+        """
+        self.silence.require_none()
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -154,6 +181,11 @@ class _HostTold:
         self._host = host
         if before and before != host:
             LOG.warning("the database is on another host now", host=host, before=before)
+
+
+def _limit_locks(milliseconds: int, connection: DBAPIConnection, _record: object) -> None:
+    connection.execute(f"SET lock_timeout = {milliseconds}")
+    connection.commit()
 
 
 def _without_values(context: ExceptionContext) -> None:

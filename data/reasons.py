@@ -12,7 +12,7 @@ from sqlalchemy import exc
 
 from data.errors import ClusterError, UnansweredError
 
-__all__ = ["UNREACHABLE", "is_away", "place_of", "reason_of"]
+__all__ = ["UNREACHABLE", "is_away", "is_locked", "place_of", "reason_of"]
 
 _ROOT = Path(__file__).parents[1]
 # How SQLAlchemy says that the database, the way to it, or a connection of the pool is not there.
@@ -31,7 +31,13 @@ def is_away(error: BaseException) -> bool:
     """Whether an error says that the database does not answer, and nothing of what it was asked."""
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
-    return isinstance(error, _AWAY)
+    return isinstance(error, _AWAY) and not is_locked(error)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether an error says that another transaction held for too long what was needed."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    return isinstance(cause, psycopg.errors.LockNotAvailable)
 
 
 def reason_of(error: BaseException) -> str:

@@ -47,6 +47,8 @@ _PATIENCE_S, _AGAIN_S = 15.0, 0.5
 _KEEP_ALIVE_S = 75
 # Connections that wait to be taken, and how long requests go on when a process is told to end.
 _BACKLOG, _GRACE_S = 2048, 20
+# How long a request waits for what another transaction holds.
+_MOST_LOCKED_S = 20.0
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 Workers = Annotated[
     int | None,
@@ -154,7 +156,9 @@ class _Server(uvicorn.Server):
 
 
 def _application(settings: Settings) -> FastAPI:
-    return create_app(settings, open_database(settings))
+    database = open_database(settings)
+    database.limit_locks(_MOST_LOCKED_S)
+    return create_app(settings, database)
 
 
 def _take_all_descriptors() -> None:

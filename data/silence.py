@@ -1,0 +1,76 @@
+"""A database that says nothing: its connections are cut, and nobody waits for it.
+
+A server that was stopped (not ended), or whose disk hangs, goes on to take what is sent to it: its
+kernel does. No limit of libpq, TCP or PostgreSQL ends a query there; it is seen only by asking
+something and waiting for the answer.
+"""
+
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from data.errors import UnansweredError
+
+__all__ = ["Silence"]
+
+
+class Silence:
+    """Whether the database says nothing; whoever waits for it then is told so.
+
+    Parameters
+    ----------
+    engine : Engine
+        Its connections are cut when silence begins.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._lines: dict[Any, socket.socket] = {}
+        self._changing = threading.Lock()
+        self._is_on = False
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "close", self._closed)
+        event.listen(engine, "close_detached", self._closed)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the database did not answer when it was last asked."""
+        return self._is_on
+
+    def begin(self) -> None:
+        """Note that it does not answer: cut what waits for it, and let nobody begin to."""
+        with self._changing:
+            is_new, self._is_on = not self._is_on, True
+            lines = list(self._lines.values()) if is_new else []
+        for line in lines:
+            with suppress(OSError):  # it has ended already
+                line.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Note that it answers."""
+        self._is_on = False
+
+    def require_none(self) -> None:
+        """Refuse to wait for a database that does not answer.
+
+        Raises
+        ------
+        UnansweredError
+        """
+        if self._is_on:
+            raise UnansweredError("the database takes what is asked and does not answer")
+
+    def _connected(self, connection: Any, _record: object) -> None:
+        # A descriptor of our own: the connection's may be another file's by the time it is cut.
+        line = socket.socket(fileno=os.dup(connection.fileno()))
+        with self._changing:
+            self._lines[connection] = line
+
+    def _closed(self, connection: Any, _record: object = None) -> None:
+        with self._changing:
+            line = self._lines.pop(connection, None)
+        if line is not None:
+            line.close()
