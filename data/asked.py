@@ -22,8 +22,6 @@ __all__ = ["AskedStorage"]
 _PATIENCE_S = 0.5
 _FLUSH_S = 0.5
 _MOST_KEYS = 200_000
-# The database's clock may be so far ahead of this machine's.
-_SKEW_S = 5.0
 # Keys in one order: two processes that write the same ones wait for each other, and no more.
 _ADD = text(
     "INSERT INTO asked AS held (key, county, count, expires_at) "
@@ -35,7 +33,7 @@ _ADD = text(
     "THEN held.count ELSE 0 END + excluded.count, "
     "expires_at = CASE WHEN held.expires_at > now() AND held.expires_at <= excluded.expires_at "
     "THEN held.expires_at ELSE excluded.expires_at END "
-    "RETURNING key, count AS total, extract(epoch FROM expires_at) AS until_s"
+    "RETURNING key, count AS total, extract(epoch FROM expires_at - now()) AS left_s"
 )
 _TIDY = text("DELETE FROM asked WHERE expires_at < now() - interval '1 minute'")
 # What is lost by a crash of the database is half a second of counts.
@@ -44,18 +42,25 @@ _QUICKLY = text("SET LOCAL synchronous_commit = off")
 
 @dataclass(slots=True)
 class _Count:
-    """What is known of a key: counted by all, and by this process since it was last told."""
+    """What is known of a key: counted by all, and by this process since it was last told.
+
+    Until when it counts (`until_s`) goes by a clock that nobody sets: those of two machines differ.
+    """
 
     told: int
     unsaid: int
     expiry_s: int
-    expires_at: float
+    until_s: float
+
+    @property
+    def left_s(self) -> float:
+        """How long it still counts."""
+        return max(self.until_s - time.monotonic(), 0.0)
 
     @property
     def is_current(self) -> bool:
-        """Whether it still counts; not where the clock was set back since it was told."""
-        left_s = self.expires_at - time.time()
-        return 0 < left_s <= self.expiry_s + _SKEW_S
+        """Whether it still counts."""
+        return self.left_s > 0
 
 
 class AskedStorage(Storage):
@@ -109,7 +114,7 @@ class AskedStorage(Storage):
     def get_expiry(self, key: str) -> float:
         """Until when a key is counted, in seconds since 1970."""
         held = self._counts.get(key)
-        return held.expires_at if held is not None and held.is_current else time.time()
+        return time.time() + (held.left_s if held is not None else 0.0)
 
     def check(self) -> bool:
         """Whether the database answers."""
@@ -153,7 +158,7 @@ class AskedStorage(Storage):
         if held is None or not (held.is_current or held.unsaid):
             if len(self._counts) >= _MOST_KEYS:
                 self._counts = {k: one for k, one in self._counts.items() if one.unsaid}
-            held = self._counts[key] = _Count(0, 0, expiry, time.time() + expiry)
+            held = self._counts[key] = _Count(0, 0, expiry, time.monotonic() + expiry)
         return held
 
     def _write_on(self, rounds: Rounds) -> None:
@@ -187,10 +192,10 @@ class AskedStorage(Storage):
 
     def _note(self, said: dict[str, tuple[int, int]], rows: list[tuple[str, int, float]]) -> None:
         with self._changing:
-            for key, count, expires_at in rows:
+            for key, count, left_s in rows:
                 one = self._counts.get(key)
                 if one is not None:
-                    one.told, one.expires_at = int(count), float(expires_at)
+                    one.told, one.until_s = int(count), time.monotonic() + float(left_s)
                     one.unsaid -= said[key][0]
 
     def _added(self, said: dict[str, tuple[int, int]]) -> list[tuple[str, int, float]]:
@@ -202,7 +207,7 @@ class AskedStorage(Storage):
         }
         with self._engine.begin() as connection:
             connection.execute(_QUICKLY)
-            rows = [(r.key, r.total, r.until_s) for r in connection.execute(_ADD, asked)]
+            rows = [(r.key, r.total, r.left_s) for r in connection.execute(_ADD, asked)]
             if int(time.time()) % 60 == 0:
                 connection.execute(_TIDY)
         return rows
