@@ -21,7 +21,8 @@ _SEALS = text(
     "told AS (SELECT subject::bigint AS through FROM audit_log WHERE county = :county "
     "  AND action = 'reads.expire' ORDER BY id DESC LIMIT 1), "
     "seal AS ("
-    "  SELECT subject AS batch, detail->>'hash' AS hash, (detail->>'rows')::bigint AS rows"
+    "  SELECT subject::bigint::text AS batch, detail->>'hash' AS hash, "
+    "  (detail->>'rows')::bigint AS rows"
     "  FROM audit_log WHERE county = :county AND action = 'reads.seal' "
     "  AND subject::bigint > (SELECT through FROM gone)), "
     "batch AS ("
@@ -33,7 +34,8 @@ _SEALS = text(
     "(SELECT gone.through FROM gone JOIN told ON gone.through <> told.through)) AS broken"
 )
 _GAPS = text(
-    "SELECT at, detail->>'since' AS since, (detail->>'most_s')::float AS most_s FROM audit_log "
+    "SELECT at, coalesce(detail->>'since', '') AS since, CASE jsonb_typeof(detail->'most_s') "
+    "WHEN 'number' THEN (detail->>'most_s')::float ELSE 0 END AS most_s FROM audit_log "
     "WHERE county = :county AND action = 'reads.gap' ORDER BY id"
 )
 _HASHES = text("SELECT id, hash FROM audit_log WHERE county = :county AND id = ANY (:ids)")

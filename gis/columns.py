@@ -31,13 +31,15 @@ def write_columns(path: Path, columns: Mapping[str, Column], about: Mapping[str,
     columns : mapping of str to ndarray or pyarrow.Array of large_string
         Of any length each.
     about : mapping
-        Facts beside them, as JSON has them; not under the names ``checksum`` and ``shapes``.
+        Facts beside them, as JSON has them; not under the names ``checksum``, ``shapes`` and
+        ``about_checksum``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     shapes = {
         key: column.shape for key, column in columns.items() if isinstance(column, np.ndarray)
     }
     told = {**about, "checksum": checksum_of(columns), "shapes": shapes}
+    told["about_checksum"] = _checksum(told)
     table = pa.table([_one_row(column) for column in columns.values()], names=list(columns))
     table = table.replace_schema_metadata({_KEY: json.dumps(told)})
     with whole_file(path) as file, pa.ipc.new_file(file, table.schema) as writer:
@@ -58,10 +60,12 @@ def map_columns(path: Path) -> tuple[dict[str, Column], dict[str, Any]]:
         table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
         about = json.loads(table.schema.metadata[_KEY])
         shapes, checksum = about["shapes"], about["checksum"]
+        # Files of earlier versions have none.
+        told = about.pop("about_checksum", None)
         columns = {key: _column(table, key, shapes.get(key)) for key in table.column_names}
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise ColumnsError(f"{path.name} is no file of columns ({error})") from error
-    if checksum_of(columns) != checksum:
+    if checksum_of(columns) != checksum or told not in {None, _checksum(about)}:
         raise ColumnsError(f"{path.name} is damaged")
     # Each page was looked at once; what is asked for comes back, and the rest takes no memory.
     mapped.madvise(mmap.MADV_DONTNEED)
@@ -80,6 +84,10 @@ def checksum_of(columns: Mapping[str, Column]) -> str:
             for buffer in column.buffers()[1:]:
                 digest.update(buffer)
     return digest.hexdigest()
+
+
+def _checksum(about: Mapping[str, Any]) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(about).encode())
 
 
 def _one_row(column: Column) -> pa.Array:

@@ -22,7 +22,7 @@ from grids.places import Places
 __all__ = ["alone", "kept_book", "make_book"]
 
 # Of what the columns are and mean: a file of another one is made anew.
-_LAYOUT = 1
+_LAYOUT = 2
 _SUFFIX = ".addresses"
 _LOOK_S = 0.2
 
@@ -37,12 +37,15 @@ def kept_book(folder: Path, version: str, places: Places) -> AddressBook | None:
         Of the addresses, as `book_version` tells it.
     places : Places
     """
-    path = _path(folder, version, places)
+    mark = _mark_of(version, places)
+    path = _path(folder, places.county, mark)
     if not path.exists():
         return None
     try:
         columns, about = map_columns(path)
-    except ColumnsError:  # cut off, as by a full disk: it is made anew
+        if about.get("of") != mark:  # renamed, or restored from elsewhere
+            raise ColumnsError(f"{path.name} is of other addresses or another plan")
+    except ColumnsError:  # cut off too, as by a full disk: it is made anew
         path.unlink(missing_ok=True)
         return None
     table = AddressTable(TableColumns.of(columns), TableFacts.of(about["facts"]))
@@ -54,12 +57,14 @@ def kept_book(folder: Path, version: str, places: Places) -> AddressBook | None:
 
 def make_book(session: Session, places: Places, folder: Path) -> None:
     """Make the book's file, unless it has been made meanwhile; drop those before it."""
-    if _path(folder, book_version(session, places.county), places).exists():
+    mark = _mark_of(book_version(session, places.county), places)
+    if _path(folder, places.county, mark).exists():
         return
     book = load_book(session, places)
-    path = _path(folder, book.version, places)
+    mark = _mark_of(book.version, places)
+    path = _path(folder, places.county, mark)
     columns, about = _columns(book)
-    write_columns(path, columns, about)
+    write_columns(path, columns, about | {"of": mark})
     for old in folder.glob(f"{places.county}-*{_SUFFIX}"):
         if old != path:
             old.unlink(missing_ok=True)
@@ -92,12 +97,16 @@ def _columns(book: AddressBook) -> tuple[dict[str, Any], dict[str, Any]]:
     return columns, {"facts": book.table.facts.told(), "straddling": straddling}
 
 
-def _path(folder: Path, version: str, places: Places) -> Path:
-    """Where the book of these addresses and grids is; another one has another name."""
+def _path(folder: Path, county: str, mark: str) -> Path:
+    return folder / f"{county}-{mark}{_SUFFIX}"
+
+
+def _mark_of(version: str, places: Places) -> str:
+    """A mark of the book of these addresses and grids; another one has another."""
     digest = xxhash.xxh3_128()
     for part in (_LAYOUT, SLOTS, version, *_told(places)):
         digest.update(repr(part).encode())
-    return folder / f"{places.county}-{digest.hexdigest()}{_SUFFIX}"
+    return digest.hexdigest()
 
 
 def _told(places: Places) -> Iterator[Any]:

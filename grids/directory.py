@@ -17,7 +17,7 @@ from data.errors import StateError
 from data.store import shapes_from_wkb
 from grids.card_layout import load_layout
 from grids.layer import Layer, LayerRow
-from grids.places import GridFacts, Places
+from grids.places import GridFacts, NamedPlace, Places
 from grids.staff_loading import load_staff
 from grids.who import Directory
 
@@ -32,17 +32,15 @@ _VERSION = text(
     "FROM directory_version WHERE county IN (:county, '000000')"
 )
 _MICRO_GRIDS = text(
-    "SELECT micro_grid.id, micro_grid.code, lower(grid.valid)::text AS since FROM micro_grid "
-    "JOIN grid ON grid.id = micro_grid.grid_id WHERE grid.county = :county "
+    "SELECT micro_grid.id, micro_grid.code, md5(ST_AsBinary(micro_grid.geom)) AS mark "
+    "FROM micro_grid JOIN grid ON grid.id = micro_grid.grid_id WHERE grid.county = :county "
     "AND grid.valid @> CAST(:at AS timestamptz) ORDER BY micro_grid.code"
 )
 _SERVICE = text("SELECT id, kind FROM service_area WHERE county = :county ORDER BY kind, id")
 _MEMBERS = text(
-    "SELECT membership.building_id, membership.grid_id, address.text, address.source_ref "
-    "FROM membership JOIN grid ON grid.id = membership.grid_id "
-    "LEFT JOIN address ON address.id = membership.address_id "
+    "SELECT building_id, grid_id FROM membership JOIN grid ON grid.id = grid_id "
     "WHERE membership.county = :county AND membership.valid @> CAST(:at AS timestamptz) "
-    "AND grid.valid @> CAST(:at AS timestamptz) ORDER BY grid.code"
+    "AND grid.valid @> CAST(:at AS timestamptz) AND building_id IS NOT NULL ORDER BY grid.code"
 )
 _SHAPES = (
     "SELECT ST_AsBinary(geom) AS geom FROM {table} JOIN unnest(CAST(:ids AS bigint[])) "
@@ -135,14 +133,14 @@ def load_places(
     key = {"county": county, "at": moment}
     generation = _generation(session, county, moment)
     rows = session.execute(_statement("directory_grids"), key).all()
-    grids = [LayerRow(r.id, r.code, r.since) for r in rows]
+    grids = [LayerRow(r.id, r.code, r.mark) for r in rows]
     facts = {
         r.id: GridFacts(
             r.id, r.code, r.name, r.kind, r.community, r.community_name, r.households, r.owner
         )
         for r in rows
     }
-    micro = [LayerRow(r.id, r.code, r.since) for r in session.execute(_MICRO_GRIDS, key)]
+    micro = [LayerRow(r.id, r.code, r.mark) for r in session.execute(_MICRO_GRIDS, key)]
     areas: dict[str, list[LayerRow]] = {}
     for r in session.execute(_SERVICE, key):
         areas.setdefault(r.kind, []).append(LayerRow(r.id, f"{r.id:012d}"))
@@ -178,11 +176,10 @@ def _layer(
 def _add_members(session: Session, places: Places, key: dict[str, Any], fetch: "_Fetcher") -> None:
     of_building: dict[int, tuple[int, ...]] = {}
     for r in session.execute(_MEMBERS, key):
-        if r.building_id is None:
-            for name in (r.text, r.source_ref):
-                places.address_grids.setdefault(name, r.grid_id)
-        else:
-            of_building[r.building_id] = (*of_building.get(r.building_id, ()), r.grid_id)
+        of_building[r.building_id] = (*of_building.get(r.building_id, ()), r.grid_id)
+    for r in session.execute(_statement("address_members"), key):
+        held = places.address_grids.get(r.name.strip(), ())
+        places.address_grids[r.name.strip()] = (*held, NamedPlace(r.lon, r.lat, r.grid_id))
     if of_building:
         rows = [LayerRow(one, f"{one:012d}") for one in sorted(of_building)]
         places.buildings, places.building_grids = Layer(rows, fetch.of("building")), of_building

@@ -21,11 +21,11 @@ Fetch = Callable[[Sequence[int]], NDArray[np.object_]]
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """An area as the database lists it; `since` tells rows of one id in two databases apart."""
+    """An area as the database lists it; `mark` is another one where its shape is."""
 
     id: int
     code: str
-    since: str = ""
+    mark: str = ""
 
 
 class Layer:
@@ -34,7 +34,7 @@ class Layer:
     Parameters
     ----------
     rows : sequence of LayerRow
-        Each with a code of its own; an area of an id never changes its shape.
+        Each with a code of its own; an area of an id and mark never changes its shape.
     fetch : callable
         Shapes of some ids, in that order (EPSG:4326).
     file : Path, optional
@@ -52,15 +52,17 @@ class Layer:
     def __init__(self, rows: Sequence[LayerRow], fetch: Fetch, file: Path | None = None) -> None:
         self.ids = [row.id for row in rows]
         self.mark = _mark_of(rows)
+        self._marks = {row.id: row.mark for row in rows}
         self._fetch = fetch
         self.locator = _kept(rows, self.mark, fetch, file)
 
     def renewed(self, rows: Sequence[LayerRow], fetch: Fetch, file: Path | None = None) -> "Layer":
         """The layer of other rows; where few have changed, only these are drawn anew."""
-        wanted = {row.id for row in rows}
+        wanted = {row.id: row.mark for row in rows}
         held = {one: at for at, one in enumerate(self.ids) if one}
-        gone = [self.locator.codes[at] for one, at in held.items() if one not in wanted]
-        fresh = [row for row in rows if row.id not in held]
+        stays = {one for one in held if wanted.get(one) == self._marks[one]}
+        gone = [self.locator.codes[at] for one, at in held.items() if one not in stays]
+        fresh = [row for row in rows if row.id not in stays]
         if not gone and not fresh:
             return self
         if self.locator.wasteful or (len(gone) + len(fresh)) * 4 > len(rows):
@@ -71,6 +73,10 @@ class Layer:
 
     def _redrawn(self, gone: list[str], fresh: list[LayerRow], fetch: Fetch) -> Self:
         other = object.__new__(type(self))
+        taken = {*gone}
+        codes_of = zip(self.ids, self.locator.codes.tolist(), strict=True)
+        stay = {one: self._marks[one] for one, code in codes_of if one and code not in taken}
+        other._marks = stay | {row.id: row.mark for row in fresh}
         codes = [row.code for row in fresh]
         shapes = fetch([row.id for row in fresh])
         other.locator = self.locator.redrawn(gone, shapes, codes)
@@ -104,7 +110,7 @@ class Layer:
 
 
 def _mark_of(rows: Sequence[LayerRow]) -> str:
-    text = "\n".join(f"{row.id} {row.code} {row.since}" for row in rows)
+    text = "\n".join(f"{row.id} {row.code} {row.mark}" for row in rows)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

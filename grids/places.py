@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gis.shares import Share
 from grids.layer import Layer
 from grids.responsibility.records import AreaKey
 
-__all__ = ["Candidate", "GridFacts", "Places", "Where", "division_keys"]
+__all__ = ["Candidate", "GridFacts", "NamedPlace", "Places", "Where", "division_keys"]
 
 # A circle drawn with 64 segments, in metres of a projection, is inside an area to this share.
 _WHOLE = 1 - 1e-6
+# Degrees: a number that went through text and back.
+_SAME_PLACE = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,14 @@ class Where:
     candidates: tuple[Candidate, ...] = ()
 
 
+class NamedPlace(NamedTuple):
+    """Where an address stands (degrees, EPSG:4326), and its grid's id; 0 where none is known."""
+
+    lon: float
+    lat: float
+    grid: int
+
+
 @dataclass(slots=True)
 class Places:
     """The areas of a county in one generation of its plan.
@@ -94,8 +104,9 @@ class Places:
         Buildings that are known to belong to a grid.
     building_grids : dict of int to tuple of int
         Their grids; more than one where grids share a footprint.
-    address_grids : dict of str to int
-        Grid of an address, by its text and by its number in the source.
+    address_grids : dict of str to tuple of NamedPlace
+        By a text, or a number in the source that is no address's text: all addresses that are
+        called so, where one of them is known to belong to a grid.
     """
 
     county: str
@@ -107,7 +118,7 @@ class Places:
     service: dict[str, Layer]
     buildings: Layer | None = None
     building_grids: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    address_grids: dict[str, int] = field(default_factory=dict)
+    address_grids: dict[str, tuple[NamedPlace, ...]] = field(default_factory=dict)
 
     def where(
         self, lon: float, lat: float, *, radius_m: float = 0.0, address: str | None = None
@@ -191,7 +202,7 @@ class Places:
         self, lon: float, lat: float, address: str | None, hits: list[int]
     ) -> tuple[list[int], str] | None:
         """Grids that the address, else the building at the place, is known to belong to."""
-        if address is not None and (known := self.address_grids.get(address.strip())):
+        if address is not None and (known := self._of_address(address, lon, lat)):
             return [known], "the address is known to belong to the grid"
         if self.buildings is None:
             return None
@@ -206,6 +217,19 @@ class Places:
             rest = [one for one in grids if one != inside[0]]
             return [inside[0], *rest], "grids share the building: its address says which"
         return None
+
+    def _of_address(self, address: str, lon: float, lat: float) -> int:
+        """The grid that an address is known to belong to; 0 where that is not known.
+
+        Several addresses may be called the same: then it is the one that stands at the place.
+        """
+        called = self.address_grids.get(address.strip(), ())
+        if len({one.grid for one in called}) > 1:
+            called = tuple(
+                one for one in called if max(abs(one.lon - lon), abs(one.lat - lat)) <= _SAME_PLACE
+            )
+        grids = {one.grid for one in called}
+        return grids.pop() if len(grids) == 1 else 0
 
     def shares(self, shape: Any) -> tuple[Candidate, ...]:
         """How much of a point, line or polygon (EPSG:4326) lies in which grid, largest first.

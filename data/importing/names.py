@@ -64,16 +64,20 @@ class Names:
             raise CellError(f"{len(found)} areas are called {name!r}: give the code")
         return found[0]
 
-    def numbered(self, table: str, name: str = "source_ref") -> dict[str, int]:
-        """Id by number in the source, and by another column; the smallest id of a tie."""
+    def numbered(self, table: str, name: str = "source_ref") -> dict[str, set[int]]:
+        """Ids by number in the source, and by another column."""
         rows = self._session.execute(
             text(
                 f"SELECT id, source_ref, {name} AS name FROM {table} "  # noqa: S608 - ours
-                "WHERE county = :county ORDER BY id DESC"
+                "WHERE county = :county"
             ),
             self._key,
-        ).all()
-        return {r.name: r.id for r in rows} | {r.source_ref: r.id for r in rows}
+        )
+        found: dict[str, set[int]] = {}
+        for row in rows:
+            for called in (row.source_ref, row.name):
+                found.setdefault(called, set()).add(row.id)
+        return found
 
     def _one(self, table: str, name: str, what: str) -> int | str:
         found = self._table(table).get(name, set())

@@ -235,9 +235,14 @@ def import_memberships(
     return report
 
 
-def _known(held: dict[str, int], name: str | None, what: str) -> int | None:
+def _known(held: dict[str, set[int]], name: str | None, what: str) -> int | None:
     if name is None:
         return None
-    if name not in held:
+    found = held.get(name, set())
+    if not found:
         raise CellError(f"no {what} has the number or text {name!r}")
-    return held[name]
+    if len(found) > 1:
+        raise CellError(
+            f"{len(found)} have the number or text {name!r}: give what only one {what} has"
+        )
+    return next(iter(found))
