@@ -1,7 +1,7 @@
 """Drafts for the workbench's page and for programs: edit, undo, replay, review, publish."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request
@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse
 from api.errors import RefusedError
 from api.moments import Moment
 from api.session import Db, changing, county_of, desk, stream_of
-from data.errors import NotFoundError, StaleError
+from data.errors import NotFoundError, StaleError, StateError
 from data.models import Generation
 from data.people import find_people
 from data.scope import Scope
@@ -32,6 +32,8 @@ __all__ = ["router", "workbench"]
 
 router = APIRouter(prefix="/api/v1/drafts", tags=["drafts"])
 _READERS = ("planner", "reviewer")
+# Of a planner's machine and the server.
+_CLOCKS_APART = timedelta(minutes=5)
 Reader = Annotated[SignedIn, Depends(desk(*_READERS))]
 Watcher = Annotated[SignedIn, Depends(desk(*_READERS, polled=True))]
 
@@ -276,6 +278,8 @@ def publish_draft(request: Request, db: Db, who: Reviewer, number: int, when: Wh
     if draft.state != "approved":
         raise RefusedError(f"draft {number} is {draft.state}: it must be approved first")
     at = when.at if when.at is None or when.at.tzinfo else when.at.replace(tzinfo=UTC)
+    if at is not None and at < datetime.now(UTC) - _CLOCKS_APART:
+        raise StateError("a plan holds from now on or from a later time, never from an earlier one")
     made = publish(db, county_of(request), number, at=at, actor=who.login)
     join_staff(db, who.county, at=at)
     if at is None:

@@ -187,6 +187,8 @@ def test_a_draft_is_reviewed_by_somebody_else_and_published_at_a_day(
     assert reviewer.post(f"/{draft}/publish").status_code == 403, "it is not approved yet"
     assert reviewer.post(f"/{draft}/steps/approve").json()["state"] == "approved"
     day = datetime.now(UTC) + timedelta(days=2)
+    past = reviewer.post(f"/{draft}/publish", {"at": (day - timedelta(days=30)).isoformat()})
+    assert (past.status_code, "never from an earlier" in past.text) == (409, True)
     done = reviewer.post(f"/{draft}/publish", {"at": day.isoformat()})
     assert done.json()["state"] == "published"
     place = {"lon": 122.31, "lat": 43.575}
