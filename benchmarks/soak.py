@@ -34,6 +34,7 @@ from benchmarks.hostile import house
 from data.cluster import Cluster
 from data.database import Database
 from data.postmaster import postmaster_of
+from data.reasons import is_away
 from data.settings import DEMO_COUNTY
 from grids.plan import draw_draft
 from grids.publishing import publish
@@ -195,16 +196,20 @@ class Trouble:
         self.done[f"clock {offset}"] += 1
 
     def publish(self) -> None:
-        """Draw the grids anew and publish them."""
-        try:
-            with self._database.session() as session:
-                seed = self.done["published"] + 1
-                publish(
-                    session, DEMO_COUNTY, draw_draft(session, DEMO_COUNTY, seed=seed, author="s")
-                )
-        except Exception as error:  # noqa: BLE001 - told with the faults
-            self.faults.append(f"publishing: {error!r}"[:300])
-        self.done["published"] += 1
+        """Draw the grids anew and publish them; where the database goes meanwhile, once more."""
+        deadline = time.monotonic() + _HEALED_S
+        seed = self.done["published"] + 1
+        while self.done["published"] < seed:
+            try:
+                with self._database.session() as session:
+                    draft = draw_draft(session, DEMO_COUNTY, seed=seed, author="s")
+                    publish(session, DEMO_COUNTY, draft)
+                self.done["published"] += 1
+            except Exception as error:  # noqa: BLE001 - told with the faults
+                if not is_away(error) or time.monotonic() > deadline:
+                    self.faults.append(f"publishing: {error!r}"[:300])
+                    return
+                time.sleep(2)
 
     def all_kinds(self, pause_s: float) -> Iterator[str]:
         """Each kind of trouble twice, with a pause after each."""
