@@ -118,8 +118,8 @@ class Settings(BaseSettings):
         beside this machine's own names that is answered, and where it is one of HTTPS, the
         reason for secure cookies and HSTS.
     cors_origins : str
-        Sites whose pages may read public data, separated by commas: ``https://…``, or ``*`` for
-        all of what names nobody.
+        Sites whose pages may read public data, separated by commas: ``https://…`` (``http://`` of
+        this machine's own names alone), or ``*`` for all of what names nobody.
     retention : mapping of str to int
         Days for which records are kept, by rule, where not by default (`data.retention.rules`):
         ``ONEGRID_RETENTION__NOTICES=180``, or all as JSON in ``ONEGRID_RETENTION``.
@@ -247,15 +247,8 @@ class Settings(BaseSettings):
     @classmethod
     def _sites(cls, value: str) -> str:
         for one in _parts_of(value):
-            parts = urlsplit(one)
-            # As a browser says it: with nothing behind the host and its port, and in small letters.
-            plain = f"{parts.scheme}://{parts.netloc}"
-            is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == one.lower()
-            if one != "*" and (not is_site or set("@*") & set(one) or one != one.lower()):
-                raise ValueError(
-                    f"{one!r} is no site: name it as https://host, in small letters, with a port "
-                    "where it needs one and nothing behind; * is every site"
-                )
+            if one != "*":
+                _require_site(one)
         return value
 
     @field_validator("retention")
@@ -329,6 +322,24 @@ class Settings(BaseSettings):
     def jobs_dir(self) -> Path:
         """Folder of the files of background jobs; web server and worker share it."""
         return self.home / "jobs"
+
+
+def _require_site(text: str) -> None:
+    """Refuse what no browser says of a site, and a site that anybody on the way can speak for."""
+    parts = urlsplit(text)
+    # As a browser says it: with nothing behind the host and its port, and in small letters.
+    plain = f"{parts.scheme}://{parts.netloc}"
+    is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == text.lower()
+    if not is_site or set("@*") & set(text) or text != text.lower():
+        raise ValueError(
+            f"{text!r} is no site: name it as https://host, in small letters, with a port "
+            "where it needs one and nothing behind; * is every site"
+        )
+    if parts.scheme != "https" and not is_local_name(parts.hostname or ""):
+        raise ValueError(
+            f"{text!r} is plain HTTP, which anybody on the way can change: name the site as "
+            f"https://{parts.netloc}; http:// is taken of this machine alone (localhost)"
+        )
 
 
 # An address, or libpq's pairs of keyword and value; whether it can be read is seen where it is.

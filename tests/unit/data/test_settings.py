@@ -45,7 +45,13 @@ def test_a_wrong_setting_is_one_line_and_an_exit_code() -> None:
     ]
 
 
-@pytest.mark.parametrize("said", ["", "*", "https://a.example", "*, http://localhost:8080"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", "*", "https://a.example", "*, http://localhost:8080"),
+        *("http://127.0.0.1:5173", "http://[::1]:5173", "http://a.localhost"),
+    ],
+)
 def test_sites_that_may_read_are_named_as_a_browser_says_them(said: str) -> None:
     assert ", ".join(Settings(cors_origins=said).origins) == said
 
@@ -59,4 +65,11 @@ def test_sites_that_may_read_are_named_as_a_browser_says_them(said: str) -> None
 )
 def test_what_is_no_site_is_refused(said: str) -> None:
     with pytest.raises(ValidationError, match="is no site"):
+        Settings(cors_origins=said)
+
+
+@pytest.mark.parametrize("said", ["http://a.example", "https://a.example, http://10.0.0.1:80"])
+def test_a_site_by_plain_http_is_refused_with_its_https_address(said: str) -> None:
+    site = said.rpartition("http://")[2]
+    with pytest.raises(ValidationError, match=f"is plain HTTP.* name the site as https://{site};"):
         Settings(cors_origins=said)
