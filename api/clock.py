@@ -70,11 +70,12 @@ def keep_time() -> None:
     measured = Measured(settings, "clock", collectors)
     ticker.start()
     measured.start()
-    LOG.info("the clock is up", pid=os.getpid())
+    who_we_are = {"process_number": measured.process, "pid": os.getpid()}
+    LOG.info("the clock is up", **who_we_are)
     told.wait()
     measured.stop()
     ticker.stop(_END_S)
-    LOG.info("the clock has stopped")
+    LOG.info("the clock has stopped", **who_we_are)
 
 
 def _end_at_once(name: str) -> None:

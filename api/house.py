@@ -83,7 +83,7 @@ def main() -> None:
     finally:
         if house.is_ours:
             subprocess.run([*_ONEGRID, "db", "stop"], check=False)
-        log.info("the house has stopped")
+        log.info("the house has stopped", pid=os.getpid())
     sys.exit(status)
 
 

@@ -58,10 +58,11 @@ def read_uploads() -> None:
     database.require_direct()
     measured = Measured(settings, "uploads", [PoolState(database.engine)])
     measured.start()
-    LOG.info("the worker of files is up", pid=os.getpid())
+    who_we_are = {"process_number": measured.process, "pid": os.getpid()}
+    LOG.info("the worker of files is up", **who_we_are)
     asyncio.run(run_worker(database, settings))
     measured.stop()
-    LOG.info("the worker of files has stopped")
+    LOG.info("the worker of files has stopped", **who_we_are)
 
 
 async def run_worker(database: Database, settings: Settings) -> None:
