@@ -77,8 +77,8 @@ def serve_forked(
         raise RuntimeError("a process with threads is not forked")
     told, bell = socket.socketpair()
     bell.setblocking(False)
-    previous = {number: signal.signal(number, _nothing) for number in _ENDING}
     signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+    previous = {number: signal.signal(number, _nothing) for number in _ENDING}
     # What has been loaded stays as it is: the collector would write to each page of it.
     held_for_long()
     with _Family(count, listening, serve) as family:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data.log import LOG
 from gis.errors import GeometryError
 from gis.locator import Locator
 from gis.shares import Shares
@@ -126,8 +127,12 @@ def _kept(rows: Sequence[LayerRow], mark: str, fetch: Fetch, file: Path | None) 
         except GeometryError:  # of another version, or cut off: made anew below
             path.unlink(missing_ok=True)
     made = Locator(fetch([row.id for row in rows]), codes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made.save(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made.save(path)
+    except OSError as error:  # a full disk keeps nobody from an answer
+        LOG.warning("a locator is not kept: each process builds its own", reason=error.strerror)
+        return made
     for old in path.parent.glob(f"{file.name}-*.locator"):
         if old != path:
             old.unlink(missing_ok=True)

@@ -6,12 +6,13 @@ that what was deleted is known whatever ends the process.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from data.audit import audit
@@ -113,8 +114,9 @@ def _alone(database: Database, county: str) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(_TOGETHER, {"county": county})
-            connection.commit()
+            with suppress(OperationalError):  # it was cut, and the lock has gone with it
+                connection.execute(_TOGETHER, {"county": county})
+                connection.commit()
 
 
 def limit_of_rule(connection: Connection, settings: Settings, rule: Rule) -> datetime:
@@ -156,8 +158,9 @@ def _end(
 ) -> Outcome:
     with database.session() as session:
         run = session.get_one(RetentionRun, number)
-        run.outcome, run.reason, run.ended_at = outcome, reason, datetime.now(UTC)
-        _audit(session, run)
+        if run.outcome == "running":
+            run.outcome, run.reason, run.ended_at = outcome, reason, datetime.now(UTC)
+            _audit(session, run)
         told = Outcome(
             run.rule, run.until, outcome, run.rows, run.files, run.bytes, run.passed, reason
         )
@@ -280,9 +283,10 @@ def _in_turn(database: Database, number: int, step: Step) -> Batch:
 
 
 def _count(connection: Connection, number: int, counts: _Counts) -> None:
-    connection.execute(
+    """Count a batch; one of a run that another process has ended meanwhile is not deleted."""
+    counted = connection.execute(
         update(RetentionRun)
-        .where(RetentionRun.id == number)
+        .where(RetentionRun.id == number, RetentionRun.outcome == "running")
         .values(
             rows=RetentionRun.rows + counts.rows,
             files=RetentionRun.files + counts.files,
@@ -290,6 +294,8 @@ def _count(connection: Connection, number: int, counts: _Counts) -> None:
             passed=RetentionRun.passed + counts.passed,
         )
     )
+    if not counted.rowcount:
+        raise StateError("another process has gone on with the rule")
 
 
 def _is_over(ends: float | None) -> bool:

@@ -23,6 +23,10 @@ _DUE, _LATE = timedelta(hours=20), timedelta(days=3)
 # After so long a rest a clock that jumped looks the same as a server that stood: somebody says.
 _LONGEST_REST = timedelta(days=45)
 _AHEAD = timedelta(days=1)
+_NOTED = text(
+    "SELECT at FROM audit_log WHERE county = :county AND at < now() - interval '1 hour' "
+    "OR county = :county AND at > now() ORDER BY id DESC LIMIT 1"
+)
 _OVERDUE = text(
     "SELECT rule FROM (SELECT DISTINCT ON (rule) rule, outcome, begun_at FROM retention_run "
     "WHERE county = :county ORDER BY rule, id DESC) AS newest LEFT JOIN (SELECT rule, "
@@ -100,10 +104,11 @@ def run_due(database: Database, settings: Settings, *, is_night: bool, most_s: f
     with database.session() as session:
         now: datetime = session.execute(_NOW).scalar_one()
         found = states(session, settings)
+        noted = session.scalar(_NOTED, {"county": settings.county})
     for one in found:
         if time.monotonic() >= ends or not _is_due(one, now, is_night=is_night):
             continue
-        if reason := _doubt(one, now):
+        if reason := _doubt(one, now, noted):
             failed.append(one.rule.name)
             _refuse(database, settings, one, reason)
         elif run_rule(database, settings, one.rule, ends=ends).outcome == "failed":
@@ -123,12 +128,17 @@ def _is_due(one: RuleState, now: datetime, *, is_night: bool) -> bool:
     return since < -_AHEAD or (since > _DUE and (is_night or since > _LATE))
 
 
-def _doubt(one: RuleState, now: datetime) -> str:
-    """Why a program alone should not decide now what is old; empty where nothing speaks against."""
-    if one.done_at is None or -_AHEAD <= now - one.done_at <= _LONGEST_REST:
+def _doubt(one: RuleState, now: datetime, noted: datetime | None) -> str:
+    """Why a program alone should not decide now what is old; empty where nothing speaks against.
+
+    Before a rule's first run it is what was `noted` last before this hour that the time is held
+    against.
+    """
+    last, what = one.done_at or noted, "run" if one.done_at else "entry of the log"
+    if last is None or -_AHEAD <= now - last <= _LONGEST_REST:
         return ""
     return (
-        f"the database's clock says {now:%Y-%m-%d} and the last run was on {one.done_at:%Y-%m-%d}: "
+        f"the database's clock says {now:%Y-%m-%d} and the last {what} was on {last:%Y-%m-%d}: "
         f"it may have been set. See that it is right, then: onegrid retention run {one.rule.name}"
     )
 

@@ -1,8 +1,8 @@
 """The raster in a file that several processes map: the memory is held once."""
 
-import mmap
+import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 import xxhash
@@ -17,17 +17,23 @@ __all__ = ["read", "write"]
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 
-# "1GRIDLOC" as a number, and the layout's version: a file of another version is refused.
+# "1GRIDLOC" as a number, and the layout's version: a file of another version is refused. Then the
+# checksum of all that follows: against damage, not against malice.
 _MAGIC, _VERSION = 0x434F4C4449524731, 2
+_HEAD = struct.Struct("<QQQ")
+_PART = 1 << 20
 
 
 def write(path: Path, raster: Raster, bounds: Float, codes: list[str]) -> None:
     """Write a locator; a reader sees the old file or the whole new one."""
     text = np.frombuffer("\n".join(codes).encode(), np.uint8)
     with whole_file(path) as file:
-        head = np.array([_MAGIC, _VERSION, len(codes), _checksum(text, bounds, *raster)])
-        for array in (head, text, bounds, *raster):
+        file.write(_HEAD.pack(_MAGIC, _VERSION, 0))
+        for array in (np.array([len(codes)]), text, bounds, *raster):
             np.save(file, array, allow_pickle=False)
+        checksum = _checksum_of_rest(file)
+        file.seek(0)
+        file.write(_HEAD.pack(_MAGIC, _VERSION, checksum))
 
 
 def read(path: Path) -> tuple[Raster, Float, list[str]]:
@@ -38,36 +44,26 @@ def read(path: Path) -> tuple[Raster, Float, list[str]]:
     GeometryError
         If the file is no locator of this version, or damaged.
     """
-    try:
-        with path.open("rb") as file:
-            magic, version, *about = np.load(file, allow_pickle=False).tolist()
-            if (magic, version) != (_MAGIC, _VERSION):
-                raise GeometryError(f"{path} is of another version: build it again")
-            count, checksum = about
-            text, bounds = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
-            raster = Raster(*[_mapped(path, file) for _ in Raster._fields])
-    except (ValueError, TypeError, EOFError) as error:
-        raise GeometryError(f"{path} is no locator ({error}): build it again") from error
-    if _checksum(text, bounds, *raster) != checksum:
-        raise GeometryError(f"{path} is damaged: build it again")
-    for array in raster:
-        _let_go(array)
+    with path.open("rb") as file:
+        head = file.read(_HEAD.size)
+        magic, version, checksum = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0, 0)
+        if (magic, version) != (_MAGIC, _VERSION):
+            raise GeometryError(f"{path} is no locator of this version: build it again")
+        if _checksum_of_rest(file) != checksum:
+            raise GeometryError(f"{path} is damaged: build it again")
+        file.seek(_HEAD.size)
+        (count,) = np.load(file, allow_pickle=False).tolist()
+        text, bounds = np.load(file, allow_pickle=False), np.load(file, allow_pickle=False)
+        raster = Raster(*[_mapped(path, file) for _ in Raster._fields])
     return raster, bounds, text.tobytes().decode().split("\n") if count else []
 
 
-def _checksum(*arrays: NDArray[Any]) -> int:
-    """A checksum as a number of 64 bits with a sign: against damage, not against malice."""
+def _checksum_of_rest(file: IO[bytes]) -> int:
     digest = xxhash.xxh3_64()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return int(np.uint64(digest.intdigest()).astype(np.int64))
-
-
-def _let_go(array: Int) -> None:
-    """Each page was looked at once; what is asked for comes back, and the rest takes no memory."""
-    mapped: Any = getattr(array.base, "base", None)
-    if isinstance(mapped, mmap.mmap):
-        mapped.madvise(mmap.MADV_DONTNEED)
+    file.seek(_HEAD.size)
+    while part := file.read(_PART):
+        digest.update(part)
+    return digest.intdigest()
 
 
 def _mapped(path: Path, file: BinaryIO) -> Int:

@@ -322,6 +322,58 @@ def test_two_processes_do_not_run_at_once(database: Database, settings: Settings
     assert run(database, settings, "notices").outcome == "done"
 
 
+def test_a_run_whose_lock_was_cut_counts_nothing_that_it_did_not_delete(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "BATCH", 2)
+    for number in range(7):
+        insert(database, "notices", 400 + number)
+    cut = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND classid = 20197"
+    )
+    batches = iter(range(2))
+    others: list[int] = []
+
+    def another_begins(*args: object, **options: object):
+        if next(batches, None) is None and not others:
+            with database.engine.connect() as connection:
+                connection.execute(cut)
+            others.append(0)
+            others[0] = run(database, settings, "notices").rows
+        return sweeping.sweep_batch(*args, **options)
+
+    monkeypatch.setattr(runs, "sweep_batch", another_begins)
+    insert(database, "notices", 500)
+    first = run(database, settings, "notices")
+    assert (first.outcome, first.rows, others) == ("failed", 4, [4])
+    with database.engine.connect() as connection:
+        told = connection.execute(
+            text("SELECT outcome, rows FROM retention_run ORDER BY id"),
+        )
+        assert [tuple(row) for row in told] == [("interrupted", 4), ("done", 4)]
+        entries = connection.execute(
+            text("SELECT sum((detail->>'rows')::int) FROM audit_log WHERE action = :action"),
+            {"action": "retention.delete"},
+        )
+        assert entries.scalar() == 8
+
+
+def test_a_clock_that_is_ahead_at_the_first_run_deletes_nothing(
+    database: Database, settings: Settings
+) -> None:
+    with database.session() as session:
+        audit(session, COUNTY, "ada", "try", "x")
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit_log DISABLE TRIGGER USER")
+        connection.exec_driver_sql("UPDATE audit_log SET at = at - interval '4 years'")
+        connection.exec_driver_sql("ALTER TABLE audit_log ENABLE TRIGGER USER")
+    insert(database, "notices", 400)
+    with pytest.raises(StateError):
+        run_due(database, settings, is_night=True, most_s=60)
+    assert count(database, "outbox") == 1
+
+
 @pytest.fixture
 def log(database: Database, settings: Settings) -> Iterator[ReadLog]:
     made = ReadLog(database, COUNTY, settings.home, HeadKeeper(settings))
@@ -446,6 +498,16 @@ def test_whoever_serves_deletes_what_is_due_and_no_more(
     assert found.reads == 12
 
 
+_A_GAP = (
+    "INSERT INTO audit_log (county, actor, action, detail) VALUES "
+    "('990100', 'x', 'reads.gap', '{\"since\": \"x\", \"most_s\": \"x\"}')"
+)
+_A_RUN = (
+    "INSERT INTO retention_run (county, rule, days, until, outcome) "
+    "VALUES ('990100', 'x', 1, now(), 'done')"
+)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -460,12 +522,17 @@ def test_whoever_serves_deletes_what_is_due_and_no_more(
         "SET onegrid.expiring = 'on'; TRUNCATE audit_log",
         "INSERT INTO audit_log (county, actor, action) VALUES ('990200', 'x', 'log.expire')",
         "SELECT set_config('onegrid.expiring', 'on', false); DELETE FROM incident_event",
+        _A_GAP,
+        f"{_A_RUN}; DELETE FROM retention_run",
+        f"{_A_RUN}; UPDATE retention_run SET rows = 0",
     ],
 )
 def test_whoever_serves_cannot_shorten_a_period_or_delete(
     serving: Database, statement: str
 ) -> None:
-    refused = pytest.raises(DBAPIError, match=r"permission denied|nothing of this log")
+    refused = pytest.raises(
+        DBAPIError, match=r"permission denied|nothing of this log|a gap says|is kept for"
+    )
     with refused, serving.engine.begin() as connection:
         connection.exec_driver_sql(statement)
 
@@ -482,6 +549,36 @@ def test_an_entry_about_a_deletion_says_what_is_so_whoever_writes_it(
         for action in ("log.expire", "reads.expire"):
             audit(session, COUNTY, "eve", action, "999", hash="x", deleted=0)
     assert check(database, settings).is_whole
+
+
+def test_a_seal_is_read_however_its_number_was_written(
+    database: Database, serving: Database, log: ReadLog, settings: Settings
+) -> None:
+    fill(database, log, "a")
+    with serving.session() as session:
+        batch = session.scalar(text("SELECT max(batch) FROM audit_read"))
+        audit(session, COUNTY, "eve", "reads.seal", f" {batch} ")
+    found = check(database, settings)
+    assert (found.is_whole, found.broken_batch) == (True, None)
+
+
+def test_a_read_that_is_said_to_be_old_is_kept_all_the_same(
+    database: Database, serving: Database, settings: Settings
+) -> None:
+    with database.session() as session:
+        session.execute(text("SELECT audit_read_partition(now() - interval '27 days 23 hours')"))
+        session.execute(text("SELECT audit_read_partition(now())"))
+        session.execute(text("CREATE TABLE audit.read_1999_01 PARTITION OF audit_read DEFAULT"))
+    with serving.session() as session:
+        session.execute(
+            text(
+                "SELECT audit_note_reads(:county, ARRAY[now() - interval '400 days'], "
+                "ARRAY['eve'], ARRAY['read'], ARRAY['x'])"
+            ),
+            {"county": COUNTY},
+        )
+    run(serving, settings, "audit_reads")
+    assert check(database, settings).reads == 1
 
 
 def test_the_owners_period_is_never_below_the_law(database: Database) -> None:

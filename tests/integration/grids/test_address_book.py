@@ -1,5 +1,6 @@
 """Known addresses and their grids, against PostGIS; buildings that several grids share."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import text
@@ -10,7 +11,7 @@ from data.settings import DEMO_COUNTY as COUNTY
 from grids.address_book import AddressBook, renewed_book
 from grids.book_loading import book_version, load_book
 from grids.card import card_of_address
-from grids.directory import load_directory
+from grids.directory import directory_version, load_directory
 from grids.plan import draw_draft
 from grids.publishing import publish
 from tests.invariants import known_grids
@@ -130,3 +131,95 @@ def test_an_address_whose_text_changes_is_taken_apart_again(city: Database) -> N
         held = session.scalar(text("SELECT components FROM address ORDER BY id LIMIT 1"))
     assert held is None
     assert codes(book_of(city), "新路9号")[0]
+
+
+def card_code(city: Database, typed: str) -> str | None:
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+        answer = card_of_address(directory, load_book(session, directory.places), typed)
+    return None if answer.card is None else answer.card.grid.code
+
+
+def in_three_grids(city: Database) -> list[tuple[str, float, float]]:
+    """Three grids, and a place in each."""
+    with city.session() as session:
+        rows = session.execute(
+            text(
+                "SELECT code, ST_X(p) AS lon, ST_Y(p) AS lat FROM (SELECT code, "
+                "ST_PointOnSurface(geom) AS p FROM grid WHERE upper_inf(valid) "
+                "ORDER BY code LIMIT 3) AS g"
+            )
+        )
+        return [tuple(row) for row in rows]
+
+
+def test_one_of_two_addresses_of_one_name_belongs_to_another_grid(
+    city: Database, tmp_path: Path
+) -> None:
+    (one, *at), (other, *there), (third, *_) = in_three_grids(city)
+    name = "春水市重名街7号"
+    file = tmp_path / "same.csv"
+    rows = (f"S1,{name},{at[0]},{at[1]}", f"S2,{name},{there[0]},{there[1]}")
+    file.write_text("编号,地址,经度,纬度\n" + "\n".join(rows), encoding="utf-8")
+    members = tmp_path / "members.csv"
+    with city.session() as session:
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+        members.write_text(f"地址,网格\n{name},{third}\n", encoding="utf-8")
+        refused = import_memberships(session, members, county=COUNTY).refused
+        assert "2 have the number or text" in refused[0].reason
+        members.write_text(f"地址,网格\nS1,{third}\n", encoding="utf-8")
+        assert import_memberships(session, members, county=COUNTY).changed == 1
+    assert card_code(city, name) is None
+    assert codes(book_of(city), name) == (False, sorted([third, other]))
+    with city.session() as session:
+        directory = load_directory(session, COUNTY)
+    for place, code in ((at, third), (there, other)):
+        assert directory.answer(*place, address=name).where.grid.code == code
+    assert one != third
+
+
+def test_a_number_in_the_source_is_no_other_addresss_name(city: Database, tmp_path: Path) -> None:
+    (one, *at), (other, *there), (third, *_) = in_three_grids(city)
+    name, number = "春水市编号街8号", "春水市编号街9号"
+    file = tmp_path / "numbers.csv"
+    rows = (f"{number},{name},{at[0]},{at[1]}", f"S4,{number},{there[0]},{there[1]}")
+    file.write_text("编号,地址,经度,纬度\n" + "\n".join(rows), encoding="utf-8")
+    members = tmp_path / "members.csv"
+    members.write_text(f"地址,网格\n{name},{third}\n", encoding="utf-8")
+    with city.session() as session:
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+        assert import_memberships(session, members, county=COUNTY).changed == 1
+    assert (card_code(city, name), card_code(city, number)) == (third, other)
+    assert one != third
+
+
+def test_a_directory_follows_a_building_that_belongs_to_a_grid(
+    city: Database, tmp_path: Path
+) -> None:
+    (_, *at), (other, *there), (third, *_) = in_three_grids(city)
+    move = text(
+        "UPDATE building SET geom = ST_Multi(ST_Buffer(ST_SetSRID(ST_MakePoint(:lon, :lat), 4326)"
+        "::geography, 5)::geometry) WHERE source_ref = 'moved'"
+    )
+    with city.session() as session:
+        session.execute(
+            text(
+                "INSERT INTO building (county, source_ref, use, geom) SELECT county, 'moved', use, "
+                "geom FROM building ORDER BY id LIMIT 1"
+            )
+        )
+        session.execute(move, {"lon": at[0], "lat": at[1]})
+        members = tmp_path / "members.csv"
+        members.write_text(f"building,grid\nmoved,{third}\n", encoding="utf-8")
+        assert import_memberships(session, members, county=COUNTY).changed == 1
+    with city.session() as session:
+        version = directory_version(session, COUNTY, datetime.now(UTC))
+        held = load_directory(session, COUNTY)
+    assert held.answer(*at).where.grid.code == third
+    with city.session() as session:
+        session.execute(move, {"lon": there[0], "lat": there[1]})
+    with city.session() as session:
+        assert directory_version(session, COUNTY, datetime.now(UTC)) != version
+        moved = load_directory(session, COUNTY, held=(version, held))
+    assert moved.answer(*at).where.by == "polygon"
+    assert (moved.answer(*there).where.grid.code, other != third) == (third, True)

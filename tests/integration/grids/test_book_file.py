@@ -123,3 +123,43 @@ def test_a_book_that_cannot_be_made_says_why(city: Database, tmp_path: Path) -> 
     asked = iter([False, False])
     with pytest.raises(MakingError, match="code -9"):
         make_apart(city, COUNTY, datetime.now(UTC), tmp_path, until=lambda: next(asked, True))
+
+
+def test_a_file_of_another_book_is_not_taken_for_it(city: Database, tmp_path: Path) -> None:
+    with city.session() as session:
+        make_book(session, places_of(city), tmp_path)
+    (before,) = files(tmp_path)
+    other = (tmp_path / before).read_bytes()
+    with city.session() as session:
+        session.execute(text("DELETE FROM address WHERE id = (SELECT max(id) FROM address)"))
+    with city.session() as session:
+        make_book(session, places_of(city), tmp_path)
+    (now,) = files(tmp_path)
+    (tmp_path / now).write_bytes(other)
+    assert kept(city, tmp_path) is None
+    assert files(tmp_path) == set()
+
+
+def test_a_kept_locator_is_of_the_shapes_that_there_are(city: Database, tmp_path: Path) -> None:
+    """A backup was restored and went another way: the same ids and codes, other shapes."""
+    swap = text(
+        "UPDATE grid SET geom = other.geom FROM grid AS other WHERE (grid.code, other.code) IN "
+        "((:one, :two), (:two, :one)) AND upper_inf(grid.valid) AND upper_inf(other.valid)"
+    )
+    with city.session() as session:
+        load_places(session, COUNTY, datetime.now(UTC), tmp_path)
+        codes = session.scalars(
+            text("SELECT code FROM grid WHERE upper_inf(valid) ORDER BY code LIMIT 2")
+        ).all()
+        session.execute(swap, {"one": codes[0], "two": codes[1]})
+    with city.session() as session:
+        kept_places = load_places(session, COUNTY, datetime.now(UTC), tmp_path)
+        inside = session.execute(
+            text(
+                "SELECT code, ST_X(p) AS lon, ST_Y(p) AS lat FROM (SELECT code, "
+                "ST_PointOnSurface(geom) AS p FROM grid WHERE upper_inf(valid)) AS g"
+            )
+        ).all()
+    assert [
+        one for one in inside if kept_places.where(one.lon, one.lat).grid.code != one.code
+    ] == []

@@ -250,3 +250,18 @@ def test_a_file_that_is_no_locator_is_refused(tmp_path, content) -> None:
         path.write_bytes(content)
     with pytest.raises(GeometryError, match="build it again"):
         Locator.load(path)
+
+
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path) -> None:
+    pieces = random_coverage_wgs84(7)
+    locator = Locator(pieces, [f"{i:03d}" for i in range(len(pieces))])
+    path = tmp_path / "grids.locator"
+    locator.save(path)
+    whole = path.read_bytes()
+    dice = np.random.default_rng(11)
+    for at in dice.integers(0, len(whole), 300).tolist():
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << int(dice.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(GeometryError, match="build it again"):
+            Locator.load(path)
