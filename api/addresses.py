@@ -3,14 +3,15 @@
 Addresses come in the body, never in the address line, which servers on the way keep in logs.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field, model_validator
 
 from api.moments import Day
-from api.session import Db, engines
+from api.remembered import Known, known_in_turn
 from data.importing.columns import LOCAL_ZONE
 from gis.address import suggest
 from grids.card import Card, card_at, card_of_address
@@ -96,40 +97,49 @@ class CardAnswer(BaseModel):
     grids: list[str]
     asked: str
     options: list[OptionModel]
+    as_of: datetime = Field(description="when what is told was last known to be so")
+    is_current: bool = Field(description="false while the database is away")
 
 
 @router.post("/addresses/suggest")
-def suggestions(request: Request, db: Db, said: Typed) -> Suggestions:
+async def suggestions(request: Request, said: Typed) -> Suggestions:
     """Names and numbers that what is typed may be the beginning of."""
-    request.app.state.guard.suggestion(request)
-    found = suggest(engines(request).book(db).table, said.typed)
+    await run_in_threadpool(request.app.state.guard.suggestion, request)
+    found = await known_in_turn(request, lambda known: suggest(known.book().table, said.typed))
     return Suggestions(suggestions=[SuggestionModel(text=o.text, level=o.level) for o in found])
 
 
 @router.post("/card")
-def card(request: Request, db: Db, asked: CardQuery) -> CardAnswer:
+async def card(request: Request, asked: CardQuery) -> CardAnswer:
     """The card of an address where it is certain, or of a place; else the question."""
-    request.app.state.guard.require_card(request)
-    directory = engines(request).directory(db)
+    await run_in_threadpool(request.app.state.guard.require_card, request)
+    return await known_in_turn(request, lambda known: _answered(known, asked))
+
+
+def _answered(known: Known, asked: CardQuery) -> CardAnswer:
+    as_of = known.as_of or datetime.now(UTC)
+    of = {"as_of": as_of, "is_current": known.as_of is None}
     if asked.lon is not None and asked.lat is not None:
-        found = card_at(directory, asked.lon, asked.lat)
+        found = card_at(known.directory, asked.lon, asked.lat)
         grids = [] if found is None else [found.grid.code, *found.others]
-        held: dict[str, Any] = {"level": "place", "score": 1.0, "address": "", "asked": ""}
-        return CardAnswer(**held, card=_model(found), grids=grids, options=[])
-    answer = card_of_address(directory, engines(request).book(db), asked.address)
+        held: dict[str, Any] = {"level": "place", "score": 1.0, "address": "", "asked": "", **of}
+        return CardAnswer(**held, card=_model(found, as_of), grids=grids, options=[])
+    answer = card_of_address(known.directory, known.book(), asked.address)
     lookup = answer.lookup
     return CardAnswer(
         level=lookup.level,
         score=lookup.score,
         address=answer.address,
-        card=_model(answer.card),
+        card=_model(answer.card, as_of),
         grids=[one.code for one in answer.grids],
         asked=lookup.asked,
         options=[OptionModel(value=one.value, address=one.text) for one in lookup.options],
+        as_of=as_of,
+        is_current=known.as_of is None,
     )
 
 
-def _model(card: Card | None) -> CardModel | None:
+def _model(card: Card | None, as_of: datetime) -> CardModel | None:
     if card is None:
         return None
     layout, centre = card.layout, card.centre
@@ -153,5 +163,5 @@ def _model(card: Card | None) -> CardModel | None:
         services=layout.services_in("zh"),
         hours=layout.hours,
         supervision_phone=layout.supervision_phone,
-        as_of=datetime.now(LOCAL_ZONE).date(),
+        as_of=as_of.astimezone(LOCAL_ZONE).date(),
     )

@@ -16,7 +16,7 @@ from api.health import NOT_LOOKED_AT, Part
 from api.listening import Listener
 from data.background import Background, Rounds
 from data.database import Database
-from data.errors import StateError
+from data.errors import StateError, UnplannedError
 from data.log import LOG
 from data.memory import held_for_long
 from data.presets import ALL_COUNTIES
@@ -228,8 +228,9 @@ class Engines:
         try:
             self.refreshed()
             self._has_no_plan = False
-        except StateError:  # nothing is published yet: requests say so themselves
+        except UnplannedError:  # requests say so themselves
             self._held, self._has_no_plan = None, True
+            LOG.info("no plan is published yet", county=self._county)
         self._books.changed()
 
 

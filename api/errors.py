@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +27,9 @@ from data.errors import (
     SourceError,
     StaleError,
     StateError,
+    UnplannedError,
 )
+from data.importing.columns import LOCAL_ZONE
 from data.jobs import QuotaError
 from data.log import LOG, request_of
 from data.log_setup import mark_told
@@ -39,6 +42,7 @@ from routing.lifecycle.errors import CalendarError, FlowError, TransitionRefused
 
 __all__ = [
     "UNFIT",
+    "WITHOUT_DATABASE",
     "LoginRequiredError",
     "OddQueryError",
     "RefusedError",
@@ -120,6 +124,8 @@ def _ours(request: Request, error: Exception) -> Response:
     if why := next((name for kind, name in _REFUSED.items() if isinstance(error, kind)), ""):
         REFUSED.labels(why).inc()
     wait_s = error.wait_s if isinstance(error, TooManyError) else 1.0
+    if isinstance(error, UnplannedError):
+        return _answer(request, status_of(error), str(error), explanation=_UNPLANNED)
     return _answer(request, status_of(error), str(error), _more(error), wait_s)
 
 
@@ -160,11 +166,12 @@ def _left(_request: Request, _error: Exception) -> Response:
 def _unanswered(request: Request, error: Exception) -> Response:
     if is_locked(error):
         LOG.warning("a request is ended that waits for another transaction", work=place_of(error))
-        return _answer(request, 503, "somebody else is changing this: try again in a moment")
+        detail = "somebody else is changing this: try again in a moment"
+        return _answer(request, 503, detail, is_told=True)
     UNANSWERED.inc()
     if isinstance(error, PoolTimeoutError):
         POOL_TIMEOUTS.inc()
-    _WITHOUT_DATABASE.failed(reason_of(error))
+    WITHOUT_DATABASE.failed(reason_of(error))
     return _answer(request, 503, "the database does not answer: try again in a moment")
 
 
@@ -186,7 +193,7 @@ def _unexpected(request: Request, error: Exception) -> Response:
         exc_info=error,
     )
     mark_told(error)
-    return _answer(request, 500, "an unexpected error; the log has the details")
+    return _answer(request, 500, "an unexpected error; the log has the details", is_told=True)
 
 
 def _is_api(request: Request) -> bool:
@@ -199,14 +206,18 @@ def _answer(
     detail: str,
     more: dict[str, Any] | None = None,
     wait_s: float = 1.0,
+    *,
+    explanation: str = "",
+    is_told: bool = False,
 ) -> Response:
+    """A problem for programs, a page for people; `is_told`: the log tells of this request."""
     # What is quoted may hold halves of surrogate pairs, which no answer can.
     detail = detail.encode("utf-8", "backslashreplace").decode("utf-8")
     again = status in {_UNAVAILABLE, _TOO_MANY}
     headers = {"Retry-After": f"{math.ceil(wait_s)}"} if again else None
     if _is_api(request):
         body = {"type": "about:blank", "status": status, "title": HTTPStatus(status).phrase}
-        if status >= _FAILED:
+        if is_told:
             body["request"] = request_of()
         return JSONResponse(
             body | {"detail": detail} | (more or {}),
@@ -215,24 +226,30 @@ def _answer(
             media_type="application/problem+json",
         )
     words = texts_of(request)
-    explanation = words(_EXPLANATIONS.get(status, "This did not work."))
-    number = request_of() if status >= _FAILED else ""
-    facts = {"status": status, "explanation": explanation, "detail": detail, "number": number}
+    facts = {
+        "status": status,
+        "explanation": words(explanation or _EXPLANATIONS.get(status, "This did not work.")),
+        "detail": detail,
+        "number": request_of() if is_told else "",
+        "at": f"{datetime.now(LOCAL_ZONE):%Y-%m-%d %H:%M:%S}" if again else "",
+    }
     page = render(request, "error.html", **facts)
     return HTMLResponse(page, status, headers)
 
 
-_TOO_MANY, _FAILED, _UNAVAILABLE = 429, 500, 503
+_TOO_MANY, _UNAVAILABLE = 429, 503
 _REFUSED: dict[type[OneGridError], str] = {
     BusyError: "busy",
     TooManyError: "often",
     QuotaError: "quota",
 }
-_WITHOUT_DATABASE = Outage(
+# It is over when the thread that looks at the database finds it.
+WITHOUT_DATABASE = Outage(
     "requests find no database", "requests still find no database", "requests find the database"
 )
 # Where programs ask: they are answered as RFC 9457 says, people with a page.
 _PROGRAMS = ("/api/", "/point/", "/lost")
+_UNPLANNED = "No grid plan has been published here yet."
 # Each a key of the catalogues: what a person can do about it, in their own language.
 _EXPLANATIONS = {
     403: "You may not do this, or the page is too old: load it again.",

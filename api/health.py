@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
+from api.errors import WITHOUT_DATABASE
 from data.background import Background, BackgroundState, Rounds
 from data.database import Database
 from data.retention.schedule import overdue_rules
@@ -145,6 +146,7 @@ class Health:
             ticks = tuple(tick_states(connection, self._county))
             overdue = tuple(overdue_rules(connection, self._county))
         self._seen = _Seen(time.monotonic(), float(waited), ticks, overdue)
+        WITHOUT_DATABASE.well()
 
 
 def _calendar() -> Part:

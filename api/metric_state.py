@@ -21,7 +21,9 @@ class ThreadState(Collector):
     def collect(self) -> Iterator[Metric]:
         """How each of them is now; several of one name count together."""
         failures = CounterMetricFamily(
-            "onegrid_thread_failures", "How often a background thread has failed.", labels=["work"]
+            "onegrid_thread_failures",
+            "How often a background thread has failed while the database was there.",
+            labels=["work"],
         )
         ill = GaugeMetricFamily(
             "onegrid_thread_ill", "Background threads that fail or are stuck now.", labels=["work"]
@@ -33,7 +35,7 @@ class ThreadState(Collector):
         for state in self._threads():
             states.setdefault(state.name, []).append(state)
         for name, of_name in states.items():
-            failures.add_metric([name], sum(one.failures for one in of_name))
+            failures.add_metric([name], sum(one.faults for one in of_name))
             ill.add_metric([name], sum(not one.is_well for one in of_name))
             stuck.add_metric([name], sum(one.is_stuck for one in of_name))
         yield from (failures, ill, stuck)

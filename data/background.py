@@ -31,6 +31,8 @@ class BackgroundState:
     name : str
     failures : int
         How often it has failed since the process began.
+    faults : int
+        How often of these the database was there: it was a fault of the program.
     failing : str
         Why it fails now; ``""`` where it works.
     silent_s : float
@@ -43,6 +45,7 @@ class BackgroundState:
 
     name: str
     failures: int
+    faults: int
     failing: str
     silent_s: float
     is_stuck: bool
@@ -141,7 +144,7 @@ class Background:
         self._work, self._most_silent_s = work, silent_s
         self._rounds = Rounds(self._note_well)
         self._thread: threading.Thread | None = None
-        self._failures = self._in_a_row = 0
+        self._failures = self._program_faults = self._in_a_row = 0
         self._failing, self._is_done = "", False
         self._faults = Outage(
             "a background thread fails and is begun again",
@@ -162,7 +165,15 @@ class Background:
         lives = thread is not None and thread.is_alive()
         stuck = lives and silent_s > self._most_silent_s
         is_well = self._is_done or (lives and not stuck and not self._failing)
-        return BackgroundState(self.name, self._failures, self._failing, silent_s, stuck, is_well)
+        return BackgroundState(
+            self.name,
+            self._failures,
+            self._program_faults,
+            self._failing,
+            silent_s,
+            stuck,
+            is_well,
+        )
 
     def start(self) -> None:
         """Begin; what has begun goes on."""
@@ -204,6 +215,7 @@ class Background:
         self._failures += 1
         self._in_a_row += 1
         self._failing = reason_of(error)
+        self._program_faults += not is_away(error)
         # A thread that comes to the database and fails at something else has found it.
         failing, other = (DATABASE, self._faults) if is_away(error) else (self._faults, DATABASE)
         other.well(self)

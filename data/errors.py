@@ -38,6 +38,10 @@ class StateError(OneGridError):
     """An operation that the present state does not allow (no plan published, already closed)."""
 
 
+class UnplannedError(StateError):
+    """What is asked for is a published plan's, and the county has none."""
+
+
 class StaleError(OneGridError):
     """A change made on a state that is no longer the present one: load it again."""
 

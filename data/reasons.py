@@ -4,6 +4,7 @@ What an error says may quote anything: a name, a telephone, where somebody is. K
 and the places in the code; only an error that says that something is away is told in its own words.
 """
 
+import textwrap
 import traceback
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _AWAY = (
     UnansweredError,
     ClusterError,
 )
-_MOST_FRAMES, _LONGEST = 4, 200
+_MOST_FRAMES, _LONGEST = 4, 300
 
 
 def is_away(error: BaseException) -> bool:
@@ -54,11 +55,15 @@ def reason_of(error: BaseException) -> str:
     if is_away(error):
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
         lines = str(cause).strip().splitlines()
-        return f"{kind}: {lines[0]}"[:_LONGEST] if lines else kind
+        return (
+            textwrap.shorten(f"{kind}: {lines[0]}", _LONGEST, placeholder=" …") if lines else kind
+        )
     if isinstance(error, OSError):
         # Of a file that was named by somebody its name is not told.
         said = getattr(error, "code", None) or error.strerror
         return f"{kind}: {said}" if said else kind
+    if isinstance(error, exc.DBAPIError) and (state := getattr(error.orig, "sqlstate", None)):
+        kind = f"{kind} {state}"
     place = place_of(error)
     return f"{kind} at {place}" if place else kind
 

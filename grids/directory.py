@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from data.errors import StateError
+from data.errors import UnplannedError
 from data.store import shapes_from_wkb
 from grids.card_layout import load_layout
 from grids.layer import Layer, LayerRow
@@ -115,7 +115,7 @@ def _staffed(session: Session, county: str, places: Places) -> Directory:
 def _generation(session: Session, county: str, moment: datetime) -> Any:
     found = session.execute(_GENERATION, {"county": county, "at": moment}).one_or_none()
     if found is None:
-        raise StateError(
+        raise UnplannedError(
             f"county {county} has no published plan at {moment:%Y-%m-%d %H:%M}: "
             "run onegrid plan partition and onegrid plan publish"
         )

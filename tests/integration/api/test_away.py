@@ -88,12 +88,18 @@ def test_the_card_goes_on_by_place_and_by_address(
             assert 'id="code"' in answer.text
             (moment,) = re.findall(r'<time datetime="([^"]+)">', answer.text)
             assert datetime.fromisoformat(moment).utcoffset() == timedelta(hours=8)
+        for body in ({"address": typed}, {"lon": 122.31, "lat": 43.575}):
+            told = web.post("/api/v1/card", json=body).json()
+            assert (bool(told["card"]), told["is_current"]) == (True, False)
+        said = web.post("/api/v1/addresses/suggest", json={"typed": typed[:5]})
+        assert said.json()["suggestions"]
         assert web.get("/card").status_code == 200
         assert web.get("/d/unknown").status_code == 503
         assert (
             web.get("/api/v1/who", params=PLACE | {"at": "2026-11-01T00:00:00Z"}).status_code == 503
         )
     assert within(lambda: 'id="remembered"' not in web.get("/card", params=PLACE).text)
+    assert web.post("/api/v1/card", json={"address": typed}).json()["is_current"]
 
 
 def test_strangers_are_counted_on_while_it_is_away(
@@ -106,3 +112,30 @@ def test_strangers_are_counted_on_while_it_is_away(
         with away():
             statuses = [stranger.get("/api/v1/who", params=PLACE).status_code for _ in range(8)]
     assert statuses == [200] * 4 + [429] * 4
+
+
+def test_what_the_log_does_not_tell_of_is_asked_for_by_its_time(
+    web: TestClient, away: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    with away():
+        assert within(lambda: web.get("/api/v1/who", params=PLACE).json()["is_current"] is False)
+        page = web.get("/d/unknown", headers={"accept": "text/html"})
+        assert (page.status_code, "<time>" in page.text, "<code>" in page.text) == (
+            503,
+            True,
+            False,
+        )
+        assert within(lambda: web.get("/healthz").status_code == 503)
+        problem = web.get("/api/v1/who", params=PLACE | {"at": "2026-11-01T00:00:00Z"}).json()
+        assert (problem["status"], "request" in problem) == (503, False)
+    assert within(lambda: "requests find the database" in caplog.text, 30)
+
+
+def test_where_no_plan_is_published_a_resident_is_told_so(
+    city: Database, city_settings: Settings
+) -> None:
+    elsewhere = city_settings.model_copy(update={"county": "990200"})
+    with TestClient(create_app(elsewhere, city)) as web:
+        page = web.post("/card", data={"q": "春晖花园3号楼"}, headers={"accept": "text/html"})
+        assert "本地尚未发布网格方案" in page.text
+        assert "请重新打开页面" not in page.text
