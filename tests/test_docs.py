@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from benchmarks.prove import PARTS, Prover, table_of
+from data.retention.rules import KEPT, RULES
 from data.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -215,3 +216,24 @@ def test_each_metric_that_the_docs_name_is_measured(page: str) -> None:
     named = {name.removesuffix("_total") for name in re.findall(r"`(onegrid_\w+)`", said)}
     assert len(named) > 20
     assert {name for name in named if f'"{name}"' not in code} == set()
+
+
+def test_the_chinese_page_of_retention_is_as_whole_as_the_english_one() -> None:
+    chinese = (ROOT / "docs" / "retention.zh.md").read_text("utf-8")
+    english = (ROOT / "docs" / "retention.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in chinese.splitlines()]
+    of_rules = [row for row in rows if len(row) == 5 and row[0].startswith("`")]
+    told = [(row[0], row[2], row[3]) for row in of_rules]
+    assert told == [(f"`{one.name}`", str(one.days), str(one.least_days)) for one in RULES]
+    tables = [row[1] for row in rows if len(row) == 2]
+    assert set(tables) >= {"、".join(f"`{one}`" for one in kept) for kept in KEPT.values()}
+    for mark in ("\n## ", "\n```", "\n| ", "\nonegrid "):
+        assert english.count(mark) == chinese.count(mark), mark
+    for form in (r"ONEGRID_\w+", r"`([a-z_]+(?:[./][a-z]+)*)`"):
+        assert set(re.findall(form, english)) <= set(re.findall(form, chinese)), form
+
+
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").glob("*.zh.md")), ROOT / "README.zh.md"])
+def test_chinese_pages_have_chinese_punctuation(page: Path) -> None:
+    plain = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", "", page.read_text("utf-8"), flags=re.DOTALL)
+    assert re.findall(r"[\u4e00-\u9fff][,;:!?][^\n]{0,12}|[,;:!?] ?[\u4e00-\u9fff]", plain) == []
