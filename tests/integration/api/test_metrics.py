@@ -205,7 +205,9 @@ def test_each_alert_says_what_it_is_in_both_languages() -> None:
     assert len(names) == len(set(names)) >= 12
     for rule in rules():
         said = rule["annotations"]
-        assert re.search(r"[\u4e00-\u9fff]", said["summary_zh"]), rule["alert"]
+        for chinese in (said["summary_zh"], said["description_zh"]):
+            assert re.search(r"[\u4e00-\u9fff].*[。？]$", chinese), rule["alert"]
+            assert not re.search(r"[\u4e00-\u9fff] ?[,;:.?!]|[,;:.?!] ?[\u4e00-\u9fff]", chinese)
         assert said["summary"].isascii()
         assert said["description"]
         assert rule["labels"]["severity"] in {"critical", "warning"}
