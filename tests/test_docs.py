@@ -207,6 +207,11 @@ def test_each_thing_that_readyz_names_is_explained(page: str) -> None:
     things = {*re.findall(r'Part\(\s*"(\w+)"', code), *re.findall(r'"(\w+)"', shared[1])}
     assert len(things) >= 10
     assert {one for one in things if not re.search(rf"^\| `{one}`", said, re.MULTILINE)} == set()
+    table = said.partition("| `said` |")[2].partition("\n\n")[0].splitlines()[2:]
+    words = [one for row in table for one in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert len(words) > 12
+    always = {one: re.split(r"\d|…|timers", one)[0].strip(": ") for one in words}
+    assert [one for one, part in always.items() if part not in code] == []
 
 
 @pytest.mark.parametrize("page", OPERATIONS)
