@@ -78,14 +78,21 @@ from data.connections import budget_of
 from data.database import Database
 from data.log import LOG
 from data.settings import Settings
+from grids.book_making import Apart, by_program
 from grids.drafting import Workbench
 from maps.tiles import TileCache
 
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, database: Database) -> FastAPI:
-    """Make the application."""
+def create_app(settings: Settings, database: Database, apart: Apart = by_program) -> FastAPI:
+    """Make the application.
+
+    Parameters
+    ----------
+    apart : callable, optional
+        How what needs much memory is done by another process.
+    """
     app = _Application(
         title="OneGrid 一张网",
         version="0.1.0",
@@ -104,7 +111,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     # Plans take long: nobody waits behind one for a photo or a paper.
     app.state.plan_converters = Converters(1)
     app.state.under_way = UnderWay()
-    app.state.engines = Engines(settings, database)
+    app.state.engines = Engines(settings, database, apart)
     app.state.workbench = Workbench(settings.county)
     app.state.absence = Absence()
     app.state.watching = Watching(settings.county, database)

@@ -14,7 +14,7 @@ from data.errors import StateError
 from grids.address_book import AddressBook, renewed_book
 from grids.book_file import kept_book
 from grids.book_loading import address_count, book_version, load_book
-from grids.book_making import make_apart
+from grids.book_making import Apart, by_program, make_apart
 from grids.places import Places
 
 __all__ = ["Books"]
@@ -36,6 +36,8 @@ class Books:
         The places of the present plan, by a session.
     folder : Path
         Where books are kept for all processes of this machine.
+    apart : callable, optional
+        How a large book is made by another process.
 
     Notes
     -----
@@ -44,10 +46,15 @@ class Books:
     """
 
     def __init__(
-        self, county: str, database: Database, places: Callable[[Session], Places], folder: Path
+        self,
+        county: str,
+        database: Database,
+        places: Callable[[Session], Places],
+        folder: Path,
+        apart: Apart = by_program,
     ) -> None:
         self._county, self._database, self._places = county, database, places
-        self._folder = folder
+        self._folder, self._apart = folder, apart
         self._held: AddressBook | None = None
         self._loading = threading.Lock()
         self._is_due = False
@@ -129,7 +136,12 @@ class Books:
                 return book
             # No connection waits for it.
             make_apart(
-                self._database, self._county, now, self._folder, until=lambda: rounds.is_over
+                self._database,
+                self._county,
+                now,
+                self._folder,
+                until=lambda: rounds.is_over,
+                apart=self._apart,
             )
         raise StateError("the addresses change faster than they are loaded")
 

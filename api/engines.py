@@ -22,6 +22,7 @@ from data.memory import held_for_long
 from data.presets import ALL_COUNTIES
 from data.settings import Settings
 from grids.address_book import AddressBook
+from grids.book_making import Apart, by_program
 from grids.directory import DirectoryVersion, directory_version, load_directory
 from grids.places import Places
 from grids.who import Directory
@@ -39,7 +40,7 @@ _FORMER = 2
 class Engines:
     """Directory and road network of a county, loaded once and again when they change."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, apart: Apart = by_program) -> None:
         self._county = settings.county
         self._networks, self._locators = settings.networks_dir, settings.locators_dir
         self._database = database
@@ -52,7 +53,7 @@ class Engines:
         # What was told before we listened is caught up with first.
         self.listener = Listener("directory", database, self._hear, self._catch_up)
         self.warming = Background("roads", self._warm, silent_s=_LOADING_S)
-        self._books = Books(settings.county, database, self._places, settings.locators_dir)
+        self._books = Books(settings.county, database, self._places, settings.locators_dir, apart)
 
     @property
     def is_silent(self) -> bool:

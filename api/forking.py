@@ -19,6 +19,7 @@ from typing import NoReturn, Self
 
 from api.ends import how_it_ended, when_again
 from data.descriptors import wait_for_any
+from data.errands import Errands
 from data.log import LOG
 from data.memory import held_for_long
 from data.pauses import Lives
@@ -52,7 +53,12 @@ class _Child:
 
 
 def serve_forked(
-    count: int, listening: socket.socket, serve: Serve, *, ends: Sequence[int] = ()
+    count: int,
+    listening: socket.socket,
+    serve: Serve,
+    *,
+    errands: Errands | None = None,
+    ends: Sequence[int] = (),
 ) -> None:
     """Serve with so many processes until this one is told to end (SIGINT, SIGTERM).
 
@@ -65,6 +71,8 @@ def serve_forked(
         Serves in a process of its own. It makes what a fork would break: connections, threads. It
         says by its second argument, every few seconds from its first answer on, that it is well;
         a process that stops saying so is ended and started again.
+    errands : Errands, optional
+        Work that these processes may ask for; it is done by others beside them.
     ends : sequence of int
         File descriptors; when one of them can be read this process ends too.
 
@@ -81,7 +89,7 @@ def serve_forked(
     previous = {number: signal.signal(number, _nothing) for number in _ENDING}
     # What has been loaded stays as it is: the collector would write to each page of it.
     held_for_long()
-    with _Family(count, listening, serve) as family:
+    with _Family(count, listening, serve, errands or Errands({})) as family:
         while not wait_for_any((told.fileno(), *ends), _LOOK_S):
             family.look()
         signal.set_wakeup_fd(-1)
@@ -99,9 +107,11 @@ def _nothing(*_: object) -> None:
 class _Family:
     """The processes, and what they are watched by: a moment of each in memory that all share."""
 
-    def __init__(self, count: int, listening: socket.socket, serve: Serve) -> None:
+    def __init__(
+        self, count: int, listening: socket.socket, serve: Serve, errands: Errands
+    ) -> None:
         self._children = [_Child(number) for number in range(count)]
-        self._listening, self._serve = listening, serve
+        self._listening, self._serve, self._errands = listening, serve, errands
         self._beats = mmap.mmap(-1, _MOMENT.size * count)
         self._looked_s = self._awake_s = time.monotonic()
         # Its other end closes with this process, however that ends.
@@ -122,6 +132,7 @@ class _Family:
         for pid in living:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        self._errands.end()
         os.close(self._parent_gone)
         os.close(self._parent_here)
 
@@ -141,6 +152,7 @@ class _Family:
                     self._end_if_silent(child)
             if not child.pid and child.lives.is_due:
                 self._start(child)
+        self._errands.look(self._settle)
 
     def _note_end(self, child: _Child, status: int) -> None:
         child.pid = 0
@@ -189,12 +201,7 @@ class _Family:
         """Be the process; it ends with its parent."""
         status = _FAILED
         try:
-            signal.set_wakeup_fd(-1)
-            for ending in _ENDING:
-                signal.signal(ending, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-            os.close(self._parent_here)
-            threading.Thread(target=self._end_with_parent, daemon=True).start()
+            self._settle()
             self._serve(self._listening, lambda: self._beat(number))
             status = 0
         except BaseException:  # noqa: BLE001 - the process ends with it
@@ -202,6 +209,15 @@ class _Family:
         finally:
             logging.shutdown()
             os._exit(status)
+
+    def _settle(self) -> None:
+        """Be a process of its own, which ends when it is told to, and with its parent."""
+        signal.set_wakeup_fd(-1)
+        for ending in _ENDING:
+            signal.signal(ending, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        os.close(self._parent_here)
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
 
     def _end_with_parent(self) -> None:
         os.read(self._parent_gone, 1)

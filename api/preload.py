@@ -4,6 +4,7 @@ import numpy as np
 import shapely
 
 from api.pages import load_templates
+from data.memory import give_back_code
 from gis.address import AddressTable, Areas, entry_of, look_up, suggest
 from gis.locator import Locator
 from routing.assembly import Roads, assemble
@@ -24,6 +25,7 @@ def load_all() -> None:
     _load_addresses()
     _load_locator()
     warm(_roads())
+    give_back_code()
 
 
 def _load_addresses() -> None:

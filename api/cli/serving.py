@@ -30,6 +30,7 @@ from api.protocol import BoundedProtocol
 from api.worker import read_uploads
 from data.connections import require_room
 from data.database import open_database, private_cluster
+from data.errands import Errands
 from data.errors import StateError, UnansweredError
 from data.log import LOG
 from data.log_setup import begin_log
@@ -39,6 +40,7 @@ from data.sandbox import protection
 from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
 from data.visible import visible
+from grids.book_making import Apart, by_program, make_asked
 
 __all__ = ["register"]
 
@@ -49,6 +51,8 @@ _KEEP_ALIVE_S = 75
 _BACKLOG, _GRACE_S = 2048, 20
 # How long a request waits for what another transaction holds.
 _MOST_LOCKED_S = 20.0
+# What web processes have done by others.
+_BOOK = "address book"
 Port = Annotated[int | None, typer.Option(help="Port of the web server; ONEGRID_PORT by default.")]
 Workers = Annotated[
     int | None,
@@ -107,7 +111,9 @@ def _serve(settings: Settings, *, insecure: bool, ends: Sequence[int] = ()) -> N
     _take_all_descriptors()
     load_all()
     with _listening(settings) as listening:
-        serve_forked(settings.workers, listening, partial(_answer, settings), ends=ends)
+        errands = Errands({_BOOK: make_asked})
+        answer = partial(_answer, settings, partial(errands.run, _BOOK))
+        serve_forked(settings.workers, listening, answer, errands=errands, ends=ends)
 
 
 @contextmanager
@@ -118,16 +124,16 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         yield listening
 
 
-def _answer(settings: Settings, listening: socket.socket, beat: Beat) -> None:
+def _answer(settings: Settings, apart: Apart, listening: socket.socket, beat: Beat) -> None:
     """Answer in one process until it is told to end."""
     faulthandler.enable()
-    _Server(server_config(settings), beat).run([listening])
+    _Server(server_config(settings, apart), beat).run([listening])
 
 
-def server_config(settings: Settings) -> uvicorn.Config:
+def server_config(settings: Settings, apart: Apart = by_program) -> uvicorn.Config:
     """How one process answers."""
     return uvicorn.Config(
-        partial(_application, settings),
+        partial(_application, settings, apart),
         factory=True,
         http=BoundedProtocol,
         # Longer than any proxy keeps one for itself (nginx: 60 s): who sends on a connection that
@@ -155,10 +161,10 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def _application(settings: Settings) -> FastAPI:
+def _application(settings: Settings, apart: Apart) -> FastAPI:
     database = open_database(settings)
     database.limit_locks(_MOST_LOCKED_S)
-    return create_app(settings, database)
+    return create_app(settings, database, apart)
 
 
 def _take_all_descriptors() -> None:
