@@ -135,8 +135,8 @@ def sentence_of(node: ast.expr) -> str:
         parts = [str(one.value) for one in node.values if isinstance(one, ast.Constant)]
         return max((part.strip() for part in parts), key=len, default="")
     said = node.value if isinstance(node, ast.Constant) else ""
-    # What to do about it may follow, in words of its own.
-    return said.partition(": name ")[0] if isinstance(said, str) else ""
+    # What to do about it may follow, or what comes of it.
+    return said.partition(": ")[0] if isinstance(said, str) else ""
 
 
 def told_by(call: ast.Call) -> list[ast.expr]:
