@@ -29,13 +29,15 @@ from api.preload import load_all
 from api.protocol import BoundedProtocol
 from api.worker import read_uploads
 from data.connections import require_room
-from data.database import open_database, private_cluster
+from data.database import Database, open_database, private_cluster
 from data.errands import Errands
 from data.errors import StateError, UnansweredError
 from data.log import LOG
 from data.log_setup import begin_log
 from data.memory import bound_arenas
 from data.private_files import tighten
+from data.retention.logs import may_set_periods, periods_of, set_periods
+from data.retention.rules import AUDIT_LOG, kept_elsewhere
 from data.sandbox import protection
 from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
@@ -183,6 +185,7 @@ def _prepare_serving(settings: Settings) -> None:
         try:
             database = ready_database(settings)
             require_no_demo(settings, database)
+            _keep_periods(settings, database)
             database.engine.dispose()
             _check_serving(settings)
         except (UnansweredError, OperationalError):
@@ -191,6 +194,27 @@ def _prepare_serving(settings: Settings) -> None:
             time.sleep(_AGAIN_S)
         else:
             return
+
+
+def _keep_periods(settings: Settings, database: Database) -> None:
+    """Tell the database how long the audit logs are kept, as its owner; nobody else may."""
+    days = settings.retention_days
+    with database.session() as session:
+        if may_set_periods(session):
+            set_periods(session, settings.county, days)
+        held = periods_of(session, settings.county)
+    if not held.items() <= days.items():
+        LOG.warning(
+            "the audit logs are kept as the database's owner has set, not as the settings say: "
+            "run onegrid retention apply where ONEGRID_OWNER_URL is known",
+            **held,
+        )
+    if kept_elsewhere(held):
+        LOG.warning(
+            "the audit log is kept for less than three years: the records that PIPL art. 56 asks "
+            "for must be kept elsewhere",
+            days=held[AUDIT_LOG],
+        )
 
 
 def _check_serving(settings: Settings) -> None:
