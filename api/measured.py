@@ -1,5 +1,6 @@
 """What a process measures, told to the processes beside it for as long as it lives."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 
@@ -39,6 +40,12 @@ class Measured:
         self._settings, self._collectors, self._gatherer = settings, list(collectors), gatherer
         self._place = Place(settings.metrics_dir, part)
         self._teller = Background("metrics", self._tell_on)
+
+    @property
+    def process(self) -> dict[str, int]:
+        """How the log names this process; by its number among the metrics too, where it has one."""
+        number = self._place.number
+        return {"pid": os.getpid()} | ({"process": number} if number else {})
 
     @property
     def threads(self) -> list[Background]:
