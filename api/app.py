@@ -1,6 +1,5 @@
 """The web application: one router for each audience, assets from this host only."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -265,8 +264,7 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.read_log.start()
     app.state.health.start()
     app.state.measured.start()
-    who_we_are = {"process_number": app.state.measured.process, "pid": os.getpid()}
-    LOG.info("the web server is up", **who_we_are)
+    LOG.info("the web server is up", **app.state.measured.process)
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
@@ -281,7 +279,7 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.sign_ins.stop()
     app.state.guard.stop()
     app.state.engines.stop()
-    LOG.info("the web server has stopped", **who_we_are)
+    LOG.info("the web server has stopped", **app.state.measured.process)
 
 
 def _home() -> RedirectResponse:

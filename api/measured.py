@@ -1,5 +1,6 @@
 """What a process measures, told to the processes beside it for as long as it lives."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 
@@ -41,9 +42,10 @@ class Measured:
         self._teller = Background("metrics", self._tell_on)
 
     @property
-    def process(self) -> str:
-        """Which process of its part this is; so the metrics name it, and the log."""
-        return self._place.process
+    def process(self) -> dict[str, int]:
+        """How the log names this process; by its number among the metrics too."""
+        # A record of the log has a `process` of its own.
+        return {"process_number": self._place.number, "pid": os.getpid()}
 
     @property
     def threads(self) -> list[Background]:

@@ -1,6 +1,7 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import faulthandler
+import os
 import resource
 import socket
 import sys
@@ -160,7 +161,10 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._beat()
-        return await super().on_tick(counter)
+        ends = await super().on_tick(counter)
+        if ends:
+            LOG.info("the web server is told to end", pid=os.getpid())
+        return ends
 
 
 def _application(settings: Settings, apart: Apart) -> FastAPI:
@@ -247,15 +251,21 @@ def worker(
     end_when_told()
     try:
         with Parts(_WORKERS, LOG.warning) as parts:
-            parts.watch()
+            try:
+                parts.watch()
+            except KeyboardInterrupt:
+                LOG.info("the worker is told to end", pid=os.getpid())
+                raise
     except KeyboardInterrupt:
         console.print("\nstopping")
+    LOG.info("the worker has stopped", pid=os.getpid())
 
 
 def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False) -> None:
     """Start everything: cluster, demonstration city if there is no data, web server, worker.
 
-    A part that ends is started again. Ctrl-C stops everything that this command started.
+    A part that ends is started again. Ctrl-C stops everything that this command started; a
+    cluster that it found running is left running, though it may have had to start it again.
     """
     settings = _chosen(port, workers)
     require_public_address(settings, insecure=insecure)
@@ -276,13 +286,14 @@ def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False
             console.print("\nstopping")
             return
         raise
-    _say("starting the web server and the worker")
+    _say("starting the web server and the worker: half a minute until they answer")
     numbers = str(settings.port), str(settings.workers)
     web = ("api.cli.serving:web", *numbers, *(["--insecure"] if insecure else []))
     become(
         House(
             commands={"the web server": web, **_WORKERS},
             address=f"http://{settings.host}:{settings.port}/livez",
+            ready=f"http://{settings.host}:{settings.port}/readyz",
             told=_told(settings),
             cluster=str(cluster.data_dir) if is_private else "",
             is_ours=started,
@@ -297,7 +308,10 @@ def _prepare(settings: Settings) -> None:
     _say("bringing the schema up to date")
     database = ready_database(settings)
     require_no_demo(settings, database)
-    _say("looking for data; an empty database gets the demonstration city on this machine")
+    _say(
+        "looking for data; an empty database gets the demonstration city on this machine (a minute "
+        "or two)"
+    )
     if not settings.is_exposed and furnish(database, settings.home):
         _say("playing a month of work in it")
         with database.session() as session:
@@ -330,4 +344,5 @@ def _told(settings: Settings) -> list[str]:
     if settings.is_exposed:
         lines.append(f"  the proxy of that address asks {here}")
         lines.append("  nobody has an account yet? onegrid user add LOGIN --role planner")
+    lines.append("  addresses and plan are being loaded: a line says when that is done")
     return [*map(visible, lines), "  Ctrl-C stops everything"]

@@ -118,7 +118,7 @@ def test_the_log_names_a_process_as_the_metrics_do(
         other.leave()
     said = {record.msg: record for record in caplog.records}
     for sentence in ("the web server is up", "the web server has stopped"):
-        assert (said[sentence].process_number, said[sentence].pid) == ("2", os.getpid())
+        assert (said[sentence].process_number, said[sentence].pid) == (2, os.getpid())
     assert [path.name for path in settings.metrics_dir.glob("*.json")] == []
 
 
