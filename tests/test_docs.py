@@ -145,7 +145,8 @@ def told_by(call: ast.Call) -> list[ast.expr]:
     logger = ast.unparse(call.func).rpartition(".")[0]
     if name == "Outage":
         return call.args[:3]
-    if name == "log_after_commit":
+    is_put_off = name == "callback" and ast.unparse(call.args[0]).startswith("log.")
+    if name == "log_after_commit" or is_put_off:
         return call.args[1:2]
     is_log = name in TELLING and logger in {"LOG", "log", "self._log"}
     return call.args[:1] if is_log or ast.unparse(call.func) == "self._say" else []
