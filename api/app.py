@@ -1,6 +1,5 @@
 """The web application: one router for each audience, assets from this host only."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -202,7 +201,8 @@ _PARTS = (
 def _parts(app: FastAPI) -> list[Part]:
     """What answers need in this process, as it is now."""
     heard = app.state.feed.listener.is_heard and app.state.watching.listener.is_heard
-    return [*app.state.engines.parts(), Part("feed", heard, False)]
+    said = "" if heard else "changes are not heard of: consoles are told once they are"
+    return [*app.state.engines.parts(), Part("feed", heard, False, said)]
 
 
 def _states(app: FastAPI) -> list[BackgroundState]:
@@ -264,7 +264,7 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.read_log.start()
     app.state.health.start()
     app.state.measured.start()
-    LOG.info("the web server is up", pid=os.getpid())
+    LOG.info("the web server is up", **app.state.measured.process)
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
@@ -279,7 +279,7 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     app.state.sign_ins.stop()
     app.state.guard.stop()
     app.state.engines.stop()
-    LOG.info("the web server has stopped")
+    LOG.info("the web server has stopped", **app.state.measured.process)
 
 
 def _home() -> RedirectResponse:

@@ -237,7 +237,7 @@ def _card(
         photos=photos,
         bags=BAGS,
         as_of=as_of.date().isoformat(),
-        since=f"{as_of:%Y-%m-%d %H:%M}" if known.as_of else "",
+        since=as_of if known.as_of else None,
     )
 
 

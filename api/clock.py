@@ -15,6 +15,7 @@ from sqlalchemy import text
 from api.measured import Measured
 from api.metric_state import PoolState, ThreadState
 from api.parts import end_with_parent
+from data.asking import asker
 from data.audit_reads import make_partitions
 from data.cluster import Cluster
 from data.database import Database, open_database
@@ -68,13 +69,17 @@ def keep_time() -> None:
     ticker = Ticker(database, settings.county, periodic_works(database, settings), _end_at_once)
     collectors = (ThreadState(lambda: ticker.states), PoolState(database.engine))
     measured = Measured(settings, "clock", collectors)
+    asking = asker(database)
+    asking.start()
     ticker.start()
     measured.start()
-    LOG.info("the clock is up", pid=os.getpid())
+    LOG.info("the clock is up", **measured.process)
     told.wait()
+    LOG.info("the clock is told to end", **measured.process)
     measured.stop()
     ticker.stop(_END_S)
-    LOG.info("the clock has stopped")
+    asking.stop()
+    LOG.info("the clock has stopped", **measured.process)
 
 
 def _end_at_once(name: str) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from api.books import Books
-from api.health import Part
+from api.health import NOT_LOOKED_AT, Part
 from api.listening import Listener
 from data.background import Background, Rounds
 from data.database import Database
@@ -45,6 +45,8 @@ class Engines:
         self._networks, self._locators = settings.networks_dir, settings.locators_dir
         self._database = database
         self._held: tuple[DirectoryVersion, Directory] | None = None
+        # Whether it is known that there is none, which is another thing than not having looked.
+        self._has_no_plan = self._has_no_roads = False
         self._former: OrderedDict[int, tuple[DirectoryVersion, Directory]] = OrderedDict()
         self._roads: dict[str, LiveRoads] = {}
         self._loading = threading.Lock()
@@ -134,14 +136,38 @@ class Engines:
 
     def parts(self) -> list[Part]:
         """How plan, roads and addresses are."""
-        held, roads = self._held, self._roads.get(self._county)
-        told = "" if self.listener.is_heard else "changes are not heard of: asked for each time"
+        # A county that has no roads answers without; one whose roads do not load would wait.
+        is_waited_for = not self.warming.state.is_well
         return [
-            Part("plan", held is not None, True, told if held else "none is published"),
-            # A county that has none answers without; one whose roads are loading would wait.
-            Part("roads", roads is not None and roads.is_loaded, not self.warming.state.is_well),
-            Part("addresses", self._books.is_loaded, True),
+            Part("plan", self._held is not None, True, self._how_the_plan_is()),
+            Part("roads", self._are_roads_loaded, is_waited_for, self._how_the_roads_are()),
+            Part("addresses", self._books.is_loaded, True, self._how_the_addresses_are()),
         ]
+
+    @property
+    def _are_roads_loaded(self) -> bool:
+        roads = self._roads.get(self._county)
+        return roads is not None and roads.is_loaded
+
+    def _how_the_plan_is(self) -> str:
+        if self._held is not None:
+            is_heard = self.listener.is_heard
+            return "" if is_heard else "changes are not heard of: asked for each time"
+        return "none is published" if self._has_no_plan else NOT_LOOKED_AT
+
+    def _how_the_roads_are(self) -> str:
+        if self._are_roads_loaded:
+            return ""
+        if self._has_no_roads:
+            return "none that can be read at the start: looked for again when asked for"
+        return _how_it_loads(self.warming)
+
+    def _how_the_addresses_are(self) -> str:
+        if self._books.is_loaded:
+            return ""
+        if self._held is None:
+            return "not loaded: no plan is published" if self._has_no_plan else NOT_LOOKED_AT
+        return _how_it_loads(self._books.follower)
 
     def start(self) -> None:
         """Begin to listen for changes, and load the roads before somebody waits for them."""
@@ -161,6 +187,7 @@ class Engines:
             with self._database.session() as session:
                 self.roads(self._county).now(session)
         except NetworkError:
+            self._has_no_roads = True
             # The request that needs them says it, to whom it concerns.
             LOG.info("there are no roads yet", county=self._county)
 
@@ -201,7 +228,17 @@ class Engines:
     def _catch_up(self) -> None:
         try:
             self.refreshed()
+            self._has_no_plan = False
         except UnplannedError:  # requests say so themselves
-            self._held = None
+            self._held, self._has_no_plan = None, True
             LOG.info("no plan is published yet", county=self._county)
         self._books.changed()
+
+
+def _how_it_loads(thread: Background) -> str:
+    """How what a thread loads is, while it is not there yet."""
+    if not thread.is_running:
+        return NOT_LOOKED_AT
+    if thread.state.failing:
+        return "loading fails and is tried again"
+    return "loading hangs" if thread.state.is_stuck else "being loaded"

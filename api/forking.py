@@ -92,6 +92,7 @@ def serve_forked(
     with _Family(count, listening, serve, errands or Errands({})) as family:
         while not wait_for_any((told.fileno(), *ends), _LOOK_S):
             family.look()
+        LOG.info("the processes of the web server are told to end", pid=os.getpid())
         signal.set_wakeup_fd(-1)
     for number, handler in previous.items():
         signal.signal(number, handler)

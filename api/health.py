@@ -8,7 +8,7 @@ in memory still answers. See decision 23.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,10 +24,12 @@ from data.retention.schedule import overdue_rules
 from data.ticks import TickState, tick_states
 from routing.incidents.rules import known_until
 
-__all__ = ["Health", "Part", "router"]
+__all__ = ["NOT_LOOKED_AT", "Health", "Part", "router"]
 
 router = APIRouter(include_in_schema=False)
 
+# Said of what nobody has asked the database for yet: it may well be there.
+NOT_LOOKED_AT = "not looked at yet"
 _LOOK_S, _OLD_S = 5.0, 30.0
 # A file waits for its turn, a notice for its gateway; longer than this nobody works on them.
 _MOST_WAIT_S = 900.0
@@ -53,7 +55,7 @@ class Part:
     is_needed : bool
         Whether this process cannot answer without it.
     said : str
-        How it is, in a few words, with nothing of what an error said.
+        How it is, in a few words, with nothing of what an error said; why it is not ready, always.
     """
 
     name: str
@@ -107,29 +109,32 @@ class Health:
 
     def parts(self) -> list[Part]:
         """All parts, as they are now."""
-        seen, known = self._seen, (known_until() - datetime.now(UTC).date()).days
-        shared = [
-            Part("calendar", known >= _DAYS_AHEAD, False, f"known for {known} days"),
-            *self._of_database(seen),
-        ]
+        why_not = self._why_not_seen()
         ill = [one for one in self._threads() if not one.is_well]
         stuck = any(one.is_stuck for one in ill)
         # Threads that wait for a database that says nothing are not at fault.
-        is_answered = seen is not None and time.monotonic() - seen.at_s < _OLD_S
-        own = Part("threads", not stuck, is_answered, ", ".join(one.name for one in ill))
-        return [*self._parts(), own, *shared]
+        own = Part("threads", not stuck, not why_not, _how_they_are(ill))
+        return [*self._parts(), own, _calendar(), *self._of_database(why_not)]
 
-    def _of_database(self, seen: _Seen | None) -> list[Part]:
-        age_s = None if seen is None else time.monotonic() - seen.at_s
-        if seen is None or age_s is None or age_s > _OLD_S:
-            said = "not looked at yet" if age_s is None else f"no answer for {age_s:.0f} s"
-            return [Part(name, False, False, said) for name in _SHARED]
-        late = [one.name for one in seen.ticks if one.is_late]
+    def _why_not_seen(self) -> str:
+        """Why what the database said last does not tell how it is; empty where it does."""
+        seen, is_failing = self._seen, bool(self.looker.state.failing)
+        if seen is None:
+            return "no answer yet" if is_failing else NOT_LOOKED_AT
+        age_s = time.monotonic() - seen.at_s
+        is_away = is_failing or self._database.silence.is_on
+        return f"no answer for {age_s:.0f} s" if is_away or age_s > _OLD_S else ""
+
+    def _of_database(self, why_not: str) -> list[Part]:
+        seen = self._seen
+        if seen is None or why_not:
+            return [Part(name, False, False, why_not) for name in _SHARED]
+        waited_s, late = seen.waited_s, [one for one in seen.ticks if one.is_late]
         return [
             Part("database", True, False),
-            Part("queue", seen.waited_s < _MOST_WAIT_S, False, f"waits for {seen.waited_s:.0f} s"),
-            Part("clock", bool(seen.ticks) and not late, False, ", ".join(late)),
-            Part("retention", not seen.overdue, False, ", ".join(seen.overdue)),
+            Part("queue", waited_s < _MOST_WAIT_S, False, _how_long(waited_s)),
+            Part("clock", bool(seen.ticks) and not late, False, _how_late(seen.ticks)),
+            Part("retention", not seen.overdue, False, _how_overdue(seen.overdue)),
         ]
 
     def _look_on(self, rounds: Rounds) -> None:
@@ -142,6 +147,44 @@ class Health:
             overdue = tuple(overdue_rules(connection, self._county))
         self._seen = _Seen(time.monotonic(), float(waited), ticks, overdue)
         WITHOUT_DATABASE.well()
+
+
+def _calendar() -> Part:
+    days = (known_until() - datetime.now(UTC).date()).days
+    is_ready = days >= _DAYS_AHEAD
+    said = f"known for {max(days, 0)} days" + ("" if is_ready else f", fewer than {_DAYS_AHEAD}")
+    return Part("calendar", is_ready, False, said)
+
+
+def _how_they_are(ill: Sequence[BackgroundState]) -> str:
+    """What is wrong with threads, each by its name."""
+    stuck = [one.name for one in ill if one.is_stuck]
+    failing = [one.name for one in ill if not one.is_stuck and one.failing]
+    others = [one.name for one in ill if not one.is_stuck and not one.failing]
+    kinds = {"hang": stuck, "fail and are begun again": failing, "do not run": others}
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)
+
+
+def _how_long(waited_s: float) -> str:
+    if waited_s < _MOST_WAIT_S:
+        return f"the oldest file or notice waits for {waited_s:.0f} s"
+    return f"a file or a notice has waited for {waited_s:.0f} s: more than {_MOST_WAIT_S:.0f} s"
+
+
+def _how_late(ticks: Sequence[TickState]) -> str:
+    """Which periodic work is late, and since when it was not done."""
+    if not ticks:
+        return "no periodic work has been done yet: does the clock run?"
+    late = [
+        f"{one.name} ({'never done' if one.age_s is None else f'done {one.age_s:.0f} s ago'})"
+        for one in ticks
+        if one.is_late
+    ]
+    return f"late: {', '.join(late)}" if late else ""
+
+
+def _how_overdue(rules: Sequence[str]) -> str:
+    return f"failed, refused or late: {', '.join(rules)}" if rules else ""
 
 
 @router.get("/livez")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -18,13 +19,14 @@ from urllib.request import urlopen
 
 from api.ends import when_again
 from api.parts import Parts, end_when_told, program
+from data.keeping import keeping
 from data.pauses import Lives
 from data.plain_log import PlainLog
 from data.postmaster import postmaster_of
 
 __all__ = ["House", "become", "main"]
 
-_LOOK_S = 0.2
+_LOOK_S, _ASK_AGAIN_S = 0.2, 1.0
 # How long the web server may take to answer on a machine that is busy.
 _PATIENCE_S = 180.0
 _ONEGRID = program("api.cli:main")
@@ -40,8 +42,10 @@ class House:
         The parts, as `Parts` takes them.
     address : str
         Where the web server says that it lives.
+    ready : str
+        Where it says that it has loaded what it answers from.
     told : sequence of str
-        Lines to print once it does.
+        Lines to print once it lives.
     cluster : str
         Folder of the private cluster's data; ``""`` where the database is another's.
     is_ours : bool
@@ -52,6 +56,7 @@ class House:
 
     commands: Mapping[str, Sequence[str]]
     address: str
+    ready: str
     told: Sequence[str]
     cluster: str = ""
     is_ours: bool = False
@@ -74,28 +79,43 @@ def main() -> None:
     log = PlainLog("house", house.log_format, house.log_file)
     log.info("the house is up", pid=os.getpid())
     status = 0
-    try:
-        with Parts(house.commands, log.warning) as parts:
-            cluster = _Cluster(Path(house.cluster), log) if house.cluster else None
-            status = _keep(house, parts, cluster)
-    except KeyboardInterrupt:
-        _print("\nstopping")
-    finally:
+    with ExitStack() as ending:
+        ending.callback(log.info, "the house has stopped", pid=os.getpid())
         if house.is_ours:
-            subprocess.run([*_ONEGRID, "db", "stop"], check=False)
-        log.info("the house has stopped")
+            ending.callback(_stop_cluster, log)
+        if house.cluster:
+            ending.enter_context(keeping(Path(house.cluster)))
+        with suppress(KeyboardInterrupt), Parts(house.commands, log.warning) as parts:
+            cluster = _Cluster(Path(house.cluster), log) if house.cluster else None
+            try:
+                status = _keep(house, parts, cluster)
+            except KeyboardInterrupt:
+                log.info("the house is told to end", pid=os.getpid())
+                _print("\nstopping")
+                raise
     sys.exit(status)
 
 
+def _stop_cluster(log: PlainLog) -> None:
+    """Stop PostgreSQL once nothing of this house asks it any more, unless another house does."""
+    log.info("PostgreSQL is told to end")
+    subprocess.run([*_ONEGRID, "db", "stop"], check=False)
+
+
 def _keep(house: House, parts: Parts, cluster: "_Cluster | None") -> int:
-    deadline, is_told = time.monotonic() + _PATIENCE_S, False
+    deadline, is_told, ask_ready_s = time.monotonic() + _PATIENCE_S, False, 0.0
     while True:
         parts.look()
         if cluster is not None:
             cluster.look()
         if not is_told and _answers(house.address):
             _print("\n".join(["", *house.told, ""]))
-            is_told = True
+            is_told, ask_ready_s = True, time.monotonic()
+        if ask_ready_s and time.monotonic() >= ask_ready_s:
+            is_ready = _answers(house.ready)
+            ask_ready_s = 0.0 if is_ready else time.monotonic() + _ASK_AGAIN_S
+            if is_ready:
+                _print("  ready: everything is loaded\n")
         if not is_told and time.monotonic() > deadline:
             _print(f"the web server does not answer at {house.address}")
             return 1

@@ -1,5 +1,6 @@
 """What a process measures, told to the processes beside it for as long as it lives."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 
@@ -41,16 +42,22 @@ class Measured:
         self._teller = Background("metrics", self._tell_on)
 
     @property
+    def process(self) -> dict[str, int]:
+        """How the log names this process; by its number among the metrics too."""
+        # A record of the log has a `process` of its own.
+        return {"process_number": self._place.number, "pid": os.getpid()}
+
+    @property
     def threads(self) -> list[Background]:
         """What works in the background."""
         running = [self._teller, *([self._gatherer] if self._gatherer else [])]
         return [one for one in running if one.is_running]
 
     def start(self) -> None:
-        """Begin to measure and tell, where anybody may read it."""
+        """Take a place among the part's processes, and tell, where anybody may read it."""
+        self._place.take()
         if self._settings.metrics == "off":
             return
-        self._place.take()
         for one in self._collectors:
             REGISTRY.register(one)
         if self._gatherer is not None and self._place.number == 1:
@@ -58,14 +65,13 @@ class Measured:
         self._teller.start()
 
     def stop(self) -> None:
-        """Tell nothing any more."""
-        if not self._teller.is_running:
-            return
-        self._teller.stop()
-        if self._gatherer is not None:
-            self._gatherer.stop()
-        for one in self._collectors:
-            REGISTRY.unregister(one)
+        """Tell nothing any more, and leave the place."""
+        if self._teller.is_running:
+            self._teller.stop()
+            if self._gatherer is not None:
+                self._gatherer.stop()
+            for one in self._collectors:
+                REGISTRY.unregister(one)
         self._place.leave()
 
     def page(self) -> bytes:

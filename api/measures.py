@@ -47,6 +47,8 @@ REFUSED = Counter(
     ("why",),
     registry=REGISTRY,
 )
+for _why in ("busy", "often", "quota"):
+    REFUSED.labels(_why)  # from nought on: what has no series cannot be told from what is broken
 UNANSWERED = Counter(
     "onegrid_database_unanswered",
     "Requests that found no database.",

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from data.background import Background, Rounds
 from data.database import Database
+from data.jobs import TASK
 from data.ticks import tick_states
 
 __all__ = ["Gatherer"]
@@ -40,6 +41,9 @@ _NOTICES = text(
     "AS age_s FROM outbox WHERE county = :county AND state IN ('waiting', 'failed') "
     "AND channel <> 'app' GROUP BY channel"
 )
+# What may be counted is told from nought on: what has no series cannot be told from what is broken.
+_KINDS, _STATES = (TASK,), ("todo", "doing", "failed")
+_CHANNELS = ("email", "sms", "webhook")
 _POSITIONS = text(
     "SELECT count(*) AS known, extract(epoch FROM now() - max(heard_at)) AS age_s "
     "FROM position WHERE county = :county"
@@ -104,10 +108,16 @@ class Gatherer(Collector):
         oldest = GaugeMetricFamily(
             "onegrid_jobs_oldest_seconds", "How long the oldest job waits.", labels=["kind"]
         )
+        counts = {(kind, state): 0 for kind in _KINDS for state in _STATES}
+        ages_s = dict.fromkeys(_KINDS, 0.0)
         for row in connection.execute(_JOBS):
-            jobs.add_metric([row.kind, row.state], row.jobs)
+            counts[row.kind, row.state] = row.jobs
             if row.state == "todo":
-                oldest.add_metric([row.kind], max(float(row.age_s or 0), 0.0))
+                ages_s[row.kind] = max(float(row.age_s or 0), 0.0)
+        for labels, count in counts.items():
+            jobs.add_metric(labels, count)
+        for kind, age_s in ages_s.items():
+            oldest.add_metric([kind], age_s)
         yield from (jobs, oldest)
 
     def _notices(self, connection: Connection) -> Iterator[Metric]:
@@ -124,9 +134,10 @@ class Gatherer(Collector):
                 labels=["channel"],
             ),
         }
-        for row in self._rows(connection, _NOTICES):
+        rows = {row.channel: row for row in self._rows(connection, _NOTICES)}
+        for channel in _CHANNELS:
             for name, family in families.items():
-                family.add_metric([row.channel], float(getattr(row, name)))
+                family.add_metric([channel], float(getattr(rows.get(channel), name, 0)))
         yield from families.values()
 
     def _plan(self, connection: Connection) -> Iterator[Metric]:

@@ -23,7 +23,7 @@ _NAMES_PEOPLE = ("/card", "/api/v1/card", "/api/v1/who", "/lost", "/d")
 _METHODS = ("GET", "HEAD", "POST")
 # What a page may send beyond what every form may, and read beyond what every page may.
 _SENT = ("If-None-Match", "Idempotency-Key", "X-Api-Key")
-_READ = ("ETag", "Retry-After")
+_READ = ("ETag", "Retry-After", "X-Request-ID")
 _EVERYBODY = "*"
 
 

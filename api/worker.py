@@ -7,19 +7,23 @@ import asyncio
 import importlib
 import os
 import signal
+import time
+from typing import cast
 
 import procrastinate
 
 from api.measured import Measured
 from api.metric_state import PoolState
 from api.parts import end_with_parent
+from data.asking import asker
 from data.database import Database, open_database
 from data.jobs import MOST_TRIES, STALLED_S, TASK, UPLOADS, job_app
 from data.log import LOG, within_request
 from data.log_setup import begin_log
-from data.outages import Outage
+from data.outages import DATABASE, Outage
 from data.private_files import tighten
-from data.reasons import reason_of
+from data.queue_connector import QUEUE, ToldConnector
+from data.reasons import is_away, reason_of
 from data.settings import Settings
 
 __all__ = ["make_worker", "read_uploads", "run_worker", "uploads"]
@@ -34,8 +38,7 @@ _NICER = 5
 _RETRY_S = 5
 # How long jobs may go on when the worker ends, and how soon it begins again after a failure.
 _END_S, _AGAIN_S = 10.0, 1.0
-# What works for so long is well again: a database that is away is waited for longer than `_WAIT_S`
-# of `data.jobs`.
+# A queue that has failed is well again once it has worked for so long.
 _WELL_S = 12.0
 _FIRST = asyncio.FIRST_COMPLETED
 
@@ -58,33 +61,47 @@ def read_uploads() -> None:
     database.require_direct()
     measured = Measured(settings, "uploads", [PoolState(database.engine)])
     measured.start()
-    LOG.info("the worker of files is up", pid=os.getpid())
+    asking = asker(database)
+    asking.start()
+    LOG.info("the worker of files is up", **measured.process)
     asyncio.run(run_worker(database, settings))
+    asking.stop()
     measured.stop()
-    LOG.info("the worker of files has stopped")
+    LOG.info("the worker of files has stopped", **measured.process)
 
 
 async def run_worker(database: Database, settings: Settings) -> None:
     """Work until the process is told to end; a lost database is waited for."""
     stop = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(one, stop.set)
+        asyncio.get_running_loop().add_signal_handler(one, _end, stop)
     told = asyncio.create_task(stop.wait())
     outage = Outage(
         "the queue fails and is begun again", "the queue still fails", "the queue works again"
     )
     while not stop.is_set():
-        work = asyncio.create_task(_work(make_worker(database, settings)))
-        done, _ = await asyncio.wait({work, told}, timeout=_WELL_S, return_when=_FIRST)
-        if not done:
-            outage.well()
-            await asyncio.wait({work, told}, return_when=_FIRST)
+        app, begun_s = make_worker(database, settings), time.monotonic()
+        connector = cast("ToldConnector", app.connector)
+        work = asyncio.create_task(_work(app))
+        while not (await asyncio.wait({work, told}, timeout=_BEAT_S, return_when=_FIRST))[0]:
+            # It lives, and so does the database that it asks.
+            if connector.answered_s - begun_s > _WELL_S:
+                outage.well()
         if stop.is_set():
             work.cancel()
         elif error := work.exception():
-            outage.failed(reason_of(error))
+            if is_away(error):
+                DATABASE.failed(reason_of(error), QUEUE)
+            else:
+                outage.failed(reason_of(error))
         await asyncio.wait({work})
         await asyncio.wait({told}, timeout=_AGAIN_S)
+
+
+def _end(stop: asyncio.Event) -> None:
+    if not stop.is_set():
+        LOG.info("the worker of files is told to end", pid=os.getpid())
+        stop.set()
 
 
 async def _work(app: procrastinate.App) -> None:
@@ -102,7 +119,7 @@ async def _work(app: procrastinate.App) -> None:
 
 def make_worker(database: Database, settings: Settings) -> procrastinate.App:
     """The job application: it assigns uploaded tables."""
-    app = job_app(database)
+    app = job_app(database, ToldConnector)
     retry = procrastinate.RetryStrategy(max_attempts=MOST_TRIES, wait=_RETRY_S)
 
     @app.task(name=TASK, queue=UPLOADS, retry=retry)

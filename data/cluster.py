@@ -27,7 +27,8 @@ from psycopg import sql
 from data.binaries import Postgres, RunAs, find_postgres, unprivileged_user
 from data.cluster_log import ClusterLog
 from data.cluster_owner import OWNER_ROLE, give_to_owner
-from data.errors import ClusterError
+from data.errors import ClusterError, StateError
+from data.keeping import keeper_of
 from data.machine import memory_bytes
 from data.postmaster import postmaster_of
 from data.private_files import make_home
@@ -180,9 +181,23 @@ class Cluster:
         return not runs
 
     def stop(self) -> bool:
-        """Stop the server; True if it was running."""
+        """Stop the server; True if it was running.
+
+        Raises
+        ------
+        StateError
+            If another process keeps it running, and would start it again.
+        ClusterError
+            If it does not stop.
+        """
         if not self._is_made():
             return False
+        if (keeper := keeper_of(self.data_dir)) is not None:
+            raise StateError(
+                f"onegrid up (process {keeper}) keeps this cluster running and would start it "
+                f"again: end that first (Ctrl-C where it runs, or kill {keeper}); it stops the "
+                "cluster where it has started it"
+            )
         with self._locked():
             if postmaster_of(self.data_dir) is None:
                 return False

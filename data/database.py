@@ -32,6 +32,8 @@ _PATIENCE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
+# What names a database.
+_SETTING, _OWNER = "ONEGRID_DATABASE_URL", "ONEGRID_OWNER_URL"
 # Who looks into the private cluster beside the program.
 _OTHERS = 20
 
@@ -48,13 +50,23 @@ class Database:
     engine : Engine
     silence : Silence
         Whether it has been found to say nothing; sessions are refused then.
+    setting : str
+        Which setting names it: said where it does not answer.
     """
 
     engine: Engine
     silence: Silence
+    setting: str = _SETTING
 
     @classmethod
-    def at(cls, url: str, *, pooled: bool = True, pool: Pool | None = None) -> "Database":
+    def at(
+        cls,
+        url: str,
+        *,
+        pooled: bool = True,
+        pool: Pool | None = None,
+        setting: str = _SETTING,
+    ) -> "Database":
         """Connect lazily to an address (`database_url`); the driver is psycopg 3.
 
         A program that does one thing and ends needs no pool: `pooled` False closes each
@@ -63,7 +75,8 @@ class Database:
         address = database_url(url)
         address = address.update_query_dict({**_PATIENCE, **address.query})
         if not pooled:
-            return cls.of(create_engine(address, poolclass=NullPool, hide_parameters=True))
+            engine = create_engine(address, poolclass=NullPool, hide_parameters=True)
+            return cls.of(engine, setting)
         share = pool or Pool()
         return cls.of(
             create_engine(
@@ -72,13 +85,14 @@ class Database:
                 pool_size=share.kept,
                 max_overflow=share.spare,
                 hide_parameters=True,
-            )
+            ),
+            setting,
         )
 
     @classmethod
-    def of(cls, engine: Engine) -> "Database":
+    def of(cls, engine: Engine, setting: str = _SETTING) -> "Database":
         """The database of an engine that nobody has used yet."""
-        return cls(_quiet(engine), Silence(engine))
+        return cls(_quiet(engine), Silence(engine), setting)
 
     def limit_locks(self, seconds: float) -> None:
         """Let nothing wait longer than this for what another transaction holds.
@@ -143,13 +157,13 @@ class Database:
         except DBAPIError as error:
             raise UnansweredError(
                 f"the database does not answer: {_first_line(error)}; "
-                "check ONEGRID_DATABASE_URL or run: onegrid db start"
+                f"check {self.setting} or run: onegrid db start"
             ) from error
         if answering != greeted:
             raise DatabaseError(
-                "the address is that of a pooler such as PgBouncer, through which notices, "
-                "prepared statements and session locks do not go: name the database's own address "
-                "(the program keeps a pool itself)"
+                f"the address of {self.setting} is that of a pooler such as PgBouncer, through "
+                "which notices, prepared statements and session locks do not go: name the "
+                "database's own address (the program keeps a pool itself)"
             )
 
     def is_empty(self) -> bool:
@@ -203,8 +217,10 @@ def open_database(settings: Settings, *, pooled: bool = True, owner: bool = Fals
         As the role that migrates; else as the one that serves, where there are two.
     """
     if settings.database_url is not None:
-        address = settings.owner_url if owner and settings.owner_url else settings.database_url
-        return Database.at(address, pooled=pooled, pool=budget_of(settings))
+        budget = budget_of(settings)
+        if owner and settings.owner_url is not None:
+            return Database.at(settings.owner_url, pooled=pooled, pool=budget, setting=_OWNER)
+        return Database.at(settings.database_url, pooled=pooled, pool=budget)
     cluster = private_cluster(settings)
     cluster.ensure_running()
     url = cluster.url if owner else cluster.serving_url

@@ -19,6 +19,7 @@ from data.database import Database
 from data.errors import NotFoundError, SourceError, StateError
 from data.log import request_of
 from data.models import AssignJob
+from data.queue_connector import QUEUE_WAIT_S
 from gis.errors import OneGridError
 
 __all__ = [
@@ -58,8 +59,6 @@ MOST_RUNNING, MOST_WAITING = 2, 10
 MOST_RESULT, MOST_HELD = 2**30, 2 * 2**30
 # A job whose worker was killed is tried again, but not for ever: it may be what kills it.
 MOST_TRIES = 3
-# How long the queue waits for a database that has gone away before it says so.
-_WAIT_S = 5.0
 _DOING = text(
     "SELECT EXISTS (SELECT 1 FROM jobs.procrastinate_jobs "
     "WHERE queue_name = :queue AND status = 'doing')"
@@ -154,10 +153,16 @@ def find_job(session: Session, county: str, number: int, *, author: str) -> Assi
     return job
 
 
-def job_app(database: Database) -> procrastinate.App:
+def job_app(
+    database: Database,
+    kind: type[procrastinate.PsycopgConnector] = procrastinate.PsycopgConnector,
+) -> procrastinate.App:
     """The queue in the same PostgreSQL, without tasks."""
-    connector = procrastinate.PsycopgConnector(
-        conninfo=database.conninfo, kwargs=_IN_SCHEMA, timeout=_WAIT_S, reconnect_timeout=_WAIT_S
+    connector = kind(
+        conninfo=database.conninfo,
+        kwargs=_IN_SCHEMA,
+        timeout=QUEUE_WAIT_S,
+        reconnect_timeout=QUEUE_WAIT_S,
     )
     return procrastinate.App(connector=connector)
 

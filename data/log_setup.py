@@ -22,7 +22,9 @@ from data.errors import StateError
 from data.log import LOG, OWN
 from data.log_file import SharedFileHandler
 from data.log_lines import TRACEBACK, line_of, stamp
-from data.reasons import reason_of
+from data.outages import DATABASE
+from data.queue_connector import QUEUE
+from data.reasons import is_away, reason_of
 from data.settings import Settings
 
 __all__ = ["COMMAND", "begin_log", "mark_told"]
@@ -32,6 +34,10 @@ COMMAND = "command"
 # What a library says again and again is told so often, with how often it was.
 _EVERY_S, _MOST_SAYINGS = 300.0, 200
 _TOLD = "_onegrid_is_told"
+# The part that works for the queue, what its libraries are called, and what the pool says of
+# connections that are lost.
+_UPLOADS, _OF_QUEUE = "uploads", ("procrastinate", "psycopg.pool")
+_OF_POOL = ("error connecting in", "reconnection attempt in", "discarding ")
 
 
 def begin_log(part: str, settings: Settings | None = None) -> None:
@@ -61,7 +67,7 @@ def begin_log(part: str, settings: Settings | None = None) -> None:
     form = _form(part, as_json=chosen.log_format == "json", in_full=level <= logging.DEBUG)
     for handler in handlers:
         handler.setFormatter(form)
-        handler.addFilter(_Libraries(in_full=level <= logging.DEBUG))
+        handler.addFilter(_Libraries(in_full=level <= logging.DEBUG, is_queue=part == _UPLOADS))
         root.addHandler(handler)
     root.setLevel(level)
     if part != COMMAND:
@@ -105,9 +111,9 @@ class _Stderr(logging.StreamHandler[Any]):
 class _Libraries(logging.Filter):
     """Of libraries' records keeps warnings, each kind once in a while."""
 
-    def __init__(self, *, in_full: bool) -> None:
+    def __init__(self, *, in_full: bool, is_queue: bool) -> None:
         super().__init__()
-        self._in_full = in_full
+        self._in_full, self._is_queue = in_full, is_queue
         self._lock = threading.Lock()
         self._said: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
@@ -117,6 +123,8 @@ class _Libraries(logging.Filter):
             return True
         error = record.exc_info[1] if record.exc_info else None
         if record.levelno < logging.WARNING or getattr(error, _TOLD, False):
+            return False
+        if record.name.startswith(_OF_QUEUE) and self._is_outage(record, error):
             return False
         key = (record.name, f"{record.msg}"[:80])
         now = time.monotonic()
@@ -130,6 +138,20 @@ class _Libraries(logging.Filter):
             while len(self._said) > _MOST_SAYINGS:
                 self._said.popitem(last=False)
         record.repeated = more
+        return True
+
+    def _is_outage(self, record: logging.LogRecord, error: BaseException | None) -> bool:
+        """Whether the queue's library says that the database is away: counted, and not told again.
+
+        The part that works for the queue tells of it itself; elsewhere whoever has asked does.
+        """
+        said = [error, *(record.args if isinstance(record.args, tuple) else ())]
+        away = [one for one in said if isinstance(one, BaseException) and is_away(one)]
+        if not away and not record.msg.startswith(_OF_POOL):
+            return False
+        if self._is_queue and away and not hasattr(record, _TOLD):
+            DATABASE.failed(reason_of(away[0]), QUEUE)
+            setattr(record, _TOLD, True)
         return True
 
 

@@ -57,7 +57,9 @@ class Place:
         return str(self.number)
 
     def take(self) -> None:
-        """Hold the first place that is free."""
+        """Hold the first place that is free; whoever has one keeps it."""
+        if self._lock is not None:
+            return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for number in range(1, _MOST_PLACES + 1):
             lock = (self._folder / f"{self.part}-{number}.lock").open("w")

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import psycopg
+from procrastinate.exceptions import ConnectorException
 from sqlalchemy import exc
 
 from data.errors import ClusterError, UnansweredError
@@ -28,8 +29,14 @@ _AWAY = (
 _MOST_FRAMES, _LONGEST = 4, 300
 
 
+def _behind(error: BaseException) -> BaseException:
+    """What the queue's own error stands for."""
+    return (error.__cause__ or error) if isinstance(error, ConnectorException) else error
+
+
 def is_away(error: BaseException) -> bool:
     """Whether an error says that the database does not answer, and nothing of what it was asked."""
+    error = _behind(error)
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, _AWAY) and not is_locked(error)
@@ -37,6 +44,7 @@ def is_away(error: BaseException) -> bool:
 
 def is_locked(error: BaseException) -> bool:
     """Whether an error says that another transaction held for too long what was needed."""
+    error = _behind(error)
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     return isinstance(cause, psycopg.errors.LockNotAvailable)
 
@@ -51,6 +59,7 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(ValueError("Zhang San, 13912345678"))
     'ValueError'
     """
+    error = _behind(error)
     kind = type(error).__name__
     if is_away(error):
         cause = error.orig if isinstance(error, exc.DBAPIError) else error

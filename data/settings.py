@@ -5,14 +5,22 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import limits
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from data.database_url import database_url
 from data.retention.rules import RULES, checked_periods
+from gis.errors import OneGridError
 
 __all__ = [
     "DEMO_COUNTY",
@@ -22,6 +30,7 @@ __all__ = [
     "is_local_name",
     "networks_of",
     "unknown_settings",
+    "wrong_settings",
 ]
 
 # 99 is no province: the demonstration city cannot be taken for a real county.
@@ -65,6 +74,17 @@ def _named_keys(text: str) -> list[tuple[str, str]]:
 
 def _parts_of(text: str) -> list[str]:
     return list(filter(None, (part.strip() for part in text.split(","))))
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, in which what is no JSON is a wrong value as any other."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """The value of a setting of several parts; as it stands where it cannot be read."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except (ValueError, RecursionError):
+            return value
 
 
 class Settings(BaseSettings):
@@ -118,8 +138,8 @@ class Settings(BaseSettings):
         beside this machine's own names that is answered, and where it is one of HTTPS, the
         reason for secure cookies and HSTS.
     cors_origins : str
-        Sites whose pages may read public data, separated by commas: ``https://…``, or ``*`` for
-        all of what names nobody.
+        Sites whose pages may read public data, separated by commas: ``https://…`` (``http://`` of
+        this machine's own names alone), or ``*`` for all of what names nobody.
     retention : mapping of str to int
         Days for which records are kept, by rule, where not by default (`data.retention.rules`):
         ``ONEGRID_RETENTION__NOTICES=180``, or all as JSON in ``ONEGRID_RETENTION``.
@@ -143,7 +163,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     owner_url: str | None = None
     cluster_port: int | None = Field(default=None, ge=1024, le=65535)
-    county: str = Field(default=DEMO_COUNTY, pattern=r"^\d{6}$")
+    county: str = Field(default=DEMO_COUNTY, pattern=r"^[0-9]{6}$")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
@@ -202,13 +222,20 @@ class Settings(BaseSettings):
             raise ValueError("an address begins with https:// or http:// and names a host")
         if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
             raise ValueError("an address is a host, with a port where it needs one, and no more")
+        _ = parts.port  # says itself which there are
         return value
 
     @field_validator("database_url", "owner_url")
     @classmethod
     def _a_database(cls, value: str | None) -> str | None:
-        if value is not None and not _DATABASE.match(value):
+        if value is None:
+            return None
+        if not _DATABASE.match(value):
             raise ValueError("an address of a database begins with postgresql://")
+        try:
+            database_url(value)
+        except OneGridError as error:
+            raise ValueError(str(error)) from None
         return value
 
     @field_validator("audit_witness")
@@ -226,7 +253,7 @@ class Settings(BaseSettings):
     @field_validator("log_file")
     @classmethod
     def _a_file(cls, value: str) -> str:
-        return str(Path(value).expanduser().resolve()) if value else ""
+        return str(_absolute(Path(value))) if value else ""
 
     @field_validator("metrics")
     @classmethod
@@ -247,15 +274,18 @@ class Settings(BaseSettings):
     @classmethod
     def _sites(cls, value: str) -> str:
         for one in _parts_of(value):
-            parts = urlsplit(one)
-            # As a browser says it: with nothing behind the host and its port, and in small letters.
-            plain = f"{parts.scheme}://{parts.netloc}"
-            is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == one.lower()
-            if one != "*" and (not is_site or set("@*") & set(one) or one != one.lower()):
-                raise ValueError(
-                    f"{one!r} is no site: name it as https://host, in small letters, with a port "
-                    "where it needs one and nothing behind; * is every site"
-                )
+            if one != "*":
+                _require_site(one)
+        return value
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _days_by_rule(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError(  # noqa: TRY004 - pydantic tells of a ValueError alone
+                'it is days by rule as JSON, such as {"notices": 180}; '
+                f"or set ONEGRID_RETENTION__NOTICES=180. Rules are {', '.join(_RULES)}"
+            )
         return value
 
     @field_validator("retention")
@@ -266,8 +296,20 @@ class Settings(BaseSettings):
 
     @field_validator("home")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _a_folder(cls, value: Path) -> Path:
+        return _absolute(value)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - in whose place ours stands
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - there are no such files
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor these
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the settings come from: arguments, then the environment."""
+        return init_settings, _Environment(settings_cls)
 
     @property
     def is_local(self) -> bool:
@@ -331,7 +373,33 @@ class Settings(BaseSettings):
         return self.home / "jobs"
 
 
-# An address, or libpq's pairs of keyword and value; whether it can be read is seen where it is.
+def _require_site(text: str) -> None:
+    """Refuse what no browser says of a site, and a site that anybody on the way can speak for."""
+    parts = urlsplit(text)
+    # As a browser says it: with nothing behind the host and its port, and in small letters.
+    plain = f"{parts.scheme}://{parts.netloc}"
+    is_site = parts.scheme in {"http", "https"} and parts.hostname and plain == text.lower()
+    if not is_site or set("@*") & set(text) or text != text.lower():
+        raise ValueError(
+            f"{text!r} is no site: name it as https://host, in small letters, with a port "
+            "where it needs one and nothing behind; * is every site"
+        )
+    if parts.scheme != "https" and not is_local_name(parts.hostname or ""):
+        raise ValueError(
+            f"{text!r} is plain HTTP, which anybody on the way can change: name the site as "
+            f"https://{parts.netloc}; http:// is taken of this machine alone (localhost)"
+        )
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().resolve()
+    except (RuntimeError, OSError) as error:  # nobody's home, or links in a circle
+        raise ValueError(f"no such place: {error}") from error
+
+
+_RULES = [rule.name for rule in RULES]
+# An address, or libpq's pairs of keyword and value.
 _DATABASE = re.compile(r"postgres(?:ql(?:\+psycopg)?)?://|\s*[a-z_]+\s*=")
 # The suite's own.
 _TESTS = frozenset({"CRASHES", "EDITOR", "SHARED_DATA", "STORM"})
@@ -347,7 +415,7 @@ def unknown_settings(names: Iterable[str]) -> dict[str, str]:
     """
     prefix = "ONEGRID_"
     known = {field.upper() for field in Settings.model_fields}
-    known |= {f"RETENTION__{rule.name.upper()}" for rule in RULES}
+    known |= {f"RETENTION__{rule.upper()}" for rule in _RULES}
     unknown = {}
     for name in sorted(name for name in names if name.upper().startswith(prefix)):
         rest = name.upper().removeprefix(prefix)
@@ -355,3 +423,25 @@ def unknown_settings(names: Iterable[str]) -> dict[str, str]:
             alike = difflib.get_close_matches(rest, known, n=1, cutoff=0.75)
             unknown[name] = f"{prefix}{alike[0]}" if alike else ""
     return unknown
+
+
+def wrong_settings(error: ValidationError, names: Iterable[str]) -> list[str]:
+    """What is wrong with each setting: its name as the operator writes it, and what it may be.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Those of the environment: a part of a setting may have one of its own.
+    """
+    given = {name.upper() for name in names}
+    lines = []
+    for wrong in error.errors(include_url=False, include_input=False):
+        name, *parts = (str(one) for one in wrong["loc"])
+        setting = f"ONEGRID_{name.upper()}"
+        alone = "__".join([setting, *map(str.upper, parts)])
+        said = wrong["msg"].removeprefix("Value error, ")
+        if parts and alone not in given:
+            lines.append(f"{setting}: {': '.join([*parts, said])}")
+        else:
+            lines.append(f"{alone}: {said}")
+    return lines

@@ -30,7 +30,7 @@ from api.terminal import Terminal
 from data.errors import ClusterError, DatabaseError, ExposedError
 from data.log_setup import COMMAND, begin_log
 from data.private_files import PRIVATE_UMASK
-from data.settings import Settings, unknown_settings
+from data.settings import Settings, unknown_settings, wrong_settings
 from gis.errors import OneGridError
 
 __all__ = ["app", "main"]
@@ -70,7 +70,6 @@ def main() -> None:
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise
-        for wrong in error.errors(include_url=False):
-            name = "_".join(["ONEGRID", *map(str, wrong["loc"])]).upper()
-            told.entry(f"✗ {name}: {wrong['msg'].removeprefix('Value error, ')}", style="red")
+        for line in wrong_settings(error, os.environ):
+            told.entry(f"✗ {line}", style="red")
         sys.exit(2)

@@ -13,7 +13,6 @@ from data.database import Database, open_database
 from data.importing.addresses import complete_all_addresses
 from data.importing.columns import LOCAL_ZONE
 from data.presets import seed_presets
-from data.retention.logs import set_periods
 from data.serving_role import grant_serving, may_serve, serving_role_of
 from data.settings import Settings
 from data.visible import visible_json
@@ -66,8 +65,6 @@ def ready_database(settings: Settings, *, pooled: bool = False) -> Database:
             grant_serving(database.engine, role)
     elif role is not None and not may_serve(database.engine, role):
         grant_serving(database.engine, role)
-    with database.session() as session:
-        set_periods(session, settings.county, settings.retention_days)
     return database
 
 

@@ -1,6 +1,7 @@
 """``onegrid up``, ``serve``, ``worker``: running the whole, or a part of it."""
 
 import faulthandler
+import os
 import resource
 import socket
 import sys
@@ -29,13 +30,15 @@ from api.preload import load_all
 from api.protocol import BoundedProtocol
 from api.worker import read_uploads
 from data.connections import require_room
-from data.database import open_database, private_cluster
+from data.database import Database, open_database, private_cluster
 from data.errands import Errands
 from data.errors import StateError, UnansweredError
 from data.log import LOG
 from data.log_setup import begin_log
 from data.memory import bound_arenas
 from data.private_files import tighten
+from data.retention.logs import may_set_periods, periods_of, set_periods
+from data.retention.rules import AUDIT_LOG, kept_elsewhere
 from data.sandbox import protection
 from data.serving_role import is_protected
 from data.settings import DEMO_COUNTY, Settings
@@ -158,7 +161,10 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         self._beat()
-        return await super().on_tick(counter)
+        ends = await super().on_tick(counter)
+        if ends:
+            LOG.info("the web server is told to end", pid=os.getpid())
+        return ends
 
 
 def _application(settings: Settings, apart: Apart) -> FastAPI:
@@ -183,6 +189,7 @@ def _prepare_serving(settings: Settings) -> None:
         try:
             database = ready_database(settings)
             require_no_demo(settings, database)
+            _keep_periods(settings, database)
             database.engine.dispose()
             _check_serving(settings)
         except (UnansweredError, OperationalError):
@@ -191,6 +198,27 @@ def _prepare_serving(settings: Settings) -> None:
             time.sleep(_AGAIN_S)
         else:
             return
+
+
+def _keep_periods(settings: Settings, database: Database) -> None:
+    """Tell the database how long the audit logs are kept, as its owner; nobody else may."""
+    days = settings.retention_days
+    with database.session() as session:
+        if may_set_periods(session):
+            set_periods(session, settings.county, days)
+        held = periods_of(session, settings.county)
+    if not held.items() <= days.items():
+        LOG.warning(
+            "the audit logs are kept as the database's owner has set, not as the settings say: "
+            "run onegrid retention apply where ONEGRID_OWNER_URL is known",
+            **held,
+        )
+    if kept_elsewhere(held):
+        LOG.warning(
+            "the audit log is kept for less than three years: the records that PIPL art. 56 asks "
+            "for must be kept elsewhere",
+            days=held[AUDIT_LOG],
+        )
 
 
 def _check_serving(settings: Settings) -> None:
@@ -223,15 +251,21 @@ def worker(
     end_when_told()
     try:
         with Parts(_WORKERS, LOG.warning) as parts:
-            parts.watch()
+            try:
+                parts.watch()
+            except KeyboardInterrupt:
+                LOG.info("the worker is told to end", pid=os.getpid())
+                raise
     except KeyboardInterrupt:
         console.print("\nstopping")
+    LOG.info("the worker has stopped", pid=os.getpid())
 
 
 def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False) -> None:
     """Start everything: cluster, demonstration city if there is no data, web server, worker.
 
-    A part that ends is started again. Ctrl-C stops everything that this command started.
+    A part that ends is started again. Ctrl-C stops everything that this command started; a
+    cluster that it found running is left running, though it may have had to start it again.
     """
     settings = _chosen(port, workers)
     require_public_address(settings, insecure=insecure)
@@ -252,13 +286,14 @@ def up(*, port: Port = None, workers: Workers = None, insecure: Insecure = False
             console.print("\nstopping")
             return
         raise
-    _say("starting the web server and the worker")
+    _say("starting the web server and the worker: half a minute until they answer")
     numbers = str(settings.port), str(settings.workers)
     web = ("api.cli.serving:web", *numbers, *(["--insecure"] if insecure else []))
     become(
         House(
             commands={"the web server": web, **_WORKERS},
             address=f"http://{settings.host}:{settings.port}/livez",
+            ready=f"http://{settings.host}:{settings.port}/readyz",
             told=_told(settings),
             cluster=str(cluster.data_dir) if is_private else "",
             is_ours=started,
@@ -273,7 +308,10 @@ def _prepare(settings: Settings) -> None:
     _say("bringing the schema up to date")
     database = ready_database(settings)
     require_no_demo(settings, database)
-    _say("looking for data; an empty database gets the demonstration city on this machine")
+    _say(
+        "looking for data; an empty database gets the demonstration city on this machine (a minute "
+        "or two)"
+    )
     if not settings.is_exposed and furnish(database, settings.home):
         _say("playing a month of work in it")
         with database.session() as session:
@@ -306,4 +344,5 @@ def _told(settings: Settings) -> list[str]:
     if settings.is_exposed:
         lines.append(f"  the proxy of that address asks {here}")
         lines.append("  nobody has an account yet? onegrid user add LOGIN --role planner")
+    lines.append("  addresses and plan are being loaded: a line says when that is done")
     return [*map(visible, lines), "  Ctrl-C stops everything"]

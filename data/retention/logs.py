@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from data.audit import audit
 from data.audit_heads import forget_heads
-from data.retention.rules import AUDIT_LOG, AUDIT_READS
+from data.retention.rules import AUDIT_LOG, AUDIT_READS, RECORDS_DAYS
 
 __all__ = [
     "BATCH",
@@ -21,11 +21,14 @@ __all__ = [
     "expire",
     "forget_old_heads",
     "limit_of",
+    "may_set_periods",
+    "periods_of",
     "set_periods",
 ]
 
 BATCH = 5_000
 _PERIODS = text("SELECT log, days FROM audit.period WHERE county = :county")
+_MAY_SET = text("SELECT has_table_privilege('audit.period', 'INSERT, UPDATE')")
 _SET = text(
     "INSERT INTO audit.period (county, log, days) VALUES (:county, :log, :days) "
     "ON CONFLICT (county, log) DO UPDATE SET days = excluded.days"
@@ -43,19 +46,39 @@ _THROUGH = text("SELECT through FROM audit.checkpoint WHERE county = :county AND
 _DROP_MONTH = text("SELECT audit_drop_month()")
 
 
-def set_periods(session: Session, county: str, days: Mapping[str, int]) -> None:
+def periods_of(session: Session, county: str) -> dict[str, int]:
+    """For how many days the database keeps the logs: three years where nobody has set it."""
+    return dict.fromkeys((AUDIT_READS, AUDIT_LOG), RECORDS_DAYS) | _periods_set(session, county)
+
+
+def _periods_set(session: Session, county: str) -> dict[str, int]:
+    return {row.log: row.days for row in session.execute(_PERIODS, {"county": county})}
+
+
+def may_set_periods(session: Session) -> bool:
+    """Whether the role that is connected is their owner."""
+    return bool(session.execute(_MAY_SET).scalar_one())
+
+
+def set_periods(session: Session, county: str, days: Mapping[str, int]) -> list[str]:
     """Set how long the logs are kept, as the database's owner; each change is an entry of the log.
 
     Parameters
     ----------
     days : mapping of str to int
         Of all rules; those of the logs are read.
+
+    Returns
+    -------
+    list of str
+        Logs whose period was another.
     """
-    present = {row.log: row.days for row in session.execute(_PERIODS, {"county": county})}
-    for log in (AUDIT_READS, AUDIT_LOG):
-        if present.get(log) != days[log]:
-            session.execute(_SET, {"county": county, "log": log, "days": days[log]})
-            audit(session, county, "command line", "retention.period", log, days=days[log])
+    present = _periods_set(session, county)
+    changed = [log for log in (AUDIT_READS, AUDIT_LOG) if present.get(log) != days[log]]
+    for log in changed:
+        session.execute(_SET, {"county": county, "log": log, "days": days[log]})
+        audit(session, county, "command line", "retention.period", log, days=days[log])
+    return changed
 
 
 def limit_of(connection: Connection, county: str, log: str) -> datetime:

@@ -14,16 +14,20 @@ __all__ = [
     "AUDIT_READS",
     "KEPT",
     "LEAST_LOG_DAYS",
+    "RECORDS_DAYS",
     "RULES",
     "STANDING",
     "Rule",
     "Standing",
     "checked_periods",
+    "kept_elsewhere",
     "rule_named",
 ]
 
 # Six months at their longest.
 LEAST_LOG_DAYS = 184
+# Three years at their longest.
+RECORDS_DAYS = 1096
 AUDIT_LOG, AUDIT_READS = "audit_log", "audit_reads"
 _MOST_DAYS = 36_525
 _PIPL_EN = "PIPL art. 19: no longer than the purpose needs"
@@ -31,6 +35,8 @@ _PIPL_ZH = "个人信息保护法第十九条: 保存期限为实现处理目的
 # Art. 21 (3) until the amendment that holds from 2026-01-01 inserted two articles before it.
 _LOGS_EN = "Cybersecurity Law art. 23 (3): logs of the network at least six months"
 _LOGS_ZH = "网络安全法第二十三条第三项: 相关的网络日志留存不少于六个月"
+_RECORDS_EN = "PIPL art. 56: records of processing at least three years"
+_RECORDS_ZH = "个人信息保护法第五十六条: 处理情况记录至少保存三年"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +170,14 @@ RULES = (
     ),
     Rule(
         AUDIT_LOG,
-        1096,
+        RECORDS_DAYS,
         LEAST_LOG_DAYS,
         ("audit_log",),
         "who changed what, from the chain's old end, with the kept heads of that time",
         "操作审计链最早的部分, 连同当时留存的链头",
-        f"{_LOGS_EN}; PIPL art. 56: records of processing at least three years",
-        f"{_LOGS_ZH}; 个人信息保护法第五十六条: 处理情况记录至少保存三年",
+        f"{_LOGS_EN}, hence the least; {_RECORDS_EN}, hence the default: with fewer days they "
+        "must be kept elsewhere",
+        f"{_LOGS_ZH}, 故为下限; {_RECORDS_ZH}, 故为默认值; 天数更少时须另行保存",
     ),
     Rule(
         "retention_runs",
@@ -269,3 +276,27 @@ def checked_periods(given: Mapping[str, int]) -> dict[str, int]:
             f"{AUDIT_LOG}, whose entries prove the reads: set both"
         )
     return periods
+
+
+def kept_elsewhere(periods: Mapping[str, int]) -> str:
+    """What law asks to keep for longer than the audit log is kept; ``""`` where it asks no more.
+
+    Parameters
+    ----------
+    periods : mapping of str to int
+        Days by rule; those of the audit log are read.
+
+    Examples
+    --------
+    >>> kept_elsewhere({"audit_log": 1096})
+    ''
+    >>> kept_elsewhere({"audit_log": 400})[:49]
+    'audit_log: 400 days are fewer than three years (1'
+    """
+    days = periods[AUDIT_LOG]
+    if days >= RECORDS_DAYS:
+        return ""
+    return (
+        f"{AUDIT_LOG}: {days} days are fewer than three years ({RECORDS_DAYS} days): the records "
+        f"that PIPL art. 56 asks for must be kept elsewhere · 少于三年, {_RECORDS_ZH}, 须另行保存"
+    )

@@ -11,6 +11,7 @@ from data.database import Database
 from data.errors import StateError
 from data.log import LOG
 from data.models import RetentionRun
+from data.retention.logs import periods_of
 from data.retention.rules import RULES, Rule
 from data.retention.runs import limit_of_rule, run_row, run_rule
 from data.settings import Settings
@@ -42,6 +43,10 @@ class RuleState:
 
     Attributes
     ----------
+    days : int
+        By the settings of this process.
+    held_days : int
+        By the database, which says it of the audit logs.
     last : RetentionRun or None
         The newest run, None before the first.
     done_at : datetime or None
@@ -50,6 +55,7 @@ class RuleState:
 
     rule: Rule
     days: int
+    held_days: int
     last: RetentionRun | None
     done_at: datetime | None
 
@@ -57,10 +63,12 @@ class RuleState:
 def states(session: Session, settings: Settings) -> list[RuleState]:
     """Every rule, as it is set and as it last ran."""
     days = settings.retention_days
+    held = days | periods_of(session, settings.county)
     return [
         RuleState(
             rule,
             days[rule.name],
+            held[rule.name],
             _newest(session, settings.county, rule.name),
             _done_at(session, settings.county, rule.name),
         )

@@ -1,4 +1,5 @@
 // The incidents' API: every change carries the session's token and the version that was seen.
+import { Stream } from "../shared/stream.js";
 import { facts } from "../workbench/words.js";
 
 const root = "/api/v1/incidents";
@@ -43,22 +44,23 @@ export const quietly = (work) => work().catch((error) => {
   if (!(error instanceof Refused)) throw error;
 });
 
-// The feed begins again by itself where it was cut: the browser says which step it saw last. A
-// few steps are told twice then; each is shown once.
+// The feed begins again by itself where it was cut, behind the step that was seen last. A few steps
+// are told twice then; each is shown once.
 export function follow({ stepped, resync, lost, open }) {
   const shown = new Set();
-  const source = new EventSource(`${root}/feed?after=${facts.after}`);
-  source.addEventListener("step", (event) => {
-    const step = JSON.parse(event.data);
-    if (step.id <= facts.after || shown.has(step.id)) return;
-    shown.add(step.id);
-    if (shown.size > 5000) shown.delete(shown.values().next().value);
-    stepped(step);
-  });
-  source.addEventListener("resync", resync);
-  // Signed out, or the right to hear has ended: the page asks anew who is there.
-  source.addEventListener("ended", () => { source.close(); location.reload(); });
-  source.onerror = lost;
-  source.onopen = open;
-  return source;
+  let last = facts.after;
+  const feed = new Stream(() => `${root}/feed?after=${last}`, {
+    step: (event) => {
+      const step = JSON.parse(event.data);
+      last = Math.max(last, step.id);
+      if (step.id <= facts.after || shown.has(step.id)) return;
+      shown.add(step.id);
+      if (shown.size > 5000) shown.delete(shown.values().next().value);
+      stepped(step);
+    },
+    resync,
+    // Signed out, or the right to hear has ended: the page asks anew who is there.
+    ended: () => { feed.close(); location.reload(); },
+  }, { lost, open });
+  return feed;
 }

@@ -281,7 +281,7 @@ function refresh(after_ms = 150) {
       map.refresh();
       await cells();
       await notices();
-      by("connection").hidden = feed.readyState === EventSource.OPEN;
+      by("connection").hidden = feed.isOpen;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       by("connection").hidden = false;

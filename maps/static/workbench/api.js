@@ -1,4 +1,5 @@
 // The drafts' API: every change carries the version that was seen and the session's token.
+import { Stream } from "../shared/stream.js";
 import { facts } from "./words.js";
 
 const root = `/api/v1/drafts/${facts.draft}`;
@@ -39,14 +40,19 @@ export async function change(path, body = {}) {
   );
 }
 
+// What was missed while the stream was cut is looked at anew.
 export function watch(handlers, { lost, open }) {
-  const source = new EventSource(`${root}/events`);
-  for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
-  }
-  // Signed out, or the right to hear has ended: the page asks anew who is there.
-  source.addEventListener("ended", () => { source.close(); location.reload(); });
-  source.onerror = lost;
-  source.onopen = open;
-  return source;
+  const events = Object.entries(handlers).map(([name, handle]) => [name, (event) => handle(JSON.parse(event.data))]);
+  const stream = new Stream(() => `${root}/events`, {
+    ...Object.fromEntries(events),
+    // Signed out, or the right to hear has ended: the page asks anew who is there.
+    ended: () => { stream.close(); location.reload(); },
+  }, {
+    lost,
+    open: (again) => {
+      open();
+      if (again) handlers.resync();
+    },
+  });
+  return stream;
 }

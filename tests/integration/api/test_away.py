@@ -1,5 +1,6 @@
 """The database is away: who is responsible is told from memory, and of when that is."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -85,6 +86,8 @@ def test_the_card_goes_on_by_place_and_by_address(
             answer = web.post("/card", data=data)
             assert answer.status_code == 200
             assert 'id="code"' in answer.text
+            (moment,) = re.findall(r'<time datetime="([^"]+)">', answer.text)
+            assert datetime.fromisoformat(moment).utcoffset() == timedelta(hours=8)
         for body in ({"address": typed}, {"lon": 122.31, "lat": 43.575}):
             told = web.post("/api/v1/card", json=body).json()
             assert (bool(told["card"]), told["is_current"]) == (True, False)

@@ -1,6 +1,7 @@
 """The metrics of all processes: read without a turn and without the database."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,11 +14,14 @@ import yaml
 from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import CheckConstraint, text
 
 from api.app import create_app
+from api.errors import _REFUSED
 from data.database import Database
+from data.jobs import TASK
 from data.metric_files import Place
+from data.models.notices import NoticeChannel
 from data.settings import Settings
 from tests.conftest import ROOT, create_database
 
@@ -73,14 +77,49 @@ def test_one_scrape_tells_of_each_thing(web: TestClient) -> None:
     assert {s.labels["stream"] for s in found["onegrid_stream_listeners"]} == {"feed", "draft"}
     work = {s.labels["work"] for s in found["onegrid_thread_ill"]}
     assert work >= {"directory", "reads", "rights", "health", "metrics", "gather"}
-    (waits,) = found["onegrid_notices_oldest_seconds"]
-    assert waits.labels["channel"] == "webhook"
-    assert 590 < waits.value < 700
+    waits = {s.labels["channel"]: s.value for s in found["onegrid_notices_oldest_seconds"]}
+    assert 590 < waits["webhook"] < 700
     assert {s.labels["state"] for s in found["onegrid_database_connections"]} >= {"in_use"}
     assert found["process_resident_memory_bytes"][0].value > 1e6
     assert found["process_open_fds"]
     assert {s.labels["part"] for samples in found.values() for s in samples} == {"web"}
     assert found["onegrid_gathered_age_seconds"][0].value < 20
+
+
+def test_what_has_not_happened_yet_is_nought_and_not_absent(web: TestClient) -> None:
+    found = families(web)
+    refused = {s.labels["why"] for s in found["onegrid_refused"] if s.name.endswith("_total")}
+    assert refused == set(_REFUSED.values())
+    jobs = {(s.labels["kind"], s.labels["state"]): s.value for s in found["onegrid_jobs"]}
+    assert jobs == {(TASK, state): 0 for state in ("todo", "doing", "failed")}
+    assert {s.labels["kind"]: s.value for s in found["onegrid_jobs_oldest_seconds"]} == {TASK: 0}
+    (allowed,) = (
+        str(one.sqltext)
+        for one in NoticeChannel.__table__.constraints
+        if isinstance(one, CheckConstraint) and "channel" in str(one.sqltext)
+    )
+    channels = set(re.findall(r"'(\w+)'", allowed))
+    for name in ("waiting", "failed", "oldest_seconds"):
+        told = {s.labels["channel"]: s.value for s in found[f"onegrid_notices_{name}"]}
+        assert set(told) == channels
+        assert (told["sms"], told["email"]) == (0, 0)
+
+
+def test_the_log_names_a_process_as_the_metrics_do(
+    metrics_database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "onegrid")
+    for metrics in ("off", "local"):
+        settings = Settings(home=tmp_path, metrics=metrics, public_url="http://localhost")
+        other = Place(settings.metrics_dir, "web")
+        other.take()
+        with TestClient(create_app(settings, metrics_database)):
+            pass
+        other.leave()
+    said = {record.msg: record for record in caplog.records}
+    for sentence in ("the web server is up", "the web server has stopped"):
+        assert (said[sentence].process_number, said[sentence].pid) == (2, os.getpid())
+    assert [path.name for path in settings.metrics_dir.glob("*.json")] == []
 
 
 def test_other_parts_are_told_of_in_the_same_scrape(web: TestClient) -> None:
@@ -166,7 +205,9 @@ def test_each_alert_says_what_it_is_in_both_languages() -> None:
     assert len(names) == len(set(names)) >= 12
     for rule in rules():
         said = rule["annotations"]
-        assert re.search(r"[\u4e00-\u9fff]", said["summary_zh"]), rule["alert"]
+        for chinese in (said["summary_zh"], said["description_zh"]):
+            assert re.search(r"[\u4e00-\u9fff].*[。？]$", chinese), rule["alert"]
+            assert not re.search(r"[\u4e00-\u9fff] ?[,;:.?!]|[,;:.?!] ?[\u4e00-\u9fff]", chinese)
         assert said["summary"].isascii()
         assert said["description"]
         assert rule["labels"]["severity"] in {"critical", "warning"}

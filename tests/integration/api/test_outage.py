@@ -18,9 +18,11 @@ from urllib.request import urlopen
 import pytest
 
 from data.cluster import Cluster
+from data.postmaster import postmaster_of
 from tests.conftest import ROOT, free_port
 
 AWAY_S = 20.0
+ENDS = ("is told to end", "has stopped")
 PARTS = {
     "web": ("serve",),
     "clock": ("worker", "--part", "clock"),
@@ -122,15 +124,17 @@ def test_an_outage_says_itself_once_and_when_it_is_over(house: House) -> None:
         asked[house.ask("/healthz")] += 1
         time.sleep(0.1)
     house.cluster.ensure_running()
-    house.wait(2, "the database answers again")
+    house.wait(3, "the database answers again")
     time.sleep(16)
     told = house.lines()[quiet:]
     events = Counter((one["part"], one["event"]) for one in told)
     assert len(told) <= 12, told
     assert "Traceback" not in house.said()
-    for part in ("web", "clock"):
+    assert not [one for one in told if "logger" in one], "libraries' own words of it"
+    for part in PARTS:
         assert events[part, "the database does not answer"] == 1, told
         assert events[part, "the database answers again"] == 1, told
+    assert not [one for one in told if one["event"].startswith("the queue")]
     over = [one for one in told if one["event"] == "the database answers again"]
     assert all(one["attempts"] > 1 and one["lasted_s"] > 10 for one in over)
     assert asked[200] > 10
@@ -139,9 +143,9 @@ def test_an_outage_says_itself_once_and_when_it_is_over(house: House) -> None:
     house.stop()
     stopped = {(one["part"], one["event"]) for one in house.lines()[begun:]}
     assert stopped >= {
-        ("web", "the web server has stopped"),
-        ("clock", "the clock has stopped"),
-        ("uploads", "the worker of files has stopped"),
+        *(("web", f"the web server {how}") for how in ENDS),
+        *(("clock", f"the clock {how}") for how in ENDS),
+        *(("uploads", f"the worker of files {how}") for how in ENDS),
     }
     house.programs.clear()
     before = len(house.lines())
@@ -150,3 +154,34 @@ def test_an_outage_says_itself_once_and_when_it_is_over(house: House) -> None:
     time.sleep(3)
     house.stop()
     assert len(house.lines()) - before <= 3, house.lines()[before:]
+
+
+def test_a_database_that_hangs_is_told_of_by_those_who_only_wait_for_it(house: House) -> None:
+    """The clock and the worker of files said nothing in a minute of it."""
+    house.start("web")
+    house.wait(1, "the web server is up")
+    for name in ("clock", "uploads"):
+        house.start(name)
+    house.wait(3, "the web server is up", "the clock is up", "the worker of files is up")
+    time.sleep(5)
+    quiet = len(house.lines())
+    server = postmaster_of(house.cluster.data_dir)
+    assert server is not None
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    hanging = [server, *map(int, children)]
+    for pid in hanging:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(25)
+    finally:
+        for pid in hanging:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    house.wait(3, "the database answers again")
+    time.sleep(8)
+    told = house.lines()[quiet:]
+    events = Counter((one["part"], one["event"]) for one in told)
+    for part in ("clock", "uploads"):
+        assert events[part, "the database does not answer"] == 1, told
+        assert events[part, "the database answers again"] == 1, told
+    assert not [one for one in told if "logger" in one], told

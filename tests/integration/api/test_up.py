@@ -51,6 +51,16 @@ class House:
             time.sleep(0.1)
         return program
 
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from api.cli import main; main()", *words],
+            cwd=ROOT,
+            env=os.environ | {"ONEGRID_HOME": str(self.home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def said(self) -> str:
         return self.log.read_text("utf-8")
 
@@ -103,12 +113,23 @@ def test_the_house_starts_from_nothing_and_ctrl_c_stops_all_of_it(house: House) 
         with urlopen(address, timeout=10) as answer:  # noqa: S310 - our own server
             assert answer.status == 200
     assert "onegrid-demo" in house.said()
+    assert "(a minute or two)" in house.said(), "how long a first start takes"
+    assert "half a minute until they answer" in house.said()
+    assert within(lambda: "ready: everything is loaded" in house.said())
+    for path in (house.home / "cluster-log").glob("*.log"):
+        assert "no privileges were granted" not in path.read_text("utf-8")
     second = house.up(wait=False)
     assert second.wait(timeout=30) == 1
     assert "is taken" in house.said()
+    kept = house.command("db", "stop")
+    assert (kept.returncode, house.cluster.is_running()) == (1, True)
+    assert f"onegrid up (process {program.pid}) keeps this cluster running" in kept.stderr
     program.send_signal(signal.SIGINT)
     assert program.wait(timeout=60) == 0
     house.wait_for_parts(0)
+    for part in ("house", "web server", "clock", "worker of files"):
+        for sentence in ("is told to end", "has stopped"):
+            assert len(re.findall(rf"the {part} {sentence} pid=\d+", house.said())) == 1, part
     assert not house.cluster.is_running()
     assert "Fatal" not in house.said()
     assert "Traceback" not in house.said()

@@ -18,7 +18,8 @@ from sqlalchemy import text
 from data import binaries
 from data.cluster import Cluster
 from data.database import Database
-from data.errors import ClusterError, DatabaseError
+from data.errors import ClusterError, DatabaseError, StateError
+from data.keeping import keeper_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,6 +55,26 @@ def test_it_starts_once_and_stops_once(own: Cluster) -> None:
     assert own.stop() is True
     assert own.stop() is False
     assert own.is_running() is False
+
+
+def test_a_cluster_that_another_process_keeps_is_stopped_by_nobody_else(own: Cluster) -> None:
+    """``onegrid up`` started it again at once, and ``onegrid db stop`` said that it was stopped."""
+    own.ensure_running()
+    assert keeper_of(own.data_dir) is None
+    code = (
+        "import sys, time; from pathlib import Path; from data.keeping import keeping\n"
+        "with keeping(Path(sys.argv[1])): print('here', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(own.data_dir)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as keeper:
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline() == b"here\n"
+        with pytest.raises(StateError, match=rf"onegrid up \(process {keeper.pid}\) keeps"):
+            own.stop()
+        assert own.is_running()
+        keeper.kill()
+    assert keeper_of(own.data_dir) is None
+    assert own.stop()
 
 
 def test_the_server_never_runs_as_root(own: Cluster) -> None:

@@ -19,7 +19,7 @@ from data.cluster import SERVING_ROLE, Cluster
 from data.database import Database
 from data.errors import StateError
 from data.retention import runs, sweeping
-from data.retention.logs import set_periods
+from data.retention.logs import may_set_periods, periods_of, set_periods
 from data.retention.rules import RULES, rule_named
 from data.retention.runs import Outcome, run_rule
 from data.retention.schedule import overdue_rules, run_due, states
@@ -602,6 +602,18 @@ def test_a_change_of_the_period_is_an_entry_of_the_log(
             ("audit_log", "1096"),
             ("audit_log", "2000"),
         ]
+
+
+def test_whoever_serves_reads_the_periods_and_may_not_set_them(
+    database: Database, serving: Database
+) -> None:
+    with database.session() as session:
+        assert periods_of(session, COUNTY) == {"audit_log": 1096, "audit_reads": 1096}
+        assert set_periods(session, COUNTY, {"audit_log": 400, "audit_reads": 366})
+        assert may_set_periods(session)
+    with serving.session() as session:
+        assert periods_of(session, COUNTY) == {"audit_log": 400, "audit_reads": 366}
+        assert not may_set_periods(session)
 
 
 def test_an_entry_of_a_clock_that_was_ahead_goes_with_those_after_it(

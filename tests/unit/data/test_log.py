@@ -1,5 +1,6 @@
 """The log: one form for all, no forged lines, nothing of what was being worked on."""
 
+import ast
 import json
 import logging
 import multiprocessing
@@ -189,3 +190,15 @@ def test_an_event_is_a_record_whose_message_is_the_sentence(
     LOG.warning("it is told", number=3)
     assert caplog.records[-1].message == "it is told"
     assert caplog.records[-1].number == 3
+
+
+def test_no_fact_has_the_name_of_something_that_each_record_has() -> None:
+    own = {*vars(logging.makeLogRecord({})), "message", "asctime"} - {"exc_info", "stack_info"}
+    names = set()
+    for folder in ("api", "data", "grids", "maps", "routing"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and "LOG" in ast.unparse(node.func).upper():
+                    names |= {(path.name, one.arg) for one in node.keywords}
+    assert len(names) > 20
+    assert {(file, name) for file, name in names if name in own} == set()

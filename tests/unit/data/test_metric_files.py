@@ -52,7 +52,9 @@ def test_who_is_started_again_takes_the_place_that_is_free(tmp_path: Path) -> No
     first.leave()
     third = Place(tmp_path, "web")
     third.take()
-    assert third.process == "1"
+    third.take()
+    assert third.process == "1", "it is begun twice, and has one place"
+    assert sorted(path.name for path in tmp_path.glob("*.lock")) == ["web-1.lock", "web-2.lock"]
     second.leave()
     third.leave()
 

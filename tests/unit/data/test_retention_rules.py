@@ -17,6 +17,7 @@ from data.retention.rules import (
     RULES,
     STANDING,
     checked_periods,
+    kept_elsewhere,
     rule_named,
 )
 from data.retention.sweeping import SWEEPS
@@ -95,8 +96,7 @@ def test_no_setting_shortens_what_must_be_kept(given_days: dict[str, int]) -> No
 def test_the_docs_say_what_the_rules_are() -> None:
     page = (Path(__file__).parents[3] / "docs" / "retention.md").read_text("utf-8")
     lines = [
-        f"| `{one.name}` | {one.what} · {one.what_zh} | {one.days} | {one.least_days} "
-        f"| {one.why} · {one.why_zh} |"
+        f"| `{one.name}` | {one.what} | {one.days} | {one.least_days} | {one.why} |"
         for one in RULES
     ]
     lines += [f"| {one.what} | {one.kept_for} | {one.work} |" for one in STANDING]
@@ -104,3 +104,14 @@ def test_the_docs_say_what_the_rules_are() -> None:
         f"| {why} | {', '.join(f'`{table}`' for table in tables)} |" for why, tables in KEPT.items()
     ]
     assert [line for line in lines if line not in page] == []
+
+
+def test_below_three_years_it_is_said_that_records_must_be_kept_elsewhere() -> None:
+    assert kept_elsewhere(checked_periods({})) == ""
+    short = kept_elsewhere(checked_periods({"audit_log": 1095}))
+    assert "1095 days" in short
+    assert "PIPL art. 56" in short
+    assert "第五十六条" in short
+    why = rule_named("audit_log").why
+    assert "six months, hence the least" in why
+    assert "three years, hence the default: with fewer days they must be kept elsewhere" in why
