@@ -45,7 +45,7 @@ class Measured:
     def process(self) -> dict[str, int]:
         """How the log names this process; by its number among the metrics too, where it has one."""
         number = self._place.number
-        return {"pid": os.getpid()} | ({"process": number} if number else {})
+        return {"pid": os.getpid()} | ({"number": number} if number else {})
 
     @property
     def threads(self) -> list[Background]:
