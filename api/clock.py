@@ -66,10 +66,10 @@ def keep_time() -> None:
     told = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: told.set())
-    ticker = Ticker(database, settings.county, periodic_works(database, settings), _end_at_once)
-    collectors = (ThreadState(lambda: ticker.states), PoolState(database.engine))
-    measured = Measured(settings, "clock", collectors)
     asking = asker(database)
+    ticker = Ticker(database, settings.county, periodic_works(database, settings), _end_at_once)
+    collectors = (ThreadState(lambda: [*ticker.states, asking.state]), PoolState(database.engine))
+    measured = Measured(settings, "clock", collectors)
     asking.start()
     ticker.start()
     measured.start()

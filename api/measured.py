@@ -43,9 +43,10 @@ class Measured:
 
     @property
     def process(self) -> dict[str, int]:
-        """How the log names this process; by its number among the metrics too."""
+        """How the log names this process; by its number among the metrics too, where it has one."""
+        number = self._place.number
         # A record of the log has a `process` of its own.
-        return {"process_number": self._place.number, "pid": os.getpid()}
+        return {"pid": os.getpid()} | ({"process_number": number} if number else {})
 
     @property
     def threads(self) -> list[Background]:

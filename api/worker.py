@@ -13,7 +13,7 @@ from typing import cast
 import procrastinate
 
 from api.measured import Measured
-from api.metric_state import PoolState
+from api.metric_state import PoolState, ThreadState
 from api.parts import end_with_parent
 from data.asking import asker
 from data.database import Database, open_database
@@ -59,9 +59,10 @@ def read_uploads() -> None:
     tighten(settings.home)
     database = open_database(settings)
     database.require_direct()
-    measured = Measured(settings, "uploads", [PoolState(database.engine)])
-    measured.start()
     asking = asker(database)
+    collectors = (ThreadState(lambda: [asking.state]), PoolState(database.engine))
+    measured = Measured(settings, "uploads", collectors)
+    measured.start()
     asking.start()
     LOG.info("the worker of files is up", **measured.process)
     asyncio.run(run_worker(database, settings))

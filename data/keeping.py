@@ -8,7 +8,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["keeper_of", "keeping"]
@@ -19,9 +19,11 @@ _FLOCK = struct.Struct("hhqqi4x")
 
 @contextmanager
 def keeping(data_dir: Path) -> Iterator[None]:
-    """Within the block, this process keeps the cluster running."""
-    with _file(data_dir).open("a+") as file:
-        fcntl.lockf(file, fcntl.LOCK_SH)
+    """Within the block, this process keeps the cluster running, known or (disk full) not."""
+    with ExitStack() as held:
+        with suppress(OSError):
+            file = held.enter_context(_file(data_dir).open("a+"))
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
 
 

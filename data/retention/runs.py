@@ -128,10 +128,10 @@ def limit_of_rule(connection: Connection, settings: Settings, rule: Rule) -> dat
 
 
 def run_row(
-    settings: Settings, rule: Rule, until: datetime, since: datetime | None
+    session: Session, settings: Settings, rule: Rule, until: datetime, since: datetime | None
 ) -> RetentionRun:
-    """A run to be noted, from the limit of the one before."""
-    days = settings.retention_days[rule.name]
+    """A run to be noted, from the limit of the one before; of the logs with the owner's period."""
+    days = (settings.retention_days | logs.periods_of(session, settings.county))[rule.name]
     return RetentionRun(county=settings.county, rule=rule.name, days=days, since=since, until=until)
 
 
@@ -147,7 +147,7 @@ def _begin(database: Database, settings: Settings, rule: Rule) -> tuple[int, dat
         done = select(RetentionRun.until).where(*mine, RetentionRun.outcome == "done")
         since = session.scalar(done.order_by(RetentionRun.id.desc()).limit(1))
         until = limit_of_rule(session.connection(), settings, rule)
-        row = run_row(settings, rule, until, since)
+        row = run_row(session, settings, rule, until, since)
         session.add(row)
         session.flush()
         return row.id, until

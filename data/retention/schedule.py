@@ -155,6 +155,6 @@ def _refuse(database: Database, settings: Settings, one: RuleState, reason: str)
     LOG.warning("a retention rule is not run", rule=one.rule.name, reason=reason)
     with database.session() as session:
         until = limit_of_rule(session.connection(), settings, one.rule)
-        row = run_row(settings, one.rule, until, None)
+        row = run_row(session, settings, one.rule, until, None)
         row.outcome, row.reason, row.ended_at = "refused", reason, datetime.now(UTC)
         session.add(row)

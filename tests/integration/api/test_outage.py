@@ -49,6 +49,7 @@ class House:
             "ONEGRID_LOG_FILE": str(self.log),
             "ONEGRID_LOG_FORMAT": "json",
             "ONEGRID_TRUSTED_NETWORKS": "127.0.0.0/8",
+            "ONEGRID_METRICS": "local",
         }
         code = "from api.cli import main; main()"
         with (self.home / f"{name}.err").open("ab") as words:
@@ -163,6 +164,8 @@ def test_a_database_that_hangs_is_told_of_by_those_who_only_wait_for_it(house: H
     for name in ("clock", "uploads"):
         house.start(name)
     house.wait(3, "the web server is up", "the clock is up", "the worker of files is up")
+    up = [one for one in house.lines() if one["event"].endswith(" is up")]
+    assert [(one["process_number"], one["pid"] > 0) for one in up] == [(1, True)] * 3
     time.sleep(5)
     quiet = len(house.lines())
     server = postmaster_of(house.cluster.data_dir)

@@ -42,7 +42,10 @@ def test_a_shell_without_the_variables_changes_nothing(onegrid, city: Database) 
     assert "! the database keeps it for 400 days, and that counts; 1096 is what" in said
     assert "audit_log: 400 days are fewer than three years (1096 days)" in said
     onegrid("db", "migrate")
-    onegrid("retention", "run", "audit_log", "--dry-run")
+    onegrid("retention", "run", "audit_log")
+    with city.engine.connect() as connection:
+        noted = "SELECT days FROM retention_run WHERE rule = 'audit_log' ORDER BY id DESC LIMIT 1"
+        assert connection.execute(text(noted)).scalar() == 400
     rules = {
         one["name"]: one for one in json.loads(onegrid("retention", "show", "--json"))["rules"]
     }
