@@ -229,8 +229,10 @@ def test_the_chinese_page_of_retention_is_as_whole_as_the_english_one() -> None:
     english = (ROOT / "docs" / "retention.md").read_text("utf-8")
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in chinese.splitlines()]
     of_rules = [row for row in rows if len(row) == 5 and row[0].startswith("`")]
-    told = [(row[0], row[2], row[3]) for row in of_rules]
-    assert told == [(f"`{one.name}`", str(one.days), str(one.least_days)) for one in RULES]
+    assert of_rules == [
+        [f"`{one.name}`", one.what_zh, str(one.days), str(one.least_days), one.why_zh]
+        for one in RULES
+    ]
     tables = [row[1] for row in rows if len(row) == 2]
     assert set(tables) >= {"、".join(f"`{one}`" for one in kept) for kept in KEPT.values()}
     for mark in ("\n## ", "\n```", "\n| ", "\nonegrid "):

@@ -31,12 +31,12 @@ RECORDS_DAYS = 1096
 AUDIT_LOG, AUDIT_READS = "audit_log", "audit_reads"
 _MOST_DAYS = 36_525
 _PIPL_EN = "PIPL art. 19: no longer than the purpose needs"
-_PIPL_ZH = "个人信息保护法第十九条: 保存期限为实现处理目的所必要的最短时间"
+_PIPL_ZH = "《个人信息保护法》第十九条：保存期限为实现处理目的所必要的最短时间"
 # Art. 21 (3) until the amendment that holds from 2026-01-01 inserted two articles before it.
 _LOGS_EN = "Cybersecurity Law art. 23 (3): logs of the network at least six months"
-_LOGS_ZH = "网络安全法第二十三条第三项: 相关的网络日志留存不少于六个月"
+_LOGS_ZH = "《网络安全法》第二十三条第三项：相关的网络日志留存不少于六个月"
 _RECORDS_EN = "PIPL art. 56: records of processing at least three years"
-_RECORDS_ZH = "个人信息保护法第五十六条: 处理情况记录至少保存三年"
+_RECORDS_ZH = "《个人信息保护法》第五十六条：处理情况记录至少保存三年"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ RULES = (
         30,
         ("outbox",),
         "notices that were sent, seen or given up, from when they were written",
-        "已发送、已读或放弃投递的通知, 自写入起算",
+        "已发送、已读或放弃发送的通知，自写入起算",
         f"{_PIPL_EN}; who was told what can be asked for a year",
-        f"{_PIPL_ZH}; 一年内可查通知情况",
+        f"{_PIPL_ZH}；一年内可查通知情况",
     ),
     Rule(
         "failed_jobs",
@@ -104,7 +104,7 @@ RULES = (
         1,
         ("jobs.procrastinate_jobs", "jobs.procrastinate_events"),
         "jobs of the queue that have ended, from their last event",
-        "队列中已结束的任务, 自最后事件起算",
+        "队列中已结束的任务，自最后事件起算",
         "only for finding the fault",
         "仅用于排查故障",
     ),
@@ -114,9 +114,9 @@ RULES = (
         1,
         ("draft_community", "draft_grid", "draft_former", "draft_block"),
         "drawn tables of drafts that were published or discarded, from that moment",
-        "已发布或已废弃草案的绘制数据, 自发布或废弃起算",
+        "已发布或已废弃草案的绘制数据，自发布或废弃起算",
         "they follow from the edits, which stay; the published plan holds the result",
-        "可由编辑记录重现, 编辑记录与已发布方案另行保存",
+        "可由编辑记录重现，编辑记录与已发布方案另行保存",
     ),
     Rule(
         "closures",
@@ -124,7 +124,7 @@ RULES = (
         1,
         ("closure",),
         "road closures, from their end",
-        "道路封闭, 自结束起算",
+        "道路封闭，自结束起算",
         "travel times that dispatches relied on can be explained for a year",
         "一年内可解释派单所依据的行程时间",
     ),
@@ -134,7 +134,7 @@ RULES = (
         1,
         ("device",),
         "tokens of devices, from when they were disabled",
-        "设备令牌, 自停用起算",
+        "设备令牌，自停用起算",
         _PIPL_EN,
         _PIPL_ZH,
     ),
@@ -144,7 +144,7 @@ RULES = (
         1,
         ("asked",),
         "counts of what strangers asked for, from when they no longer count",
-        "公众查询计数, 自失效起算",
+        "公众查询的次数，自失效起算",
         _PIPL_EN,
         _PIPL_ZH,
     ),
@@ -154,7 +154,7 @@ RULES = (
         1,
         (),
         "files of jobs and partitions that no record names, from their last change",
-        "没有对应记录的任务文件与划分中间文件, 自最后修改起算",
+        "没有对应记录的任务文件与划分中间文件，自最后修改起算",
         "left by programs that were killed",
         "程序异常终止的遗留",
     ),
@@ -164,9 +164,9 @@ RULES = (
         LEAST_LOG_DAYS,
         ("audit_read",),
         "who looked at what, in whole batches",
-        "查看记录, 按批次整体删除",
+        "查看记录（谁查看了什么），同一批写入的记录一起删除",
         f"{_LOGS_EN}; {_PIPL_EN}",
-        f"{_LOGS_ZH}; {_PIPL_ZH}",
+        f"{_LOGS_ZH}；{_PIPL_ZH}",
     ),
     Rule(
         AUDIT_LOG,
@@ -174,10 +174,10 @@ RULES = (
         LEAST_LOG_DAYS,
         ("audit_log",),
         "who changed what, from the chain's old end, with the kept heads of that time",
-        "操作审计链最早的部分, 连同当时留存的链头",
+        "操作记录（谁修改了什么），从审计链最早的一端删除，连同当时留存的哈希",
         f"{_LOGS_EN}, hence the least; {_RECORDS_EN}, hence the default: with fewer days they "
         "must be kept elsewhere",
-        f"{_LOGS_ZH}, 故为下限; {_RECORDS_ZH}, 故为默认值; 天数更少时须另行保存",
+        f"{_LOGS_ZH}，故为下限；{_RECORDS_ZH}，故为默认值；天数更少时须另行保存",
     ),
     Rule(
         "retention_runs",
@@ -185,9 +185,9 @@ RULES = (
         LEAST_LOG_DAYS,
         ("retention_run",),
         "what was deleted when, from the end of each run",
-        "删除记录, 自每次执行结束起算",
+        "删除记录（何时删除了什么），自每次执行结束起算",
         f"proof of deletion (PIPL art. 47); {_LOGS_EN}",
-        f"证明已履行删除义务 (个人信息保护法第四十七条); {_LOGS_ZH}",
+        f"证明已履行删除义务（《个人信息保护法》第四十七条）；{_LOGS_ZH}",
     ),
 )
 
@@ -298,5 +298,5 @@ def kept_elsewhere(periods: Mapping[str, int]) -> str:
         return ""
     return (
         f"{AUDIT_LOG}: {days} days are fewer than three years ({RECORDS_DAYS} days): the records "
-        f"that PIPL art. 56 asks for must be kept elsewhere · 少于三年, {_RECORDS_ZH}, 须另行保存"
+        f"that PIPL art. 56 asks for must be kept elsewhere · 少于三年时，{_RECORDS_ZH}，须另行保存"
     )

@@ -59,7 +59,7 @@ def test_periods_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     ("name", "days", "said"),
     [
         ("AUDIT_LOG", "183", "fewer than the 184 that must be kept (Cybersecurity Law art. 23"),
-        ("AUDIT_READS", "30", "网络安全法第二十三条第三项"),
+        ("AUDIT_READS", "30", "《网络安全法》第二十三条第三项"),
         ("NOTICES", "29", "fewer than the 30"),
         ("NOTICES", "-1", "fewer than the 30"),
         ("NOTICES", "40000", "a hundred years"),
