@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import psycopg
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
 from data.background import Background, Rounds
@@ -65,10 +66,9 @@ class Listener:
         """End listening."""
         self.thread.stop()
 
-    def _require_answer(self, heard: "psycopg.Connection[Any]") -> None:
-        """Be sure that nothing was missed up to now: silence alone does not say so."""
+    def _listen(self, heard: "psycopg.Connection[Any]") -> None:
+        """Listen, and be sure of it: silence alone does not say that nothing was told."""
         asked_s = time.monotonic()
-        # To listen once more changes nothing, and names the channel in pg_stat_activity.
         if not _answers(heard.pgconn, f"LISTEN {self._channel}"):
             self._database.silence.begin()
             heard.close()
@@ -86,14 +86,14 @@ class Listener:
                 rounds.roused_by(partial(_ring, bell)),
                 psycopg.connect(self._database.conninfo, autocommit=True) as heard,
             ):
-                heard.execute(f"LISTEN {self._channel}")
-                self._database.silence.end()
+                self._listen(heard)
                 self._begun()
                 self._is_heard = True
                 while not rounds.is_over:
                     if notes := _told(heard.pgconn):
                         self._hear(notes)
-                    self._require_answer(heard)
+                    # Once more: it changes nothing, and says whether anything was missed.
+                    self._listen(heard)
                     rounds.done()
                     wait_for_any((heard.fileno(), ears.fileno()), _WAIT_S)
         finally:
@@ -104,13 +104,16 @@ def _answers(connection: PGconn, query: str) -> bool:
     """Whether the server answers a query in time."""
     connection.send_query(query.encode())
     until_s = time.monotonic() + _ANSWER_S
-    while connection.is_busy():
-        if not wait_for_any((connection.socket,), max(until_s - time.monotonic(), 0.0)):
-            return False
-        connection.consume_input()
-    while connection.get_result():
-        pass
-    return True
+    while True:
+        while connection.is_busy():
+            if not wait_for_any((connection.socket,), max(until_s - time.monotonic(), 0.0)):
+                return False
+            connection.consume_input()
+        result = connection.get_result()
+        if result is None:
+            return True
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.OperationalError(result.get_error_message())
 
 
 def _told(connection: PGconn) -> list[str]:

@@ -35,7 +35,8 @@ _SEALS = text(
 )
 _GAPS = text(
     "SELECT at, coalesce(detail->>'since', '') AS since, CASE jsonb_typeof(detail->'most_s') "
-    "WHEN 'number' THEN (detail->>'most_s')::float ELSE 0 END AS most_s FROM audit_log "
+    "WHEN 'number' THEN least((detail->>'most_s')::numeric, 1e9)::float ELSE 0 END AS most_s "
+    "FROM audit_log "
     "WHERE county = :county AND action = 'reads.gap' ORDER BY id"
 )
 _HASHES = text("SELECT id, hash FROM audit_log WHERE county = :county AND id = ANY (:ids)")

@@ -8,8 +8,10 @@ something and waiting for the answer.
 import os
 import socket
 import threading
+import weakref
 from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, event
 
@@ -28,7 +30,8 @@ class Silence:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._lines: dict[Any, socket.socket] = {}
+        # A connection that fails as soon as it is made is dropped without a word.
+        self._lines: WeakKeyDictionary[Any, socket.socket] = WeakKeyDictionary()
         self._changing = threading.Lock()
         self._is_on = False
         event.listen(engine, "connect", self._connected)
@@ -66,6 +69,7 @@ class Silence:
     def _connected(self, connection: Any, _record: object) -> None:
         # A descriptor of our own: the connection's may be another file's by the time it is cut.
         line = socket.socket(fileno=os.dup(connection.fileno()))
+        weakref.finalize(connection, line.close)
         with self._changing:
             self._lines[connection] = line
 

@@ -178,8 +178,8 @@ def _add_members(session: Session, places: Places, key: dict[str, Any], fetch: "
     for r in session.execute(_MEMBERS, key):
         of_building[r.building_id] = (*of_building.get(r.building_id, ()), r.grid_id)
     for r in session.execute(_statement("address_members"), key):
-        held = places.address_grids.get(r.name.strip(), ())
-        places.address_grids[r.name.strip()] = (*held, NamedPlace(r.lon, r.lat, r.grid_id))
+        held = places.address_grids.get(r.name, ())
+        places.address_grids[r.name] = (*held, NamedPlace(r.lon, r.lat, r.grid_id))
     if of_building:
         rows = [LayerRow(one, f"{one:012d}") for one in sorted(of_building)]
         places.buildings, places.building_grids = Layer(rows, fetch.of("building")), of_building

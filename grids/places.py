@@ -202,8 +202,10 @@ class Places:
         self, lon: float, lat: float, address: str | None, hits: list[int]
     ) -> tuple[list[int], str] | None:
         """Grids that the address, else the building at the place, is known to belong to."""
-        if address is not None and (known := self._of_address(address, lon, lat)):
-            return [known], "the address is known to belong to the grid"
+        if address is not None and (known := self._of_address(address, lon, lat, hits)):
+            if len(known) == 1:
+                return known, "the address is known to belong to the grid"
+            return known, "addresses of this name at this place belong to different grids"
         if self.buildings is None:
             return None
         for building in self.buildings.at(lon, lat):
@@ -218,18 +220,22 @@ class Places:
             return [inside[0], *rest], "grids share the building: its address says which"
         return None
 
-    def _of_address(self, address: str, lon: float, lat: float) -> int:
-        """The grid that an address is known to belong to; 0 where that is not known.
+    def _of_address(self, address: str, lon: float, lat: float, hits: list[int]) -> list[int]:
+        """Grids that an address is known to belong to, by code; none where that is not known.
 
-        Several addresses may be called the same: then it is the one that stands at the place.
+        Several addresses may be called the same: then it is the one that stands at the place, or
+        the several; one that belongs to no grid by name is in those at the place (`hits`).
         """
         called = self.address_grids.get(address.strip(), ())
         if len({one.grid for one in called}) > 1:
             called = tuple(
                 one for one in called if max(abs(one.lon - lon), abs(one.lat - lat)) <= _SAME_PLACE
             )
-        grids = {one.grid for one in called}
-        return grids.pop() if len(grids) == 1 else 0
+        known = {one.grid for one in called}
+        if not any(known):
+            return []
+        found = (known - {0}) | ({*hits} if 0 in known else set())
+        return sorted(found, key=lambda one: self.facts[one].code)
 
     def shares(self, shape: Any) -> tuple[Candidate, ...]:
         """How much of a point, line or polygon (EPSG:4326) lies in which grid, largest first.

@@ -1,8 +1,8 @@
 -- By name, all addresses that are called as one that belongs to a grid: it, with that grid, and the
 -- others, with 0. A number in the source is a name where no address is called so.
 WITH member AS (
-    SELECT membership.grid_id, address.id, address.source_ref, address.text,
-           address.components->>'text' AS other
+    SELECT membership.grid_id, address.id, btrim(address.source_ref) AS source_ref,
+           btrim(address.text) AS text, btrim(address.components->>'text') AS other
     FROM membership
     JOIN grid ON grid.id = membership.grid_id
     JOIN address ON address.id = membership.address_id
@@ -16,11 +16,11 @@ named AS (
 ),
 called AS (
     SELECT named.name, address.id, 1 AS rank, address.geom
-    FROM address JOIN named ON named.name = address.text
+    FROM address JOIN named ON named.name = btrim(address.text)
     WHERE address.county = :county
     UNION
     SELECT named.name, address.id, 1, address.geom
-    FROM address JOIN named ON named.name = address.components->>'text'
+    FROM address JOIN named ON named.name = btrim(address.components->>'text')
     WHERE address.county = :county
     UNION
     SELECT member.source_ref, address.id, 2, address.geom

@@ -17,6 +17,7 @@ depends_on = None
 # What 0021 made, with more of what an entry must be.
 _SOUND = """
         IF NEW.action = 'reads.gap' AND (jsonb_typeof(NEW.detail->'most_s') IS DISTINCT FROM 'number'
+            OR (NEW.detail->>'most_s')::numeric NOT BETWEEN 0 AND 86400
             OR jsonb_typeof(NEW.detail->'since') IS DISTINCT FROM 'string') THEN
             RAISE EXCEPTION 'a gap says since when, and how many seconds it may be'
                 USING ERRCODE = 'invalid_parameter_value';

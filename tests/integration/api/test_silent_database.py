@@ -1,14 +1,19 @@
 """A database that takes what is asked and does not answer, as a stopped server or a hung disk."""
 
+import gc
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi.testclient import TestClient
+from psycopg.pq import ExecStatus
+from sqlalchemy import event
 
 import api.listening
 from api.app import create_app
@@ -170,4 +175,43 @@ def test_a_forgotten_transaction_keeps_nobody_for_long(
         assert (now.status_code, now.json()["detail"][:13]) == (503, "somebody else")
         assert time.monotonic() - begun < 10
         assert "waits for another transaction" in caplog.text
+    database.engine.dispose()
+
+
+def test_half_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that stops after the result and before it says that it is ready for more."""
+    monkeypatch.setattr(api.listening, "_ANSWER_S", 0.3)
+    ours, theirs = socket.socketpair()
+
+    class Half:
+        socket = ours.fileno()
+        told = 0
+
+        def send_query(self, query: bytes) -> None:
+            assert query == b"LISTEN x"
+
+        def is_busy(self) -> bool:
+            return self.told > 0
+
+        def get_result(self) -> object:
+            self.told += 1
+            return SimpleNamespace(status=ExecStatus.COMMAND_OK)
+
+    with ours, theirs:
+        assert not api.listening._answers(Half(), "LISTEN x")
+
+
+def test_connections_that_fail_as_soon_as_they_are_made_leave_nothing_open(city: Database) -> None:
+    database = Database.at(city.engine.url.render_as_string(hide_password=False))
+
+    def fail(*_: object) -> None:
+        raise ValueError("no")
+
+    event.listen(database.engine, "connect", fail)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        with pytest.raises(ValueError, match="no"), database.engine.connect():
+            pass
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 5
     database.engine.dispose()

@@ -223,3 +223,23 @@ def test_a_directory_follows_a_building_that_belongs_to_a_grid(
         moved = load_directory(session, COUNTY, held=(version, held))
     assert moved.answer(*at).where.by == "polygon"
     assert (moved.answer(*there).where.grid.code, other != third) == (third, True)
+
+
+def test_addresses_of_one_name_and_place_in_different_grids_are_a_question(
+    city: Database, tmp_path: Path
+) -> None:
+    (one, *at), (other, *_), (third, *_) = in_three_grids(city)
+    name = "春水市同处街5号"
+    file, members = tmp_path / "same.csv", tmp_path / "members.csv"
+    rows = (f"T{number},{name},{at[0]},{at[1]}" for number in range(2))
+    file.write_text("编号,地址,经度,纬度\n" + "\n".join(rows), encoding="utf-8")
+    members.write_text(f"地址,网格\nT0,{third}\n", encoding="utf-8")
+    with city.session() as session:
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+        import_memberships(session, members, county=COUNTY)
+    assert card_code(city, name) is None
+    assert codes(book_of(city), name) == (False, sorted([one, third]))
+    members.write_text(f"地址,网格\nT1,{other}\n", encoding="utf-8")
+    with city.session() as session:
+        import_memberships(session, members, county=COUNTY)
+    assert codes(book_of(city), name) == (False, sorted([other, third]))
