@@ -4,25 +4,23 @@ import json
 import socket
 import time
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn
 
+from data.asking import require_answer
 from data.background import Background, Rounds
 from data.database import Database
 from data.descriptors import wait_for_any
-from data.errors import UnansweredError
 from data.log import LOG
 
 __all__ = ["Listener", "facts_of"]
 
-# How often a listener that hears nothing asks whether the server lives, and how long that may take
-# on a busy machine.
-_WAIT_S, _ANSWER_S = 5.0, 15.0
+# How often a listener that hears nothing asks whether the server lives.
+_WAIT_S = 5.0
 
 
 class Listener:
@@ -69,11 +67,7 @@ class Listener:
     def _listen(self, heard: "psycopg.Connection[Any]") -> None:
         """Listen, and be sure of it: silence alone does not say that nothing was told."""
         asked_s = time.monotonic()
-        if not _answers(heard.pgconn, f"LISTEN {self._channel}"):
-            self._database.silence.begin()
-            heard.close()
-            raise UnansweredError("the database takes what is asked and does not answer")
-        self._database.silence.end()
+        require_answer(self._database, heard, f"LISTEN {self._channel}")
         self._heard_s = asked_s
 
     def _follow(self, rounds: Rounds) -> None:
@@ -84,36 +78,22 @@ class Listener:
                 ears,
                 bell,
                 rounds.roused_by(partial(_ring, bell)),
-                psycopg.connect(self._database.conninfo, autocommit=True) as heard,
+                # Its own end would roll back, and say that it cannot where the server has gone.
+                closing(psycopg.connect(self._database.conninfo, autocommit=True)) as heard,
             ):
                 self._listen(heard)
                 self._begun()
                 self._is_heard = True
                 while not rounds.is_over:
+                    # Once more: it changes nothing, and says whether anything was missed. What was
+                    # told meanwhile has come with the answer.
+                    self._listen(heard)
                     if notes := _told(heard.pgconn):
                         self._hear(notes)
-                    # Once more: it changes nothing, and says whether anything was missed.
-                    self._listen(heard)
                     rounds.done()
                     wait_for_any((heard.fileno(), ears.fileno()), _WAIT_S)
         finally:
             self._is_heard = False
-
-
-def _answers(connection: PGconn, query: str) -> bool:
-    """Whether the server answers a query in time."""
-    connection.send_query(query.encode())
-    until_s = time.monotonic() + _ANSWER_S
-    while True:
-        while connection.is_busy():
-            if not wait_for_any((connection.socket,), max(until_s - time.monotonic(), 0.0)):
-                return False
-            connection.consume_input()
-        result = connection.get_result()
-        if result is None:
-            return True
-        if result.status == ExecStatus.FATAL_ERROR:
-            raise psycopg.OperationalError(result.get_error_message())
 
 
 def _told(connection: PGconn) -> list[str]:

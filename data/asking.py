@@ -1,39 +1,70 @@
-"""A thread that asks the database every few seconds whether it is there.
+"""Asking a database whether it is there, by whoever does not wait for it for ever.
 
 A server that hangs goes on to take what is sent to it, and ends nothing: whoever waits for it waits
 until it is asked beside them, and their connections are cut (`data.silence`).
 """
 
-import threading
+import time
+from contextlib import closing
 from functools import partial
+from typing import Any
 
-from sqlalchemy import text
+import psycopg
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from data.background import Background, Rounds
 from data.database import Database
+from data.descriptors import wait_for_any
+from data.errors import UnansweredError
+from data.silence import UNANSWERED
 
-__all__ = ["asker"]
+__all__ = ["asker", "require_answer"]
 
-_EVERY_S, _SILENT_S = 5.0, 10.0
-_ASK = text("SELECT 1")
+# How often it is asked, and how long an answer may take on a busy machine.
+_EVERY_S, _ANSWER_S = 5.0, 15.0
+
+
+def require_answer(
+    database: Database, connection: "psycopg.Connection[Any]", query: str = "SELECT"
+) -> None:
+    """Ask a connection, which nobody else uses, for an answer to a query without rows.
+
+    Raises
+    ------
+    UnansweredError
+        If none comes in time: the connection is closed, and those of the database are cut.
+    OperationalError
+        If the connection has ended, or the query is refused.
+    """
+    if not _answers(connection.pgconn, query):
+        database.silence.begin()
+        connection.close()
+        raise UnansweredError(UNANSWERED)
+    database.silence.end()
 
 
 def asker(database: Database) -> Background:
-    """The thread; what it finds is told as an outage by itself and by whoever is cut."""
+    """A thread that asks every few seconds; what it finds is told as an outage."""
     return Background("database", partial(_ask_on, database))
 
 
 def _ask_on(database: Database, rounds: Rounds) -> None:
-    rounds.repeat(partial(_ask, database), _EVERY_S)
+    # Not of the pool: that all of it is in use says nothing of the server.
+    with closing(psycopg.connect(database.conninfo, autocommit=True)) as connection:
+        rounds.repeat(partial(require_answer, database, connection), _EVERY_S)
 
 
-def _ask(database: Database) -> None:
-    patience = threading.Timer(_SILENT_S, database.silence.begin)
-    patience.daemon = True
-    patience.start()
-    try:
-        with database.engine.connect() as connection:
-            connection.execute(_ASK)
-    finally:
-        patience.cancel()
-    database.silence.end()
+def _answers(connection: PGconn, query: str) -> bool:
+    connection.send_query(query.encode())
+    until_s = time.monotonic() + _ANSWER_S
+    while True:
+        while connection.is_busy():
+            if not wait_for_any((connection.socket,), max(until_s - time.monotonic(), 0.0)):
+                return False
+            connection.consume_input()
+        result = connection.get_result()
+        if result is None:
+            return True
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.OperationalError(result.get_error_message())

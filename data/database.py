@@ -49,7 +49,7 @@ class Database:
     ----------
     engine : Engine
     silence : Silence
-        Whether it has been found to say nothing; sessions are refused then.
+        Whether it has been found to say nothing; connections are refused then.
     setting : str
         Which setting names it: said where it does not answer.
     """
@@ -103,14 +103,7 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Open a session that commits once at the end, or rolls back on any error.
-
-        Raises
-        ------
-        UnansweredError
-            If the database has been found to say nothing.
-        """
-        self.silence.require_none()
+        """Open a session that commits once at the end, or rolls back on any error."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 

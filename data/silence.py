@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import psycopg
 from sqlalchemy import Engine, event
 
-from data.errors import UnansweredError
+__all__ = ["UNANSWERED", "Silence"]
 
-__all__ = ["Silence"]
+UNANSWERED = "the database takes what is asked and does not answer"
 
 
 class Silence:
@@ -34,6 +35,7 @@ class Silence:
         self._lines: WeakKeyDictionary[Any, socket.socket] = WeakKeyDictionary()
         self._changing = threading.Lock()
         self._is_on = False
+        event.listen(engine, "do_connect", self._refuse)
         event.listen(engine, "connect", self._connected)
         event.listen(engine, "close", self._closed)
         event.listen(engine, "close_detached", self._closed)
@@ -46,8 +48,8 @@ class Silence:
     def begin(self) -> None:
         """Note that it does not answer: cut what waits for it, and let nobody begin to."""
         with self._changing:
-            is_new, self._is_on = not self._is_on, True
-            lines = list(self._lines.values()) if is_new else []
+            self._is_on = True
+            lines = list(self._lines.values())
         for line in lines:
             with suppress(OSError):  # it has ended already
                 line.shutdown(socket.SHUT_RDWR)
@@ -56,15 +58,10 @@ class Silence:
         """Note that it answers."""
         self._is_on = False
 
-    def require_none(self) -> None:
-        """Refuse to wait for a database that does not answer.
-
-        Raises
-        ------
-        UnansweredError
-        """
+    def _refuse(self, *_: object) -> None:
+        """Make no connection to a database that does not answer: SQLAlchemy tells of this error."""
         if self._is_on:
-            raise UnansweredError("the database takes what is asked and does not answer")
+            raise psycopg.OperationalError(UNANSWERED)
 
     def _connected(self, connection: Any, _record: object) -> None:
         # A descriptor of our own: the connection's may be another file's by the time it is cut.

@@ -72,6 +72,22 @@ def test_a_connection_that_was_cut_is_made_again(
     listener.stop()
 
 
+def test_a_notice_that_comes_with_an_answer_is_heard_at_once(
+    city: Database, tell: Callable[[str], None]
+) -> None:
+    """It was left in the driver until the next one came, or for five seconds."""
+    heard: list[str] = []
+    listener = Listener("x", city, heard.extend, lambda: None)
+    listener.start()
+    assert within(lambda: listener.is_heard)
+    for number in range(200):
+        tell(str(number))
+        time.sleep(0.003 * (number % 3))
+    assert within(lambda: len(heard) == 200, 3.0)
+    assert heard == [str(number) for number in range(200)]
+    listener.stop()
+
+
 def test_counts_are_written_while_keys_come_and_go(city: Database) -> None:
     """The dictionary changed while it was listed: the thread ended, and nothing was counted."""
     storage = AskedStorage(city.engine, "990100", ahead=2)

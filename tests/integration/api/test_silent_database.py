@@ -14,11 +14,12 @@ import pytest
 from fastapi.testclient import TestClient
 from psycopg.pq import ExecStatus
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 import api.listening
+import data.asking
 from api.app import create_app
 from data.database import Database
-from data.errors import UnansweredError
 from data.settings import Settings
 from tests.integration.api.test_away import PLACE, an_address
 from tests.integration.api.test_health import within
@@ -90,7 +91,7 @@ def web(
     line: Line, city: Database, city_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TestClient]:
     monkeypatch.setattr(api.listening, "_WAIT_S", 0.5)
-    monkeypatch.setattr(api.listening, "_ANSWER_S", 1.5)
+    monkeypatch.setattr(data.asking, "_ANSWER_S", 1.5)
     url = city.engine.url.set(host="127.0.0.1", port=line.port)
     # What the address says beside them would go first.
     database = Database.at(url.set(query={}).render_as_string(hide_password=False))
@@ -146,8 +147,9 @@ def test_sessions_are_refused_and_waiting_ones_cut(city: Database, line: Line) -
     waiting.start()
     time.sleep(0.3)
     database.silence.begin()
-    with pytest.raises(UnansweredError), database.session():
-        pass
+    refused = pytest.raises(OperationalError, match="does not answer")
+    with refused, database.session() as session:
+        session.connection()
     line.go_on()
     waiting.join(timeout=20)
     # A connection that was asked only whether it lives is replaced by another one.
@@ -180,7 +182,7 @@ def test_a_forgotten_transaction_keeps_nobody_for_long(
 
 def test_half_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that stops after the result and before it says that it is ready for more."""
-    monkeypatch.setattr(api.listening, "_ANSWER_S", 0.3)
+    monkeypatch.setattr(data.asking, "_ANSWER_S", 0.3)
     ours, theirs = socket.socketpair()
 
     class Half:
@@ -198,7 +200,7 @@ def test_half_an_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
             return SimpleNamespace(status=ExecStatus.COMMAND_OK)
 
     with ours, theirs:
-        assert not api.listening._answers(Half(), "LISTEN x")
+        assert not data.asking._answers(Half(), "LISTEN x")
 
 
 def test_connections_that_fail_as_soon_as_they_are_made_leave_nothing_open(city: Database) -> None:
