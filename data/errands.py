@@ -6,6 +6,7 @@ It shares what was loaded, begins at once, and gives back with its end what its 
 import json
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -84,8 +85,9 @@ class Errands:
                     self._begin(message, asker, settle)
 
     def end(self) -> None:
-        """In the parent, when all who asked have ended: so has what they asked for, or it will."""
+        """In the parent, when all who asked have ended: nobody waits for what they asked for."""
         for pid in self._pids:
+            os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
     def _begin(self, message: bytes, asker: socket.socket, settle: Callable[[], None]) -> None:

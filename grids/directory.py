@@ -42,6 +42,18 @@ _MEMBERS = text(
     "WHERE membership.county = :county AND membership.valid @> CAST(:at AS timestamptz) "
     "AND grid.valid @> CAST(:at AS timestamptz) AND building_id IS NOT NULL ORDER BY grid.code"
 )
+_ADDRESS_MEMBERS = text(
+    "SELECT address.id, grid_id, address.text, components->>'text' AS other, source_ref, "
+    "ST_X(address.geom) AS lon, ST_Y(address.geom) AS lat FROM membership "
+    "JOIN grid ON grid.id = grid_id JOIN address ON address.id = address_id "
+    "WHERE membership.county = :county AND membership.valid @> CAST(:at AS timestamptz) "
+    "AND grid.valid @> CAST(:at AS timestamptz) ORDER BY address.id"
+)
+_CALLED = text(
+    "SELECT id, btrim(text) AS text, btrim(components->>'text') AS other, "
+    "ST_X(geom) AS lon, ST_Y(geom) AS lat FROM address WHERE county = :county AND "
+    "(btrim(text) = ANY (:names) OR btrim(components->>'text') = ANY (:names)) ORDER BY id"
+)
 _SHAPES = (
     "SELECT ST_AsBinary(geom) AS geom FROM {table} JOIN unnest(CAST(:ids AS bigint[])) "
     "WITH ORDINALITY AS wanted (id, position) USING (id) ORDER BY position"
@@ -177,12 +189,30 @@ def _add_members(session: Session, places: Places, key: dict[str, Any], fetch: "
     of_building: dict[int, tuple[int, ...]] = {}
     for r in session.execute(_MEMBERS, key):
         of_building[r.building_id] = (*of_building.get(r.building_id, ()), r.grid_id)
-    for r in session.execute(_statement("address_members"), key):
-        held = places.address_grids.get(r.name, ())
-        places.address_grids[r.name] = (*held, NamedPlace(r.lon, r.lat, r.grid_id))
+    places.address_grids = _address_grids(session, key)
     if of_building:
         rows = [LayerRow(one, f"{one:012d}") for one in sorted(of_building)]
         places.buildings, places.building_grids = Layer(rows, fetch.of("building")), of_building
+
+
+def _address_grids(session: Session, key: dict[str, Any]) -> dict[str, tuple[NamedPlace, ...]]:
+    """As `Places` has them."""
+    members = session.execute(_ADDRESS_MEMBERS, key).all()
+    if not members:
+        return {}
+    grid_of = {r.id: r.grid_id for r in members}
+    names = {name.strip() for r in members for name in (r.text, r.other, r.source_ref) if name}
+    called: dict[str, dict[int, NamedPlace]] = {}
+    # Joined here: a planner that has no statistics yet joins them row by row.
+    for r in session.execute(_CALLED, {"county": key["county"], "names": [*names]}):
+        place = NamedPlace(r.lon, r.lat, grid_of.get(r.id, 0))
+        for name in {r.text, r.other} & names:
+            called.setdefault(name, {})[r.id] = place
+    for r in members:
+        # A number is a name where no address is called so.
+        if (number := r.source_ref.strip()) not in called:
+            called[number] = {r.id: NamedPlace(r.lon, r.lat, r.grid_id)}
+    return {name: tuple(places.values()) for name, places in called.items()}
 
 
 class _Fetcher:

@@ -142,6 +142,9 @@ def _doubt(one: RuleState, now: datetime, noted: datetime | None) -> str:
     Before a rule's first run it is what was `noted` last before this hour that the time is held
     against.
     """
+    if one.done_at is None and one.last is not None and one.last.outcome == "refused":
+        # What was noted since was noted by the clock that is in doubt.
+        return one.last.reason if now >= one.last.begun_at - _AHEAD else ""
     last, what = one.done_at or noted, "run" if one.done_at else "entry of the log"
     if last is None or -_AHEAD <= now - last <= _LONGEST_REST:
         return ""

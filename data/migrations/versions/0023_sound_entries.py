@@ -48,7 +48,8 @@ _NOTE = """
 _RUNS = """
     CREATE FUNCTION keep_retention_run() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF OLD.outcome = 'running' AND TG_OP = 'UPDATE'
+        IF TG_OP = 'UPDATE' AND OLD.outcome = 'running'
+            AND (NEW.id, NEW.county, NEW.rule, NEW.begun_at) = (OLD.id, OLD.county, OLD.rule, OLD.begun_at)
             OR OLD.begun_at < now() - interval '184 days' AND TG_OP = 'DELETE'
             OR pg_has_role(session_user,
                 (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'MEMBER') THEN
@@ -61,24 +62,25 @@ _RUNS = """
         FOR EACH ROW EXECUTE FUNCTION keep_retention_run();
 """
 # A building that is known to belong to a grid is part of the directory, where it stands.
-_FOOTPRINTS = """
-    CREATE OR REPLACE FUNCTION footprints_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+# As what else changes a directory (0005): at the commit, so that nobody waits for an import.
+_MEMBER = """
+    CREATE FUNCTION member_moved() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-        moved text[] := ARRAY(SELECT DISTINCT changed.county FROM previous JOIN changed USING (id)
-            WHERE previous.geom IS DISTINCT FROM changed.geom);
+        told text := 'ground' || NEW.county || pg_current_xact_id()::text;
     BEGIN
-        IF cardinality(moved) = 0 THEN
+        IF current_setting('onegrid.told_ground', true) IS NOT DISTINCT FROM told
+            OR NOT EXISTS (SELECT FROM membership WHERE building_id = NEW.id) THEN
             RETURN NULL;
         END IF;
-        UPDATE address_version SET version = version + 1, mark = gen_random_uuid()
-            WHERE county = ANY (moved);
-{members}        PERFORM pg_notify('directory', county) FROM unnest(moved) AS told (county);
+        PERFORM set_config('onegrid.told_ground', told, true);
+        INSERT INTO directory_version AS held (county, ground, staff) VALUES (NEW.county, 1, 0)
+            ON CONFLICT ON CONSTRAINT pk_directory_version DO UPDATE SET ground = held.ground + 1;
+        PERFORM pg_notify('directory', NEW.county);
         RETURN NULL;
     END $$;
-"""
-_MEMBERS = """\
-        UPDATE directory_version SET ground = ground + 1 WHERE county = ANY (moved)
-            AND EXISTS (SELECT FROM membership JOIN changed ON changed.id = membership.building_id);
+    CREATE CONSTRAINT TRIGGER member_moved AFTER UPDATE OF geom ON building
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+        WHEN (OLD.geom IS DISTINCT FROM NEW.geom) EXECUTE FUNCTION member_moved();
 """
 _EMPTIED = """
     CREATE FUNCTION addresses_emptied() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -110,7 +112,7 @@ def upgrade() -> None:
     _run(
         _chain(sound=True),
         _NOTE.format(at="greatest(at, now() - interval '28 days')"),
-        *(_RUNS, _FOOTPRINTS.format(members=_MEMBERS), _EMPTIED),
+        *(_RUNS, _MEMBER, _EMPTIED),
     )
 
 
@@ -119,7 +121,7 @@ def downgrade() -> None:
     _run(
         "DROP FUNCTION addresses_emptied CASCADE",
         "DROP FUNCTION keep_retention_run CASCADE",
-        _FOOTPRINTS.format(members=""),
+        "DROP FUNCTION member_moved CASCADE",
         _NOTE.format(at="at"),
         _chain(sound=False),
     )
