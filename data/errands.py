@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from data.descriptors import wait_for_any
 from data.log import LOG
@@ -47,6 +47,15 @@ class Errands:
         self._asked, self._asking = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asked.setblocking(False)
         self._pids: set[int] = set()
+
+    def __enter__(self) -> Self:
+        """Be there to be asked, by what is forked within the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take no more; what is asked for then fails."""
+        self._asked.close()
+        self._asking.close()
 
     def run(self, name: str, argument: str, until: Until) -> None:
         """Ask for work, from a process forked after this was made, and wait until it is done.

@@ -113,8 +113,7 @@ def _serve(settings: Settings, *, insecure: bool, ends: Sequence[int] = ()) -> N
     _prepare_serving(settings)
     _take_all_descriptors()
     load_all()
-    with _listening(settings) as listening:
-        errands = Errands({_BOOK: make_asked})
+    with _listening(settings) as listening, Errands({_BOOK: make_asked}) as errands:
         answer = partial(_answer, settings, partial(errands.run, _BOOK))
         serve_forked(settings.workers, listening, answer, errands=errands, ends=ends)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -28,7 +29,12 @@ def ask(connector: ToldConnector, outcome: object, *, after_s: float = 0.0) -> o
             raise outcome
         return outcome
 
-    return asyncio.run(connector._told(query()))
+    async def told() -> object:
+        return await connector._told(query())
+
+    # Tests in a browser leave a loop in the thread that all tests run in.
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, told()).result()
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
