@@ -118,12 +118,12 @@ async def card(request: Request, asked: CardQuery) -> CardAnswer:
 
 def _answered(known: Known, asked: CardQuery) -> CardAnswer:
     as_of = known.as_of or datetime.now(UTC)
-    of = {"as_of": as_of, "is_current": known.as_of is None}
+    of: dict[str, Any] = {"as_of": as_of, "is_current": known.as_of is None}
     if asked.lon is not None and asked.lat is not None:
         found = card_at(known.directory, asked.lon, asked.lat)
         grids = [] if found is None else [found.grid.code, *found.others]
-        held: dict[str, Any] = {"level": "place", "score": 1.0, "address": "", "asked": "", **of}
-        return CardAnswer(**held, card=_model(found, as_of), grids=grids, options=[])
+        held: dict[str, Any] = {"level": "place", "score": 1.0, "address": "", "asked": ""}
+        return CardAnswer(**held, **of, card=_model(found, as_of), grids=grids, options=[])
     answer = card_of_address(known.directory, known.book(), asked.address)
     lookup = answer.lookup
     return CardAnswer(
@@ -134,8 +134,7 @@ def _answered(known: Known, asked: CardQuery) -> CardAnswer:
         grids=[one.code for one in answer.grids],
         asked=lookup.asked,
         options=[OptionModel(value=one.value, address=one.text) for one in lookup.options],
-        as_of=as_of,
-        is_current=known.as_of is None,
+        **of,
     )
 
 

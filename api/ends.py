@@ -2,7 +2,7 @@
 
 import signal
 
-__all__ = ["how_it_ended", "when_again"]
+__all__ = ["how_it_ended", "when_again", "why_no_start"]
 
 
 def how_it_ended(status: int, pause_s: float) -> str:
@@ -23,6 +23,11 @@ def how_it_ended(status: int, pause_s: float) -> str:
     """
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"code {status}"
     return f"has ended ({how}): {when_again(pause_s)}"
+
+
+def why_no_start(error: OSError, pause_s: float) -> str:
+    """Why a process does not start, as for want of memory, and when it is tried again."""
+    return f"does not start ({error.strerror}): {when_again(pause_s)}"
 
 
 def when_again(pause_s: float) -> str:

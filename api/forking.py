@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Self
 
-from api.ends import how_it_ended, when_again
+from api.ends import how_it_ended, why_no_start
 from data.descriptors import wait_for_any
 from data.errands import Errands
 from data.log import LOG
@@ -190,11 +190,8 @@ class _Family:
             if not child.pid:
                 self._live(child.number)
         except OSError as error:  # no memory, or too many processes: later, perhaps
-            later = when_again(child.lives.end())
-            LOG.error(
-                f"process {child.number + 1} of the web server does not start "
-                f"({error.strerror}): {later}"
-            )
+            said = why_no_start(error, child.lives.end())
+            LOG.error(f"process {child.number + 1} of the web server {said}")
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 

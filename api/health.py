@@ -129,11 +129,11 @@ class Health:
         seen = self._seen
         if seen is None or why_not:
             return [Part(name, False, False, why_not) for name in _SHARED]
-        waited_s, late = seen.waited_s, [one for one in seen.ticks if one.is_late]
+        waited_s, late = seen.waited_s, _how_late(seen.ticks)
         return [
             Part("database", True, False),
             Part("queue", waited_s < _MOST_WAIT_S, False, _how_long(waited_s)),
-            Part("clock", bool(seen.ticks) and not late, False, _how_late(seen.ticks)),
+            Part("clock", not late, False, late),
             Part("retention", not seen.overdue, False, _how_overdue(seen.overdue)),
         ]
 
@@ -172,7 +172,7 @@ def _how_long(waited_s: float) -> str:
 
 
 def _how_late(ticks: Sequence[TickState]) -> str:
-    """Which periodic work is late, and since when it was not done."""
+    """Which periodic work is late, and since when it was not done; ``""`` where none is."""
     if not ticks:
         return "no periodic work has been done yet: does the clock run?"
     late = [

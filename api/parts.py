@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from api.ends import how_it_ended, when_again
+from api.ends import how_it_ended, why_no_start
 from data.pauses import Lives
 
 __all__ = ["Parts", "end_when_told", "end_with_parent", "program"]
@@ -97,8 +97,7 @@ class Parts:
                 stdin=subprocess.PIPE,
             )
         except OSError as error:  # no memory, or too many processes: later, perhaps
-            later = when_again(part.lives.end())
-            self._say(f"{part.name} does not start ({error.strerror}): {later}")
+            self._say(f"{part.name} {why_no_start(error, part.lives.end())}")
 
 
 def program(function: str) -> list[str]:

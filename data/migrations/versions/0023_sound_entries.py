@@ -28,23 +28,6 @@ _SOUND = """
 _SEAL = """
         IF NEW.action = 'reads.seal' THEN
 """
-# Reads wait in memory while the database is away: for days, not for months.
-_NOTE = """
-    CREATE OR REPLACE FUNCTION audit_note_reads(
-        of_county text, ats timestamptz[], actors text[], actions text[], subjects text[]
-    ) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path = pg_catalog, public, pg_temp AS $$
-    DECLARE
-        number bigint := nextval('audit.batch');
-    BEGIN
-        INSERT INTO audit_read (at, county, batch, actor, action, subject)
-            SELECT {at}, of_county, number, actor, action, subject
-            FROM unnest(ats, actors, actions, subjects) AS new (at, actor, action, subject);
-        INSERT INTO audit_log (county, actor, action, subject, detail)
-            VALUES (of_county, 'system', 'reads.seal', number::text, '{{}}');
-        RETURN number;
-    END $$;
-"""
 _RUNS = """
     CREATE FUNCTION keep_retention_run() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -94,11 +77,22 @@ _EMPTIED = """
 """
 
 
+def _earlier(name: str) -> Any:
+    return import_module(f"data.migrations.versions.{name}")
+
+
 def _chain(*, sound: bool) -> str:
-    before: Any = import_module("data.migrations.versions.0021_retention")
+    before = _earlier("0021_retention")
     # Its own words, once.
     chain: str = before._CHAIN.replace("        -- expired\n", before._EXPIRED)  # noqa: SLF001
     return chain.replace(_SEAL, _SOUND) if sound else chain
+
+
+def _note(at: str) -> str:
+    """What notes reads, with their times as given or as an expression has them."""
+    note: str = _earlier("0019_sealed_reads")._NOTE  # noqa: SLF001
+    note = note.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+    return note.replace("SELECT at,", f"SELECT {at},")
 
 
 def _run(*statements: str) -> None:
@@ -111,7 +105,8 @@ def upgrade() -> None:
     """Look at what is written, keep what was done, and follow."""
     _run(
         _chain(sound=True),
-        _NOTE.format(at="greatest(at, now() - interval '28 days')"),
+        # Reads wait in memory while the database is away: for days, not for months.
+        _note("greatest(at, now() - interval '28 days')"),
         *(_RUNS, _MEMBER, _EMPTIED),
     )
 
@@ -122,6 +117,6 @@ def downgrade() -> None:
         "DROP FUNCTION addresses_emptied CASCADE",
         "DROP FUNCTION keep_retention_run CASCADE",
         "DROP FUNCTION member_moved CASCADE",
-        _NOTE.format(at="at"),
+        _note("at"),
         _chain(sound=False),
     )
