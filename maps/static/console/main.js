@@ -6,7 +6,10 @@ import * as panel from "./panel.js";
 
 const by = (id) => document.getElementById(id);
 let list = [];
+let lists = 0;
 let shown = null;
+// The incident that the panel is asked to show: it is on its way, or shown.
+let chosen = null;
 let red = new Set();
 let place = null;
 
@@ -22,7 +25,10 @@ function filters() {
 }
 
 async function look() {
+  const asked = ++lists;
   const told = await read(`?${filters()}`);
+  // Answers overtake one another: the list that was asked for last stands.
+  if (asked !== lists) return;
   list = told.incidents;
   by("incidents").replaceChildren(...list.map((one) => panel.listItem(one, shown?.id, open)));
   by("count").textContent = String(told.total);
@@ -61,19 +67,33 @@ async function lookAtHandovers() {
 // ---- one incident ----
 
 async function open(id, move = true) {
-  shown = await read(`/${id}`);
+  chosen = id;
+  await reread(move).catch((error) => {
+    if (chosen === id) chosen = shown?.id ?? null;
+    throw error;
+  });
+}
+
+async function reread(move = false) {
+  const id = chosen;
+  if (id === null) return;
+  const one = await read(`/${id}`);
+  // Answers overtake one another: neither what was left nor an earlier state is shown over a later one.
+  if (id !== chosen || (shown?.id === id && one.version < shown.version)) return;
+  shown = one;
   panel.showIncident(shown, act);
   if (move) map.choose(shown);
   map.route(null);
   history.replaceState(null, "", `/dispatch?incident=${id}`);
   for (const row of document.querySelectorAll("#incidents li")) row.classList.toggle("chosen", Number(row.dataset.id) === id);
   by("advice").replaceChildren();
-  if ("dispatch" in shown.actions || "triage" in shown.actions) await advise(id);
+  if ("dispatch" in shown.actions || "triage" in shown.actions) await advise(one);
 }
 
-async function advise(id) {
+async function advise(one) {
+  const { id } = one;
   const advice = await read(`/${id}/recommendation`).catch(() => null);
-  if (!advice || shown?.id !== id) return;
+  if (!advice || shown !== one) return;
   panel.showAdvice(advice, {
     send,
     draw: (who) => map.route(who.route),
@@ -83,10 +103,11 @@ async function advise(id) {
   if (!advice.candidates.length) return;
   const asked = new URLSearchParams(advice.candidates.map((who) => ["person", who.person_id]));
   const told = await read(`/${id}/holes?${asked}`).catch(() => null);
-  if (told && shown?.id === id) panel.showHoles(told);
+  if (told && shown === one) panel.showHoles(told);
 }
 
 function close() {
+  chosen = null;
   shown = null;
   by("incident").hidden = true;
   map.route(null);
@@ -105,7 +126,7 @@ async function tell(work) {
     panel.say(error.status === 412 ? t("Somebody was faster: this is how it stands now.") : error.status === 0 ? t("No connection: nothing was done.") : known || t(`refused ${[403, 404, 409].includes(error.status) ? error.status : 422}`), "error");
   }
   await quietly(async () => {
-    if (shown) await open(shown.id, false);
+    await reread();
     await look();
     map.refresh();
   });
@@ -275,7 +296,7 @@ function refresh(after_ms = 150) {
   clearTimeout(soon);
   soon = setTimeout(async () => {
     try {
-      if (stale && shown) await open(shown.id, false);
+      if (stale) await reread();
       stale = false;
       await look();
       map.refresh();
@@ -293,9 +314,9 @@ function refresh(after_ms = 150) {
 function stepped(one) {
   by("ticker").textContent = `${one.case} ${t(`action ${one.kind}`)}`;
   // At once: whoever acts on an incident acts on it as it stands.
-  if (one.incident === shown?.id) quietly(async () => {
+  if (one.incident === chosen) quietly(async () => {
     stale = true;
-    await open(one.incident, false);
+    await reread();
     stale = false;
   });
   refresh();
