@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import Route
@@ -82,6 +83,10 @@ from grids.drafting import Workbench
 from maps.tiles import TileCache
 
 __all__ = ["create_app"]
+
+# How long a process waits for its first plan and book: a book may have to be made, and a process is
+# alive without a database.
+_SETTLING_S = 20.0
 
 
 def create_app(settings: Settings, database: Database, apart: Apart = by_program) -> FastAPI:
@@ -268,6 +273,8 @@ async def _listening(app: FastAPI) -> AsyncIterator[None]:
     listeners = (app.state.watching.listener, app.state.feed.listener)
     for one in listeners:
         one.start()
+    # Until then other processes take what is asked here.
+    await run_in_threadpool(app.state.engines.settle, _SETTLING_S)
     yield
     for one in listeners:
         one.stop()

@@ -70,6 +70,17 @@ class Books:
         held = self._held
         return held if held is not None and held.places is places else None
 
+    def remembered(self, places: Places) -> AddressBook | None:
+        """The addresses that are held, with these places; None where none are held."""
+        held = self._held
+        if held is None or held.places is places or not self._loading.acquire(timeout=_PATIENCE_S):
+            return self.ready(places)
+        try:
+            self._held = held = self._with_places(self._held or held, places)
+        finally:
+            self._loading.release()
+        return held
+
     def book(self, session: Session, places: Places) -> AddressBook:
         """The book of a plan; where nothing tells of changes, asked for whether it is new.
 
@@ -91,13 +102,17 @@ class Books:
                     self.changed()
                     raise BusyError(_LOADING)
                 held = held or load_book(session, places)
-            elif held.places is not places:
-                held = renewed_book(held, places)
-                # Which footprints straddle the new grids is measured beside.
-                self.changed()
-            self._held = held
+            self._held = held = self._with_places(held, places)
         finally:
             self._loading.release()
+        return held
+
+    def _with_places(self, held: AddressBook, places: Places) -> AddressBook:
+        """A book with the places of another plan; the lock is held."""
+        if held.places is not places:
+            held = renewed_book(held, places)
+            # Which footprints straddle the new grids is measured beside.
+            self.changed()
         return held
 
     def changed(self) -> None:

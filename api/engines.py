@@ -5,6 +5,7 @@ old and takes its place in one assignment, so no answer mixes the two.
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ __all__ = ["Engines"]
 
 # How long the roads of the largest county may take to load on a busy machine.
 _LOADING_S = 600.0
+# How often one looks who waits for the first plan and book.
+_LOOK_S = 0.05
 # Directories of former generations that are kept for answers as of then.
 _FORMER = 2
 
@@ -76,8 +79,8 @@ class Engines:
         return held[1] if held is not None and held[1].holds(moment) else None
 
     def remembered_book(self, directory: Directory) -> AddressBook | None:
-        """The address book of a directory's places, where it is loaded."""
-        return self._books.ready(directory.places)
+        """The address book with a directory's places, where one is loaded."""
+        return self._books.remembered(directory.places)
 
     def refreshed(self) -> Directory:
         """The directory of now, asked for in a session of its own."""
@@ -129,6 +132,12 @@ class Engines:
         made = LiveRoads(self._networks / f"{county}.arrow", county)
         return self._roads.setdefault(county, made)
 
+    def settle(self, patience_s: float) -> None:
+        """Wait, but not for longer, until the first plan and book are there or no plan is."""
+        deadline = time.monotonic() + patience_s
+        while not self._is_settled and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+
     @property
     def threads(self) -> list[Background]:
         """What works in the background."""
@@ -143,6 +152,10 @@ class Engines:
             Part("roads", self._are_roads_loaded, is_waited_for, self._how_the_roads_are()),
             Part("addresses", self._books.is_loaded, True, self._how_the_addresses_are()),
         ]
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._has_no_plan or (self._held is not None and self._books.is_loaded)
 
     @property
     def _are_roads_loaded(self) -> bool:

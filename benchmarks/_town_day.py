@@ -20,6 +20,7 @@ __all__ = ["Answer", "Town"]
 _PASSWORD = secrets.token_urlsafe(18)
 _TIMEOUT_S = 30.0
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+_TAGS, _FAULT = re.compile(r"<[^>]*>"), 500
 _STEPS = ("take", "report", "verify", "follow_up", "close", "recall", "return")
 # What everybody may ask, and what goes on while the database is away.
 PUBLIC = frozenset({"who", "card by place", "card by address", "card page"})
@@ -37,12 +38,15 @@ class Answer:
     kind : str
     status : int
         0 where the connection broke: a process that is killed answers nothing.
+    said : str
+        What stood in an answer of 500 or more.
     """
 
     at_s: float
     took_s: float
     kind: str
     status: int
+    said: str = ""
 
     @property
     def is_public(self) -> bool:
@@ -203,13 +207,15 @@ class Town:
         self, web: httpx2.Client, kind: str, method: str, path: str, more: dict[str, Any]
     ) -> tuple[int, Any]:
         begun = time.monotonic()
-        status, told = 0, None
+        status, told, said = 0, None, ""
         try:
             answer = web.request(method, path, **more)
             status = answer.status_code
+            said = _TAGS.sub(" ", answer.text) if status >= _FAULT else ""
             if "json" in answer.headers.get("content-type", ""):
                 told = answer.json()
         except httpx2.HTTPError:
             pass
-        self.answers.append(Answer(begun, time.monotonic() - begun, kind, status))
+        took_s = time.monotonic() - begun
+        self.answers.append(Answer(begun, took_s, kind, status, " ".join(said.split())[:300]))
         return status, told

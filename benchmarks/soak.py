@@ -48,7 +48,8 @@ _SAMPLE_S, _PROBE_S = 5.0, 0.1
 _BEFORE_S, _AFTER_S = 35.0, 10.0
 _HEALED_S = 60.0
 _PARTS = ("forked", "clock", "uploads", "web", "PostgreSQL")
-_DAYS = ("+1d", "+0", "-1d", "+0")
+_ON_TIME = "+0"
+_DAYS = ("+1d", _ON_TIME, "-1d", _ON_TIME)
 _PART = re.compile(r"from api\.(?:worker|clock|cli\.serving) import (clock|uploads|web)")
 # How much more than in the second third of the time the last may hold: share, and units.
 _CONNECTIONS = "SELECT sum(numbackends) FROM pg_stat_database"
@@ -177,6 +178,7 @@ class Trouble:
         self._clock, self._dice = clock, random.Random(1)  # noqa: S311 - a proof's dice
         self.done: Counter[str] = Counter()
         self.faults: list[str] = []
+        self.is_on_time = True
 
     def kill(self, part: str) -> None:
         """Kill one process of a part without a word."""
@@ -193,6 +195,7 @@ class Trouble:
     def set_clock(self, offset: str) -> None:
         """Set the clock of all processes."""
         self._clock.write_text(offset)
+        self.is_on_time = offset == _ON_TIME
         self.done[f"clock {offset}"] += 1
 
     def publish(self) -> None:
@@ -234,7 +237,8 @@ def run(seconds: float, pause_s: float, publish_s: float) -> Row:
             begun = published = time.monotonic()
             kinds = trouble.all_kinds(pause_s)
             while (now := time.monotonic()) < begun + seconds:
-                if now > published + publish_s:
+                # No plan is published before the one that holds, nor for a day that has not come.
+                if now > published + publish_s and trouble.is_on_time:
                     published = now
                     trouble.publish()
                 if next(kinds, None) is None:
@@ -259,7 +263,7 @@ def _clock() -> Iterator[Path]:
         Path(folder).chmod(0o755)
         (Path(folder) / "sitecustomize.py").write_text(_SLEEP)
         clock = Path(folder) / "clock"
-        clock.write_text("+0")
+        clock.write_text(_ON_TIME)
         clock.chmod(0o644)
         yield clock
 
@@ -308,6 +312,11 @@ def _judged(watch: Watch, town: Town, trouble: Trouble, begun_s: float, ended_s:
         "statuses": dict(sorted(Counter(answer.status for answer in town.answers).items())),
         "p99_ms": round(1000 * took[int(len(took) * 0.99)], 1) if took else None,
         "wrong_5xx": dict(Counter(f"{one.kind} {one.status}" for one in faults)),
+        "said_5xx": [
+            f"{one.at_s - begun_s:.1f} s, took {one.took_s:.1f} s: {one.kind}: {one.said}"
+            for one in faults[:5]
+        ],
+        "away": [[round(at - begun_s, 1) for at in away] for away in watch.away[:20]],
         "steps_heard": len(town.heard),
         "away_s": round(sum(ended - began for began, ended in watch.away), 1),
         "trouble": dict(trouble.done),
