@@ -1,4 +1,4 @@
-"""The address book of a process: there before the first request, and for each plan that is known."""
+"""The address book of a process: there before the first request, and for each known plan."""
 
 from dataclasses import replace
 from pathlib import Path
