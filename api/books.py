@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from api.admission import BusyError
 from data.background import Background, Rounds
 from data.database import Database
-from data.errors import StateError
+from data.errors import StateError, UnplannedError
 from grids.address_book import AddressBook, renewed_book
-from grids.book_file import kept_book
+from grids.book_file import kept_book, latest_book
 from grids.book_loading import address_count, book_version, load_book
 from grids.book_making import Apart, by_program, make_apart
 from grids.places import Places
@@ -24,7 +24,7 @@ __all__ = ["Books"]
 _PATIENCE_S, _LOADING_S, _LOOK_S = 2.0, 1200.0, 10.0
 # From so many addresses on a book is made apart: to begin a process takes longer than a small one.
 _LOADING = "the addresses are being loaded: try again in a moment"
-_LARGE, _TRIES = 30_000, 3
+_LARGE = 30_000
 
 
 class Books:
@@ -142,23 +142,32 @@ class Books:
         return book
 
     def _made(self, rounds: Rounds) -> AddressBook:
-        """The book of now, made by another process where it is not kept yet."""
-        for _ in range(_TRIES):
-            with self._database.session() as session:
-                now = datetime.now(UTC)
-                book = self._loaded(session, self._places(session))
-            if book is not None:
-                return book
-            # No connection waits for it.
-            make_apart(
-                self._database,
-                self._county,
-                now,
-                self._folder,
-                until=lambda: rounds.is_over,
-                apart=self._apart,
-            )
-        raise StateError("the addresses change faster than they are loaded")
+        """The book of now, made by another process where it is not kept yet.
+
+        Where addresses change faster than it is made it is of a moment ago.
+        """
+        book = self._kept()
+        if book is not None:
+            return book
+        # No connection waits for it.
+        make_apart(
+            self._database,
+            self._county,
+            datetime.now(UTC),
+            self._folder,
+            until=lambda: rounds.is_over,
+            apart=self._apart,
+        )
+        with self._database.session() as session:
+            places = self._places(session)
+        book = self._kept() or latest_book(self._folder, places)
+        if book is None:
+            raise StateError("addresses or plan have changed while the book was made")
+        return book
+
+    def _kept(self) -> AddressBook | None:
+        with self._database.session() as session:
+            return self._loaded(session, self._places(session))
 
     def _follow(self, rounds: Rounds) -> None:
         while not rounds.is_over:
@@ -166,7 +175,7 @@ class Books:
                 self._is_due = False
                 try:
                     self._renew(rounds)
-                except StateError:
+                except UnplannedError:
                     self._held = None  # nothing is published yet: requests say so themselves
                 except Exception:
                     self._is_due = True  # until then requests go on with the book that there is

@@ -155,18 +155,24 @@ class AskedStorage(Storage):
 
     def _current(self, key: str, expiry: int) -> _Count:
         held = self._counts.get(key)
-        if held is None or not (held.is_current or held.unsaid):
+        # What nobody was told while it counted, as where the database was away, is over with it.
+        if held is None or not held.is_current:
             if len(self._counts) >= _MOST_KEYS:
-                self._counts = {k: one for k, one in self._counts.items() if one.unsaid}
+                self._forget()
             held = self._counts[key] = _Count(0, 0, expiry, time.monotonic() + expiry)
         return held
+
+    def _forget(self) -> None:
+        """Forget what the database knows or what is over; where it is away, the oldest half too."""
+        kept = [(key, one) for key, one in self._counts.items() if one.unsaid and one.is_current]
+        self._counts = dict(kept[-_MOST_KEYS // 2 :])
 
     def _write_on(self, rounds: Rounds) -> None:
         goes_on = True
         while goes_on:
             goes_on = rounds.wait(_FLUSH_S)
             with self._changing:
-                due = [key for key, one in self._counts.items() if one.unsaid]
+                due = [k for k, one in self._counts.items() if one.unsaid and one.is_current]
             for at in range(0, len(due), 2000):
                 self._write(due[at : at + 2000])
             rounds.done()
@@ -186,17 +192,21 @@ class AskedStorage(Storage):
                 held = {key: self._counts[key] for key in keys if key in self._counts}
                 said = {key: (one.unsaid, one.expiry_s) for key, one in held.items() if one.unsaid}
             if said:
-                self._note(said, self._added(said))
+                self._note(held, said, self._added(said))
         finally:
             self._writing.release()
 
-    def _note(self, said: dict[str, tuple[int, int]], rows: list[tuple[str, int, float]]) -> None:
+    def _note(
+        self,
+        held: dict[str, _Count],
+        said: dict[str, tuple[int, int]],
+        rows: list[tuple[str, int, float]],
+    ) -> None:
         with self._changing:
             for key, count, left_s in rows:
-                one = self._counts.get(key)
-                if one is not None:
-                    one.told, one.until_s = int(count), time.monotonic() + float(left_s)
-                    one.unsaid -= said[key][0]
+                one = held[key]
+                one.told, one.until_s = int(count), time.monotonic() + float(left_s)
+                one.unsaid -= said[key][0]
 
     def _added(self, said: dict[str, tuple[int, int]]) -> list[tuple[str, int, float]]:
         asked = {

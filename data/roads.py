@@ -68,19 +68,19 @@ class RoadState:
 
     Attributes
     ----------
-    version : int
+    version : str
         Of the county's closures and speeds.
     holds_until : datetime or None
         When the next closure begins or ends.
     """
 
-    version: int
+    version: str
     closures: tuple[HeldClosure, ...]
     speeds: tuple[HeldSpeed, ...]
     holds_until: datetime | None
 
 
-_VERSION = text("SELECT number FROM road_version WHERE county = :county")
+_VERSION = text("SELECT mark::text FROM road_version WHERE county = :county")
 _NEXT = text(
     """
     SELECT min(at) FROM (
@@ -92,9 +92,9 @@ _NEXT = text(
 )
 
 
-def road_version(session: Session, county: str) -> int:
-    """Number that rises with every commit that changes closures or speeds; 0 before any."""
-    return int(session.scalar(_VERSION, {"county": county}) or 0)
+def road_version(session: Session, county: str) -> str:
+    """A mark of closures and speeds, another one after every change; ``""`` before any."""
+    return str(session.scalar(_VERSION, {"county": county}) or "")
 
 
 def road_state(session: Session, county: str, at: datetime) -> RoadState:

@@ -6,7 +6,7 @@ from data.cluster import SERVING_ROLE
 from data.database_url import database_url
 from data.settings import Settings
 
-__all__ = ["grant_serving", "is_protected", "may_serve", "serving_role_of"]
+__all__ = ["close_functions", "grant_serving", "is_protected", "may_serve", "serving_role_of"]
 
 _LOGS = ("audit_log", "audit_read", "incident_event")
 # What is granted is the owner's own: of an extension's tables and functions, which everybody may
@@ -40,6 +40,25 @@ _GRANT = """
     GRANT SELECT ON audit.period, audit.checkpoint TO {role};
     REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON alembic_version FROM {role};
 """
+# What runs with the owner's rights is not everybody's, as it is where rights were not restored.
+_CLOSE = """
+    DO $close$
+    DECLARE statement text;
+    BEGIN
+        FOR statement IN SELECT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+            FROM pg_proc WHERE prosecdef AND pg_has_role(proowner, 'USAGE')
+            AND pronamespace::regnamespace::text IN ('public', 'jobs', 'audit')
+        LOOP
+            EXECUTE statement;
+        END LOOP;
+    END $close$
+"""
+_MAY_SERVE = text(
+    "SELECT has_function_privilege(:role, note, 'EXECUTE') AND has_table_privilege(:role, "
+    "'incident', 'INSERT') AND NOT EXISTS (SELECT FROM pg_proc, aclexplode(coalesce(proacl, "
+    "acldefault('f', proowner))) AS held WHERE pg_proc.oid = note AND held.grantee = 0) "
+    "FROM CAST('audit_note_reads' AS regproc) AS note"
+)
 _MAY_CHANGE = text(
     "SELECT bool_or(has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE') "
     "OR has_table_privilege(c.oid, 'TRUNCATE') OR pg_has_role(c.relowner, 'MEMBER')) "
@@ -58,8 +77,15 @@ def serving_role_of(settings: Settings) -> str | None:
     return database_url(settings.database_url).username
 
 
+def close_functions(engine: Engine) -> None:
+    """Let nobody but the owner call what runs with the owner's rights; as the owner."""
+    with engine.begin() as connection:
+        connection.execute(text(_CLOSE))
+
+
 def grant_serving(engine: Engine, role: str) -> None:
-    """Let a role do all that serving needs; as the owner, after each migration."""
+    """Let a role do all that serving needs; as the owner, after each migration or restoring."""
+    close_functions(engine)
     quoted = engine.dialect.identifier_preparer.quote(role)
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -74,11 +100,8 @@ def grant_serving(engine: Engine, role: str) -> None:
 
 def may_serve(engine: Engine, role: str) -> bool:
     """Whether a role has been let serve: one that was restored or named anew has not."""
-    query = text(
-        "SELECT has_function_privilege(:role, CAST('audit_note_reads' AS regproc), 'EXECUTE')"
-    )
     with engine.connect() as connection:
-        return bool(connection.execute(query, {"role": role}).scalar())
+        return bool(connection.execute(_MAY_SERVE, {"role": role}).scalar())
 
 
 def is_protected(engine: Engine) -> bool:

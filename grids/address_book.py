@@ -13,6 +13,8 @@ from grids.places import Places
 __all__ = ["AddressBook", "areas_of", "renewed_book"]
 
 _PART = 10_000
+# What of places decides in which grid an address lies.
+_DECIDES = ("grids", "facts", "buildings", "building_grids", "address_grids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class AddressBook:
         By the grid's id.
     places : Places
         The areas are these grids'.
+    naming : Places
+        The same with the memberships that these addresses have by their names: `places`, unless
+        its memberships are of newer addresses.
     is_measured : bool
         Whether `straddling` was measured with these grids.
     """
@@ -45,6 +50,7 @@ class AddressBook:
     straddling: Mapping[int, tuple[str, ...]]
     areas: Areas
     places: Places
+    naming: Places
     is_measured: bool = True
 
     def look_up(self, typed: str) -> Lookup:
@@ -71,10 +77,21 @@ def renewed_book(book: AddressBook, places: Places) -> AddressBook:
     -----
     Which footprints straddle grids is not measured anew: that takes a book of its own.
     """
-    texts = book.table.columns.texts
-    areas = areas_of(places, texts, book.lon, book.lat, book.straddling)
+    naming, areas = _naming(book, places), book.areas
+    if any(getattr(naming, part) is not getattr(book.naming, part) for part in _DECIDES):
+        texts = book.table.columns.texts
+        areas = areas_of(naming, texts, book.lon, book.lat, book.straddling)
     measured = book.is_measured and places.grids is book.places.grids
-    return replace(book, areas=areas, places=places, is_measured=measured)
+    return replace(book, areas=areas, places=places, naming=naming, is_measured=measured)
+
+
+def _naming(book: AddressBook, places: Places) -> Places:
+    """The places with the memberships by name that the book's addresses have."""
+    held = book.naming.address_grids
+    if places.addresses == book.version or held == places.address_grids:
+        return places
+    grids = {one.grid for called in held.values() for one in called} - {0}
+    return replace(places, address_grids=held) if grids <= places.facts.keys() else places
 
 
 def areas_of(
@@ -103,15 +120,20 @@ def areas_of(
         special |= _named(places, texts)
     id_of = {facts.code: one for one, facts in places.facts.items()}
     more: dict[int, tuple[int, ...]] = {}
+    members = set()
     for row in np.flatnonzero(special).tolist():
         where = places.where(lon[row], lat[row], address=texts[row].as_py())
         if where.grid is not None:
             first[row] = where.grid.id
             if where.others:
                 more[row] = tuple(id_of[code] for code in where.others)
+            elif where.by == "building":
+                members.add(row)
+    # A footprint in several grids leaves open what no membership decides.
     for row, codes in straddling.items():
-        if not special[row]:
-            more[row] = tuple(id_of[code] for code in codes if code in id_of)
+        if row not in members:
+            held = (*more.get(row, ()), *(id_of[code] for code in codes if code in id_of))
+            more[row] = tuple(dict.fromkeys(held))
     return Areas(first, more)
 
 

@@ -19,7 +19,7 @@ from grids.address_book import AddressBook
 from grids.book_loading import book_version, load_book
 from grids.places import Places
 
-__all__ = ["alone", "kept_book", "make_book"]
+__all__ = ["alone", "kept_book", "latest_book", "make_book"]
 
 # Of what the columns are and mean: a file of another one is made anew.
 _LAYOUT = 2
@@ -41,18 +41,38 @@ def kept_book(folder: Path, version: str, places: Places) -> AddressBook | None:
     path = _path(folder, places.county, mark)
     if not path.exists():
         return None
-    try:
-        columns, about = map_columns(path)
-        if about.get("of") != mark:  # renamed, or restored from elsewhere
-            raise ColumnsError(f"{path.name} is of other addresses or another plan")
-    except ColumnsError:  # cut off too, as by a full disk: it is made anew
+    held = _mapped(path)
+    if held is None or held[1].get("of") != mark:  # renamed, or restored from elsewhere
         path.unlink(missing_ok=True)
         return None
+    return _book(version, places, *held)
+
+
+def latest_book(folder: Path, places: Places) -> AddressBook | None:
+    """A book with these grids of whatever addresses it was made of; None where there is none."""
+    for path in folder.glob(f"{places.county}-*{_SUFFIX}"):
+        held = _mapped(path)
+        version = "" if held is None else held[1].get("version", "")
+        if held is not None and held[1].get("of") == _mark_of(version, places):
+            return _book(version, places, *held)
+    return None
+
+
+def _mapped(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    try:
+        return map_columns(path)
+    except (ColumnsError, FileNotFoundError):  # cut off, as by a full disk; or dropped meanwhile
+        return None
+
+
+def _book(
+    version: str, places: Places, columns: dict[str, Any], about: dict[str, Any]
+) -> AddressBook:
     table = AddressTable(TableColumns.of(columns), TableFacts.of(about["facts"]))
     straddling = {row: tuple(codes) for row, codes in about["straddling"]}
     areas = Areas(columns["areas"], _lists_of(columns["more"]))
     lon, lat = columns["lon"], columns["lat"]
-    return AddressBook(version, table, columns["ids"], lon, lat, straddling, areas, places)
+    return AddressBook(version, table, columns["ids"], lon, lat, straddling, areas, places, places)
 
 
 def make_book(session: Session, places: Places, folder: Path) -> None:
@@ -64,7 +84,7 @@ def make_book(session: Session, places: Places, folder: Path) -> None:
     mark = _mark_of(book.version, places)
     path = _path(folder, places.county, mark)
     columns, about = _columns(book)
-    write_columns(path, columns, about | {"of": mark})
+    write_columns(path, columns, about | {"of": mark, "version": book.version})
     for old in folder.glob(f"{places.county}-*{_SUFFIX}"):
         if old != path:
             old.unlink(missing_ok=True)

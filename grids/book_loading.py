@@ -69,7 +69,8 @@ def load_book(session: Session, places: Places) -> AddressBook:
     communities, names = _communities(places, areas)
     aliases = [(row.alias, row.name) for row in session.execute(_ALIASES, {"county": county})]
     table = AddressTable(*builder.finish(communities, names, aliases))
-    return AddressBook(version, table, _array(ids, np.int64), x, y, straddling, areas, places)
+    numbers = _array(ids, np.int64)
+    return AddressBook(version, table, numbers, x, y, straddling, areas, places, places)
 
 
 def _chunks(session: Session, query: str, county: str) -> Iterator[list[Any]]:

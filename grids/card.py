@@ -1,6 +1,6 @@
 """The contact card 网格服务联系卡: what a resident is told of a grid's people, today."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -124,7 +124,8 @@ def card_of_address(directory: Directory, book: AddressBook, typed: str) -> Addr
     address = book.table.text(row)
     if not grids:
         return AddressAnswer(lookup, address=address, is_outside=True)
-    card = card_at(directory, *book.place(row), address=address)
+    named = replace(directory, places=book.naming)
+    card = card_at(named, *book.place(row), address=address)
     return AddressAnswer(lookup, card, address, grids)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from data.errors import UnplannedError
 from data.store import shapes_from_wkb
+from grids.book_loading import book_version
 from grids.card_layout import load_layout
 from grids.layer import Layer, LayerRow
 from grids.places import GridFacts, NamedPlace, Places
@@ -28,7 +29,9 @@ _GENERATION = text(
     "WHERE county = :county AND valid @> CAST(:at AS timestamptz)"
 )
 _VERSION = text(
-    "SELECT coalesce(sum(ground), 0) AS ground, coalesce(sum(staff), 0) AS staff "
+    "SELECT coalesce(string_agg(ground_mark::text, ' ' ORDER BY county), '') AS ground, "
+    "coalesce(string_agg(staff_mark::text, ' ' ORDER BY county), '') AS staff, "
+    "coalesce((SELECT mark::text FROM address_version WHERE county = :county), '') AS addresses "
     "FROM directory_version WHERE county IN (:county, '000000')"
 )
 _MICRO_GRIDS = text(
@@ -62,11 +65,12 @@ _SHAPES = (
 
 @dataclass(frozen=True, slots=True)
 class DirectoryVersion:
-    """How often ground and staff have changed, and which generation holds."""
+    """Marks of ground, staff and addresses, others after every change; which generation holds."""
 
-    ground: int
-    staff: int
+    ground: str
+    staff: str
     generation: int
+    addresses: str
 
 
 def directory_version(session: Session, county: str, at: datetime) -> DirectoryVersion:
@@ -79,7 +83,7 @@ def directory_version(session: Session, county: str, at: datetime) -> DirectoryV
     """
     row = session.execute(_VERSION, {"county": county}).one()
     generation = _generation(session, county, at)
-    return DirectoryVersion(int(row.ground), int(row.staff), generation.id)
+    return DirectoryVersion(row.ground, row.staff, generation.id, row.addresses)
 
 
 def load_directory(
@@ -114,9 +118,22 @@ def load_directory(
     places = directory.places
     if not same:
         places = load_places(session, county, moment, folder, places)
+    elif now.addresses != places.addresses:
+        places = _looked_up_again(session, places, moment)
     if now.staff == was.staff and places.begins >= directory.places.begins:
         return replace(directory, places=places)
     return _staffed(session, county, places)
+
+
+def _looked_up_again(session: Session, places: Places, moment: datetime) -> Places:
+    """The same places where addresses have changed: they may belong to grids by their names."""
+    # Before the look-up: what changes meanwhile is looked up once more.
+    addresses = book_version(session, places.county)
+    found = _address_grids(session, {"county": places.county, "at": moment})
+    if found != places.address_grids:
+        return replace(places, address_grids=found, addresses=addresses)
+    places.addresses = addresses
+    return places
 
 
 def _staffed(session: Session, county: str, places: Places) -> Directory:
@@ -189,6 +206,7 @@ def _add_members(session: Session, places: Places, key: dict[str, Any], fetch: "
     of_building: dict[int, tuple[int, ...]] = {}
     for r in session.execute(_MEMBERS, key):
         of_building[r.building_id] = (*of_building.get(r.building_id, ()), r.grid_id)
+    places.addresses = book_version(session, places.county)
     places.address_grids = _address_grids(session, key)
     if of_building:
         rows = [LayerRow(one, f"{one:012d}") for one in sorted(of_building)]

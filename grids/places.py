@@ -107,6 +107,8 @@ class Places:
     address_grids : dict of str to tuple of NamedPlace
         By a text, or a number in the source that is no address's text: all addresses that are
         called so, where one of them is known to belong to a grid.
+    addresses : str
+        Mark of the addresses (`book_version`) that `address_grids` was last looked up in.
     """
 
     county: str
@@ -119,6 +121,7 @@ class Places:
     buildings: Layer | None = None
     building_grids: dict[int, tuple[int, ...]] = field(default_factory=dict)
     address_grids: dict[str, tuple[NamedPlace, ...]] = field(default_factory=dict)
+    addresses: str = ""
 
     def where(
         self, lon: float, lat: float, *, radius_m: float = 0.0, address: str | None = None

@@ -13,6 +13,7 @@ from data.backup import restore as read_backup
 from data.cluster import Cluster
 from data.database import open_database, private_cluster
 from data.database_url import uri_of
+from data.serving_role import close_functions
 from data.settings import Settings
 
 __all__ = ["app"]
@@ -82,7 +83,9 @@ def restore(source: Annotated[Path, typer.Argument(help="A file that backup wrot
     serving = open_database(settings, pooled=False).engine.url.username
     require_idle(database, {str(database.engine.url.username), str(serving)})
     restored = read_backup(database, source, settings.home)
-    # It may be of an earlier version; and the role that serves is let in again.
-    with ready_database(settings).session() as session:
+    # It may be of an earlier version; and nobody has been given a right yet, nor been refused one.
+    ready = ready_database(settings)
+    close_functions(ready.engine)
+    with ready.session() as session:
         audit(session, settings.county, "command line", "db.restore", source.name)
     console.entry(f"restored from {source}: {', '.join(restored)}")

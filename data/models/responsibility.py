@@ -1,5 +1,6 @@
 """Responsibilities: who holds which role where and when, as dated changes and as periods."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -135,6 +136,8 @@ class DirectoryVersion(Base):
         The plan, micro-grids, service areas and memberships.
     staff : int
         People, units, responsibilities, leave, rosters and rules.
+    ground_mark, staff_mark : UUID
+        Others after every change, also where a restored database goes on another way.
     """
 
     __tablename__ = "directory_version"
@@ -142,3 +145,5 @@ class DirectoryVersion(Base):
     county: Mapped[str] = mapped_column(String(6), primary_key=True)
     ground: Mapped[int] = mapped_column(BigInteger, server_default="0")
     staff: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    ground_mark: Mapped[uuid.UUID] = mapped_column(server_default=text("gen_random_uuid()"))
+    staff_mark: Mapped[uuid.UUID] = mapped_column(server_default=text("gen_random_uuid()"))

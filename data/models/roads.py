@@ -1,5 +1,7 @@
 """What changes on the roads: closures, speeds, and the version that tells of both."""
 
+import uuid
+
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Index, String, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -58,9 +60,10 @@ class RoadSpeed(Base):
 
 
 class RoadVersion(Base):
-    """Rises with every commit that changes closures or speeds of a county."""
+    """Rises, and is marked anew, with every commit that changes closures or speeds of a county."""
 
     __tablename__ = "road_version"
 
     county: Mapped[str] = mapped_column(String(6), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    mark: Mapped[uuid.UUID] = mapped_column(server_default=text("gen_random_uuid()"))

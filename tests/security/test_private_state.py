@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from data.backup import backup, restore
-from data.cluster import Cluster
+from data.cluster import SERVING_ROLE, Cluster
 from data.database import Database
 from data.errors import DatabaseError
 from data.private_files import tighten
+from data.serving_role import is_protected, may_serve
 from tests.conftest import ROOT, Furnished, create_database
 
 
@@ -55,6 +57,25 @@ def onegrid(home: Path, *words: str, **more: str) -> str:
     return done.stdout
 
 
+def serves(home: Path) -> None:
+    """The role that serves may do its work, and nobody else what runs with the owner's rights."""
+    owner, serving = (
+        Database.at(url, pooled=False) for url in (Cluster(home).url, Cluster(home).serving_url)
+    )
+    assert may_serve(owner.engine, SERVING_ROLE)
+    assert is_protected(serving.engine)
+    open_to_all = text(
+        "SELECT proname FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) AS a "
+        "WHERE prosecdef AND pronamespace = 'public'::regnamespace AND a.grantee = 0 "
+        "AND pg_has_role(proowner, 'USAGE')"
+    )
+    with owner.session() as session:
+        assert session.scalars(open_to_all).all() == []
+    with serving.session() as session:
+        assert session.scalar(text("SELECT count(*) FROM grid"))
+        session.execute(text("UPDATE person SET name = name WHERE false"))
+
+
 def test_a_backup_restored_into_an_empty_home_dispatches_the_same(
     place: Path, furnished: Furnished, city: Database
 ) -> None:
@@ -69,6 +90,7 @@ def test_a_backup_restored_into_an_empty_home_dispatches_the_same(
         said = onegrid(home, "db", "restore", str(saved))
         assert "database, networks" in said
         assert onegrid(home, *ask) == before
+        serves(home)
         assert readable_by_others(home) == []
         assert "0 kept heads" in onegrid(home, "audit", "verify")
         onegrid(home, "db", "backup", str(place / "again.tar"))

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 import data.asked
 from api.listening import Listener
@@ -131,6 +133,33 @@ def test_counts_survive_a_column_of_another_type(city: Database) -> None:
     with city.engine.connect() as connection:
         rows = connection.execute(text("SELECT key, count FROM asked ORDER BY key")).all()
     assert [tuple(row) for row in rows] == [("a", 1), ("b", 1)]
+
+
+def test_counts_end_with_their_time_while_the_database_is_away(
+    city: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody could be told kept its window open: a resident was refused for ever."""
+    now_s = time.monotonic()
+    monkeypatch.setattr(data.asked.time, "monotonic", lambda: now_s)
+    storage = AskedStorage(city.engine, "990100", ahead=0)
+    away = OperationalError("SELECT 1", {}, Exception("away"))
+    monkeypatch.setattr(storage, "_added", MagicMock(side_effect=away))
+    assert [storage.incr("k", 60) for _ in range(3)] == [1, 2, 3]
+    now_s += 61
+    assert (storage.get("k"), storage.incr("k", 60), storage.get("k")) == (0, 1, 1)
+    monkeypatch.undo()
+    assert storage.incr("k", 60) == 2, "what is over is not told either"
+
+
+def test_counts_are_bounded_while_the_database_is_away(
+    city: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data.asked, "_MOST_KEYS", 100)
+    storage = AskedStorage(city.engine, "990100", ahead=2)
+    for number in range(1000):
+        storage.incr(f"k{number}", 60)
+    assert len(storage._counts) <= 100
+    assert storage.get("k999") == 1
 
 
 @pytest.mark.parametrize("step_s", [-86_400.0, 86_400.0])

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from data.errors import StateError
 from data.importing import import_addresses
 from data.settings import DEMO_COUNTY as COUNTY
 from data.settings import Settings
-from grids.directory import DirectoryVersion, directory_version, load_directory
+from grids.directory import directory_version, load_directory
 from grids.plan import draw_draft
 from grids.publishing import publish
 from grids.who import Directory
@@ -129,7 +130,7 @@ def test_a_redraw_of_a_few_grids_touches_only_these(city: Database) -> None:
         ).scalar_one()
         session.flush()
         version = directory_version(session, COUNTY, datetime.now(UTC))
-        stale = DirectoryVersion(version.ground - 1, version.staff, version.generation)
+        stale = replace(version, ground="before")
         again = load_directory(session, COUNTY, held=(stale, directory))
         fresh = load_directory(session, COUNTY)
         points = session.execute(
@@ -244,3 +245,33 @@ def test_an_address_is_answered_with_the_plan_of_now(two: list[Engines], city: D
             found = book.look_up(book.table.text(0))
             assert set(found.areas) <= set(directory.places.facts)
     assert within(lambda: all((held := one.ready_book()) and held[1].is_measured for one in two))
+
+
+def test_a_restored_database_that_goes_another_way_is_another(
+    city_settings: Settings, city: Database, tmp_path: Path
+) -> None:
+    """As many changes as there were before are not the same changes."""
+    engines = engines_of(city_settings, city, tmp_path)
+    counters = text("SELECT ground, staff FROM directory_version WHERE county = :county")
+    change = text("UPDATE person SET name = :name WHERE id = (SELECT min(id) FROM person)")
+    back = text("UPDATE directory_version SET staff = :staff WHERE county = :county")
+
+    def named(name: str) -> bool:
+        with city.session() as session:
+            people = engines.directory(session).staff.people
+            return name in {one.name for one in people.values()}
+
+    def changed(name: str) -> tuple[int, int]:
+        with city.session() as session:
+            session.execute(change, {"name": name})
+        with city.session() as session:
+            return tuple(session.execute(counters, {"county": COUNTY}).one())
+
+    ground, staff = changed("甲")
+    assert named("甲")
+    with city.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE directory_version DISABLE TRIGGER USER")
+        connection.execute(back, {"staff": staff - 1, "county": COUNTY})
+        connection.exec_driver_sql("ALTER TABLE directory_version ENABLE TRIGGER USER")
+    assert changed("乙") == (ground, staff)
+    assert named("乙")

@@ -243,3 +243,83 @@ def test_addresses_of_one_name_and_place_in_different_grids_are_a_question(
     with city.session() as session:
         import_memberships(session, members, county=COUNTY)
     assert codes(book_of(city), name) == (False, sorted([other, third]))
+
+
+def name_in(
+    city: Database, folder: Path, rows: dict[str, tuple[str, list[float]]], **members: str
+) -> None:
+    """Import addresses (number → text and place), and the grids of some by number."""
+    file, list_ = folder / "named.csv", folder / "members.csv"
+    lines = [f"{number},{name},{at[0]},{at[1]}" for number, (name, at) in rows.items()]
+    file.write_text("编号,地址,经度,纬度\n" + "\n".join(lines), encoding="utf-8")
+    with city.session() as session:
+        import_addresses(session, file, county=COUNTY, crs="EPSG:4326")
+    if members:
+        lines = [f"{number},{code}" for number, code in members.items()]
+        list_.write_text("地址,网格\n" + "\n".join(lines), encoding="utf-8")
+        with city.session() as session:
+            assert import_memberships(session, list_, county=COUNTY).changed == len(members)
+
+
+def test_a_directory_follows_the_addresses_that_belong_to_grids_by_name(
+    city: Database, tmp_path: Path
+) -> None:
+    """Another address takes the name of one that belongs to a grid, and it takes another."""
+    (one, *at), (other, *there), (third, *_) = in_three_grids(city)
+    name, later = "春水市新开街1号", "春水市新开街9号"
+    name_in(city, tmp_path, {"N1": (name, at)}, N1=third)
+    with city.session() as session:
+        version = directory_version(session, COUNTY, datetime.now(UTC))
+        held = load_directory(session, COUNTY)
+        book = load_book(session, held.places)
+    assert codes(book, name) == (True, [third])
+    name_in(city, tmp_path, {"N2": (name, there)})
+    with city.session() as session:
+        assert directory_version(session, COUNTY, datetime.now(UTC)) != version
+        follows = load_directory(session, COUNTY, held=(version, held))
+    grid_id = next(grid.id for grid in held.places.facts.values() if grid.code == third)
+    assert follows.places.address_grids == {
+        name: ((*at, grid_id), (*there, 0)),
+        "N1": ((*at, grid_id),),
+    }
+    assert follows.places.grids is held.places.grids
+    # Until the book is of these addresses too, it answers as before, and not in between.
+    old = renewed_book(book, follows.places)
+    assert (old.areas is book.areas, old.places is follows.places) == (True, True)
+    answer = card_of_address(follows, old, name)
+    assert answer.card is not None
+    assert answer.card.grid.code == third
+    assert card_code(city, name) is None
+    name_in(city, tmp_path, {"N1": (later, at)})
+    with city.session() as session:
+        now = load_directory(session, COUNTY, held=(version, follows))
+    assert set(now.places.address_grids) == {later, "N1"}
+    assert (card_code(city, name), card_code(city, later)) == (other, third)
+    answer = card_of_address(now, renewed_book(old, now.places), name)
+    assert answer.card is not None
+    assert (answer.card.grid.code, one != third) == (third, True)
+
+
+def test_a_directory_that_addresses_do_not_change_stays(city: Database, tmp_path: Path) -> None:
+    (_, *at), *_ = in_three_grids(city)
+    with city.session() as session:
+        version = directory_version(session, COUNTY, datetime.now(UTC))
+        held = load_directory(session, COUNTY)
+    name_in(city, tmp_path, {"N3": ("春水市无关街1号", at)})
+    with city.session() as session:
+        follows = load_directory(session, COUNTY, held=(version, held))
+        assert follows.places is held.places
+        assert follows.places.addresses == book_version(session, COUNTY)
+
+
+def test_a_building_across_an_edge_is_one_also_where_another_has_its_name(
+    city: Database, tmp_path: Path
+) -> None:
+    name, both = plant(city, tmp_path, units=0)
+    *_, (third, *there) = in_three_grids(city)
+    name_in(city, tmp_path, {"N4": (name, there)}, N4=third)
+    book = book_of(city)
+    (row,) = [row for row in book.straddling if book.table.text(row) == name]
+    facts = book.places.facts
+    assert sorted(facts[one].code for one in book.areas.more[row]) == both
+    assert card_code(city, name) is None

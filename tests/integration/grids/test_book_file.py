@@ -11,11 +11,13 @@ from sqlalchemy import text
 from data.database import Database
 from data.settings import DEMO_COUNTY
 from grids.address_book import AddressBook
-from grids.book_file import kept_book, make_book
+from grids.book_file import kept_book, latest_book, make_book
 from grids.book_loading import book_version, load_book
 from grids.book_making import MakingError, make_apart
 from grids.directory import load_directory, load_places
 from grids.places import Places
+from grids.plan import draw_draft
+from grids.publishing import publish
 
 COUNTY = DEMO_COUNTY
 TYPED = (
@@ -163,3 +165,20 @@ def test_a_kept_locator_is_of_the_shapes_that_there_are(city: Database, tmp_path
     assert [
         one for one in inside if kept_places.where(one.lon, one.lat).grid.code != one.code
     ] == []
+
+
+def test_a_book_of_a_moment_ago_is_taken_where_addresses_change_faster(
+    city: Database, tmp_path: Path
+) -> None:
+    assert latest_book(tmp_path, places_of(city)) is None
+    with city.session() as session:
+        make_book(session, places_of(city), tmp_path)
+        version = book_version(session, COUNTY)
+        session.execute(text("DELETE FROM address WHERE id = (SELECT max(id) FROM address)"))
+    assert kept(city, tmp_path) is None
+    latest = latest_book(tmp_path, places_of(city))
+    assert latest is not None
+    assert latest.version == version
+    with city.session() as session:
+        publish(session, COUNTY, draw_draft(session, COUNTY, seed=7, author="t"))
+    assert latest_book(tmp_path, places_of(city)) is None, "of another plan"
