@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 from sqlalchemy import text
 
 from data.accounts import Grant, add_account
@@ -460,3 +460,38 @@ def test_the_report_form_meets_no_serious_violation(desk: Desk) -> None:
     desk.page.wait_for_selector("#report:not([hidden])")
     desk.shoot("console-report")
     assert desk.violations() == []
+
+
+SHOWN = "window.console_.map.queryRenderedFeatures({ layers: ['incident'] }).length"
+
+
+@pytest.mark.parametrize("refusal", ["503", "cut"])
+def test_cases_come_back_to_the_map_after_an_outage(desk: Desk, refusal: str) -> None:
+    """A tile that was refused once was asked for never again: the map of a busy city was empty."""
+    desk.sign_in()
+    opened(desk)
+    report(desk, "路灯不亮")
+    desk.until(f"{SHOWN} > 0")
+
+    refused = 0
+
+    def refuse(route: Route) -> None:
+        nonlocal refused
+        refused += 1
+        route.fulfill(status=503) if refusal == "503" else route.abort()
+
+    for _ in range(2):
+        refused = 0
+        desk.page.route("**/tiles/work/**", refuse)
+        desk.page.wait_for_selector("#connection:not([hidden])")
+        desk.page.wait_for_timeout(7000)
+        assert refused > 2
+        desk.page.unroute("**/tiles/work/**")
+        with desk.page.expect_response(
+            lambda told: "/tiles/work/" in told.url and told.status in {200, 304}, timeout=40_000
+        ):
+            pass
+        desk.until(f"{SHOWN} > 0")
+        desk.page.wait_for_selector("#connection[hidden]", state="attached")
+    expected = ("/tiles/work/", "503", "ERR_FAILED")
+    desk.troubles[:] = [one for one in desk.troubles if not any(part in one for part in expected)]

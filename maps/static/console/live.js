@@ -1,9 +1,10 @@
 // The live map: incidents by state and light, responders with the age of their position, ways.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { fadeDuration, styleOf, tellIdle } from "../workbench/style.js";
+import { askAgain, fadeDuration, styleOf, tellIdle } from "../workbench/style.js";
 import { facts, t } from "../workbench/words.js";
 
 const REFRESH_MS = 5000;
+const ZOOMS = { minzoom: 6, maxzoom: 18 };
 const font = { "text-font": ["Noto Sans CJK SC"] };
 // Okabe and Ito: told apart by the colour-blind. The ring is the light.
 export const colours = {
@@ -46,7 +47,7 @@ function liveStyle() {
   const style = styleOf("standard");
   const tiles = [`${location.origin}/tiles/work/{z}/{x}/{y}.mvt`];
   const geojson = () => ({ type: "geojson", data: empty });
-  Object.assign(style.sources, { work: { type: "vector", tiles, minzoom: 6, maxzoom: 18 }, route: geojson(), cells: geojson(), pin: geojson(), clusters: geojson(), sketch: geojson() });
+  Object.assign(style.sources, { work: { type: "vector", tiles, ...ZOOMS }, route: geojson(), cells: geojson(), pin: geojson(), clusters: geojson(), sketch: geojson() });
   style.layers.find((one) => one.id === "grid-fill").paint["fill-opacity"] = 0.08;
   style.layers.push(...layers);
   return style;
@@ -66,6 +67,7 @@ export class LiveMap {
     this.map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-left");
     this.map.on("click", (event) => this.clicked(event.point, event.lngLat));
     tellIdle(this.map, container);
+    askAgain(this.map, (error) => handlers.refused(error));
     this.map.getCanvas().addEventListener("keydown", (event) => {
       if (event.key !== " ") return;
       event.preventDefault();
@@ -122,8 +124,11 @@ export class LiveMap {
     this.map.fitBounds([Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)], { padding: 80, maxZoom: 16 });
   }
 
+  // Each by its name: one that was refused before is asked for again only so.
   refresh() {
-    if (this.map.getSource("work")) this.map.refreshTiles("work");
+    if (!this.map.getSource("work")) return;
+    const seen = this.map.coveringTiles({ tileSize: 512, ...ZOOMS });
+    this.map.refreshTiles("work", seen.map((one) => one.canonical));
   }
 
   place(on) {

@@ -13,7 +13,7 @@ let chosen = null;
 let red = new Set();
 let place = null;
 
-const map = new LiveMap(by("map"), { chosen: open, placed: pinned, drawn: closed, person: (who) => panel.say(`${who.name} · ${(facts.roles[who.role] || who.role)} · ${Math.floor(who.age_s / 60)} ${t("min")}${who.busy ? ` · ${t("busy with another incident")}` : ""}`) });
+const map = new LiveMap(by("map"), { chosen: open, placed: pinned, drawn: closed, refused: withoutTiles, person: (who) => panel.say(`${who.name} · ${(facts.roles[who.role] || who.role)} · ${Math.floor(who.age_s / 60)} ${t("min")}${who.busy ? ` · ${t("busy with another incident")}` : ""}`) });
 window.console_ = map;
 
 // ---- the list ----
@@ -309,6 +309,12 @@ function refresh(after_ms = 150) {
       refresh(2000);
     }
   }, after_ms);
+}
+
+function withoutTiles(error) {
+  if ([401, 403].includes(error.status)) return;
+  by("connection").hidden = false;
+  refresh(2000);
 }
 
 function stepped(one) {

@@ -1,7 +1,7 @@
 // The history of a plan: a slider over its generations, and a grid's lineage.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
 import { lineageGraph } from "./lineage.js";
-import { fadeDuration, palettes, planTiles, styleOf, tellIdle } from "./style.js";
+import { askAgain, fadeDuration, palettes, planTiles, styleOf, tellIdle } from "./style.js";
 import { element, facts, number, t, time } from "./words.js";
 
 const by = (id) => document.getElementById(id);
@@ -30,11 +30,13 @@ const map = new maplibregl.Map({
 map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-left");
 map.addControl(new maplibregl.ScaleControl({ unit: "metric" }), "bottom-left");
 tellIdle(map, by("map"));
+const askRefused = askAgain(map);
 window.planHistory = map;
 
 function show() {
   const one = facts.generations[Number(slider.value)];
   by("map").dataset.idle = "false";
+  askRefused();
   map.getSource("draft").setTiles(planTiles(one.since, one.id));
   by("holds").textContent = `${time(one.since)} – ${one.until ? time(one.until) : ""}`;
   slider.setAttribute("aria-valuetext", by("holds").textContent);

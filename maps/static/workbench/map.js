@@ -1,6 +1,6 @@
 // The map: tiles, what is chosen on it, lines and lassos drawn on it, by mouse, touch or keys.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { draftTiles, fadeDuration, palettes, styleOf, tellIdle } from "./style.js";
+import { askAgain, draftTiles, fadeDuration, palettes, styleOf, tellIdle } from "./style.js";
 import { facts, t } from "./words.js";
 
 export class PlanMap {
@@ -38,6 +38,7 @@ export class PlanMap {
     this.map.on("mousedown", (event) => this.startStroke(event));
     this.map.on("touchstart", (event) => event.points.length === 1 && this.startStroke(event));
     tellIdle(this.map, container);
+    this.askAgain = askAgain(this.map);
     this.map.getCanvas().addEventListener("keydown", (event) => this.pressed(event));
   }
 
@@ -177,6 +178,7 @@ export class PlanMap {
   }
 
   refresh(version) {
+    this.askAgain();
     this.map.getSource("draft").setTiles(draftTiles(version));
   }
 

@@ -22,6 +22,37 @@ export function tellIdle(map, container) {
   });
 }
 
+const FIRST_MS = 2000;
+const LONGEST_MS = 30_000;
+
+// A tile that was refused is asked for again, after pauses that grow. MapLibre never does: told to load
+// a source anew it lets such a tile wait for an answer that is not under way (6.17), unless it is named.
+// `refused` is told why, of each. What is returned asks at once: before a source gets other tiles.
+export function askAgain(map, refused = () => {}) {
+  const waiting = new Map();
+  let pause_ms = FIRST_MS;
+  let timer = null;
+  const ask = () => {
+    clearTimeout(timer);
+    timer = null;
+    const asked = [...waiting.values()];
+    waiting.clear();
+    for (const { source, id } of asked) if (map.getSource(source)) map.refreshTiles(source, [id]);
+  };
+  map.on("error", (event) => {
+    if (!event.tile) return console.error(event.error);
+    const { z, x, y } = event.tile.tileID.canonical;
+    waiting.set(`${event.sourceId}/${z}/${x}/${y}`, { source: event.sourceId, id: { z, x, y } });
+    if (timer === null) {
+      timer = setTimeout(ask, pause_ms);
+      pause_ms = Math.min(2 * pause_ms, LONGEST_MS);
+    }
+    refused(event.error);
+  });
+  map.on("sourcedata", (event) => { if (event.tile?.state === "loaded") pause_ms = FIRST_MS; });
+  return ask;
+}
+
 export const palettes = {
   standard: {
     ground: "#f6f4ef", water: "#b5d8eb", building: "#ddd5c7", street: "#b9b2a5", main: "#e8a33d",
