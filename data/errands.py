@@ -90,6 +90,9 @@ class Errands:
         with suppress(BlockingIOError):
             while True:
                 message, descriptors, _, _ = socket.recv_fds(self._asked, _MOST_BYTES, 1)
+                if not descriptors:  # none are left here: the other end sees its socket closed
+                    LOG.error("work apart cannot begin: too many open files")
+                    continue
                 with socket.socket(fileno=descriptors[0]) as asker:
                     self._begin(message, asker, settle)
 

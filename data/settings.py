@@ -415,11 +415,11 @@ def unknown_settings(names: Iterable[str]) -> dict[str, str]:
     """
     prefix = "ONEGRID_"
     known = {field.upper() for field in Settings.model_fields}
-    known |= {f"RETENTION__{rule.upper()}" for rule in _RULES}
     unknown = {}
     for name in sorted(name for name in names if name.upper().startswith(prefix)):
         rest = name.upper().removeprefix(prefix)
-        if rest not in known | _TESTS:
+        # A rule that is none is refused, which says so.
+        if rest not in known | _TESTS and not rest.startswith("RETENTION__"):
             alike = difflib.get_close_matches(rest, known, n=1, cutoff=0.75)
             unknown[name] = f"{prefix}{alike[0]}" if alike else ""
     return unknown

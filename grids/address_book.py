@@ -39,7 +39,7 @@ class AddressBook:
         The same with the memberships that these addresses have by their names: `places`, unless
         its memberships are of newer addresses.
     is_measured : bool
-        Whether `straddling` was measured with these grids.
+        Whether `straddling` was measured with these grids, and communities are called so.
     """
 
     version: str
@@ -81,8 +81,14 @@ def renewed_book(book: AddressBook, places: Places) -> AddressBook:
     if any(getattr(naming, part) is not getattr(book.naming, part) for part in _DECIDES):
         texts = book.table.columns.texts
         areas = areas_of(naming, texts, book.lon, book.lat, book.straddling)
-    measured = book.is_measured and places.grids is book.places.grids
+    same = places.grids is book.places.grids and _called(places) == _called(book.places)
+    measured = book.is_measured and same
     return replace(book, areas=areas, places=places, naming=naming, is_measured=measured)
+
+
+def _called(places: Places) -> dict[str, str]:
+    """Names of the communities, by code."""
+    return {one.community: one.community_name for one in places.facts.values()}
 
 
 def _naming(book: AddressBook, places: Places) -> Places:

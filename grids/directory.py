@@ -145,7 +145,7 @@ def _generation(session: Session, county: str, moment: datetime) -> Any:
     found = session.execute(_GENERATION, {"county": county, "at": moment}).one_or_none()
     if found is None:
         raise UnplannedError(
-            f"county {county} has no published plan at {moment:%Y-%m-%d %H:%M}: "
+            f"county {county} has no published plan at {moment:%Y-%m-%d %H:%M%z}: "
             "run onegrid plan partition and onegrid plan publish"
         )
     return found

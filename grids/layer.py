@@ -124,7 +124,8 @@ def _kept(rows: Sequence[LayerRow], mark: str, fetch: Fetch, file: Path | None) 
     if path.exists():
         try:
             return Locator.load(path)
-        except GeometryError:  # of another version, or cut off: made anew below
+        # Of another version, or cut off; or a process with another plan has dropped it meanwhile.
+        except (GeometryError, FileNotFoundError):  # made anew below
             path.unlink(missing_ok=True)
     made = Locator(fetch([row.id for row in rows]), codes)
     try:
@@ -136,5 +137,8 @@ def _kept(rows: Sequence[LayerRow], mark: str, fetch: Fetch, file: Path | None) 
     for old in path.parent.glob(f"{file.name}-*.locator"):
         if old != path:
             old.unlink(missing_ok=True)
-    # As any other process has it: mapped, and shared with them.
-    return Locator.load(path)
+    try:
+        # As any other process has it: mapped, and shared with them.
+        return Locator.load(path)
+    except FileNotFoundError:
+        return made

@@ -35,7 +35,8 @@ class RetentionRun(Base):
     """One run of a retention rule: what was deleted, and how it ended.
 
     Deleted was what had become due from `since`, the limit of the run before, to `until`. `passed`
-    counts rows that could not be deleted.
+    counts rows that could not be deleted. A run that was refused, since the database's clock seemed
+    to be set, says which time that was `held_against`.
     """
 
     __tablename__ = "retention_run"
@@ -62,3 +63,4 @@ class RetentionRun(Base):
     bytes: Mapped[int] = mapped_column(BigInteger, server_default=_NONE)
     passed: Mapped[int] = mapped_column(BigInteger, server_default=_NONE)
     reason: Mapped[str] = mapped_column(String(400), server_default="")
+    held_against: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -116,9 +116,10 @@ def run_due(database: Database, settings: Settings, *, is_night: bool, most_s: f
     for one in found:
         if time.monotonic() >= ends or not _is_due(one, now, is_night=is_night):
             continue
-        if reason := _doubt(one, now, noted):
+        against = _held_against(one, noted)
+        if reason := _doubt(one, now, against):
             failed.append(one.rule.name)
-            _refuse(database, settings, one, reason)
+            _refuse(database, settings, one, reason, against)
         elif run_rule(database, settings, one.rule, ends=ends).outcome == "failed":
             failed.append(one.rule.name)
     if failed:
@@ -136,28 +137,41 @@ def _is_due(one: RuleState, now: datetime, *, is_night: bool) -> bool:
     return since < -_AHEAD or (since > _DUE and (is_night or since > _LATE))
 
 
-def _doubt(one: RuleState, now: datetime, noted: datetime | None) -> str:
-    """Why a program alone should not decide now what is old; empty where nothing speaks against.
+def _held_against(one: RuleState, noted: datetime | None) -> datetime | None:
+    """The time that the clock is held against: the last run that was done.
 
-    Before a rule's first run it is what was `noted` last before this hour that the time is held
-    against.
+    Before a rule's first one it is what was noted last before this hour. Where that spoke against
+    the clock it stays: what was noted since was noted by the clock that is in doubt.
     """
-    if one.done_at is None and one.last is not None and one.last.outcome == "refused":
-        # What was noted since was noted by the clock that is in doubt.
-        return one.last.reason if now >= one.last.begun_at - _AHEAD else ""
-    last, what = one.done_at or noted, "run" if one.done_at else "entry of the log"
-    if last is None or -_AHEAD <= now - last <= _LONGEST_REST:
+    if one.done_at is not None:
+        return one.done_at
+    if one.last is not None and one.last.outcome == "refused":
+        return one.last.held_against
+    return noted
+
+
+def _doubt(one: RuleState, now: datetime, against: datetime | None) -> str:
+    """Why a program alone should not decide now what is old; empty where nothing speaks against."""
+    if against is None or -_AHEAD <= now - against <= _LONGEST_REST:
         return ""
+    what = "run" if one.done_at else "entry of the log"
     return (
-        f"the database's clock says {now:%Y-%m-%d} and the last {what} was on {last:%Y-%m-%d}: "
+        f"the database's clock says {now:%Y-%m-%d} and the last {what} was on {against:%Y-%m-%d}: "
         f"it may have been set. See that it is right, then: onegrid retention run {one.rule.name}"
     )
 
 
-def _refuse(database: Database, settings: Settings, one: RuleState, reason: str) -> None:
+def _refuse(
+    database: Database,
+    settings: Settings,
+    one: RuleState,
+    reason: str,
+    against: datetime | None,
+) -> None:
     LOG.warning("a retention rule is not run", rule=one.rule.name, reason=reason)
     with database.session() as session:
         until = limit_of_rule(session.connection(), settings, one.rule)
         row = run_row(session, settings, one.rule, until, None)
         row.outcome, row.reason, row.ended_at = "refused", reason, datetime.now(UTC)
+        row.held_against = against
         session.add(row)

@@ -338,7 +338,8 @@ def test_a_run_whose_lock_was_cut_counts_nothing_that_it_did_not_delete(
     def another_begins(*args: object, **options: object):
         if next(batches, None) is None and not others:
             with database.engine.connect() as connection:
-                connection.execute(cut)
+                while connection.execute(cut).all():  # it takes a moment to end
+                    time.sleep(0.01)
             others.append(0)
             others[0] = run(database, settings, "notices").rows
         return sweeping.sweep_batch(*args, **options)
@@ -359,19 +360,41 @@ def test_a_run_whose_lock_was_cut_counts_nothing_that_it_did_not_delete(
         assert entries.scalar() == 8
 
 
-def test_a_clock_that_is_ahead_at_the_first_run_deletes_nothing(
+def set_clock(database: Database, by: str) -> None:
+    """As if the database's clock were set on by so much: all that was noted is as much older."""
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit_log DISABLE TRIGGER USER")
+        connection.execute(text("UPDATE audit_log SET at = at - CAST(:by AS interval)"), {"by": by})
+        connection.exec_driver_sql("ALTER TABLE audit_log ENABLE TRIGGER USER")
+        connection.exec_driver_sql("ALTER TABLE retention_run DISABLE TRIGGER USER")
+        connection.execute(
+            text(
+                "UPDATE retention_run SET begun_at = begun_at - CAST(:by AS interval), "
+                "held_against = held_against - CAST(:by AS interval)"
+            ),
+            {"by": by},
+        )
+        connection.exec_driver_sql("ALTER TABLE retention_run ENABLE TRIGGER USER")
+
+
+def test_a_clock_that_is_ahead_at_the_first_run_deletes_nothing_until_it_is_right(
     database: Database, settings: Settings
 ) -> None:
     with database.session() as session:
         audit(session, COUNTY, "ada", "try", "x")
-    with database.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE audit_log DISABLE TRIGGER USER")
-        connection.exec_driver_sql("UPDATE audit_log SET at = at - interval '4 years'")
-        connection.exec_driver_sql("ALTER TABLE audit_log ENABLE TRIGGER USER")
+    set_clock(database, "4 years")
     insert(database, "notices", 400)
-    with pytest.raises(StateError):
-        run_due(database, settings, is_night=True, most_s=60)
-    assert count(database, "outbox") == 1
+    # Ahead by four years, by two, by two and what is noted meanwhile.
+    for by in ("0", "-2 years", "21 hours"):
+        set_clock(database, by)
+        with pytest.raises(StateError):
+            run_due(database, settings, is_night=True, most_s=60)
+        assert count(database, "outbox") == 1
+        with database.session() as session:
+            audit(session, COUNTY, "ada", "try", by)
+    set_clock(database, "-2 years")
+    run_due(database, settings, is_night=True, most_s=60)
+    assert count(database, "outbox") == 0
 
 
 @pytest.fixture

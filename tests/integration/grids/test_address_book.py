@@ -323,3 +323,21 @@ def test_a_building_across_an_edge_is_one_also_where_another_has_its_name(
     facts = book.places.facts
     assert sorted(facts[one].code for one in book.areas.more[row]) == both
     assert card_code(city, name) is None
+
+
+def test_a_directory_follows_the_names_of_communities(city: Database) -> None:
+    with city.session() as session:
+        version = directory_version(session, COUNTY, datetime.now(UTC))
+        held = load_directory(session, COUNTY)
+        book = load_book(session, held.places)
+    facts = next(iter(held.places.facts.values()))
+    rename = text("UPDATE division SET name = :name WHERE code = :code")
+    with city.session() as session:
+        session.execute(rename, {"name": facts.community_name, "code": facts.community})
+    with city.session() as session:
+        assert directory_version(session, COUNTY, datetime.now(UTC)) == version
+        session.execute(rename, {"name": "改名社区", "code": facts.community})
+    with city.session() as session:
+        follows = load_directory(session, COUNTY, held=(version, held))
+    assert follows.places.facts[facts.id].community_name == "改名社区"
+    assert not renewed_book(book, follows.places).is_measured, "lookups know names of communities"
