@@ -29,10 +29,13 @@ _NOTED = text(
     "OR county = :county AND at > now() ORDER BY id DESC LIMIT 1"
 )
 _OVERDUE = text(
-    "SELECT rule FROM (SELECT DISTINCT ON (rule) rule, outcome, begun_at FROM retention_run "
-    "WHERE county = :county ORDER BY rule, id DESC) AS newest LEFT JOIN (SELECT rule, "
-    "max(ended_at) AS done_at FROM retention_run WHERE county = :county AND outcome = 'done' "
-    "GROUP BY rule) AS done USING (rule) WHERE outcome IN ('failed', 'refused') "
+    "SELECT rule FROM (SELECT DISTINCT ON (rule) rule, outcome, begun_at, held_against "
+    "FROM retention_run WHERE county = :county ORDER BY rule, id DESC) AS newest LEFT JOIN "
+    "(SELECT rule, max(ended_at) AS done_at FROM retention_run WHERE county = :county "
+    "AND outcome = 'done' GROUP BY rule) AS done USING (rule) WHERE outcome = 'failed' "
+    # A clock that is right again has been waited for: nothing is late yet.
+    "OR outcome = 'refused' AND (held_against BETWEEN now() - CAST(:rest AS interval) "
+    "AND now() + CAST(:ahead AS interval)) IS NOT TRUE "
     "OR coalesce(done_at, begun_at) < now() - CAST(:late AS interval) ORDER BY rule"
 )
 
@@ -90,8 +93,9 @@ def _done_at(session: Session, county: str, rule: str) -> datetime | None:
 
 
 def overdue_rules(connection: Connection, county: str) -> list[str]:
-    """Rules whose last run failed or was refused, or of which none was done for days."""
-    return list(connection.execute(_OVERDUE, {"county": county, "late": _LATE}).scalars())
+    """Rules whose last run failed, or is refused by a clock in doubt, or none was done for days."""
+    limits = {"late": _LATE, "rest": _LONGEST_REST, "ahead": _AHEAD}
+    return list(connection.execute(_OVERDUE, limits | {"county": county}).scalars())
 
 
 def run_due(database: Database, settings: Settings, *, is_night: bool, most_s: float) -> None:

@@ -304,6 +304,21 @@ def test_a_clock_that_was_set_deletes_nothing_by_itself(
     assert run(database, settings, "notices").rows == 1
 
 
+def test_a_clock_that_is_right_again_leaves_nothing_late(
+    database: Database, settings: Settings
+) -> None:
+    """A clock was a day ahead, a day behind, then right: what was refused was called late."""
+    run_due(database, settings, is_night=True, most_s=60)
+    shift_runs(database, "-2 days")
+    with pytest.raises(StateError):
+        run_due(database, settings, is_night=True, most_s=60)
+    with database.engine.connect() as connection:
+        assert len(overdue_rules(connection, COUNTY)) == len(RULES)
+    set_clock(database, "1 day")
+    with database.engine.connect() as connection:
+        assert overdue_rules(connection, COUNTY) == []
+
+
 def test_two_processes_do_not_run_at_once(database: Database, settings: Settings) -> None:
     inside, over = threading.Event(), threading.Event()
 
