@@ -146,7 +146,8 @@ class Books:
 
         Where addresses change faster than it is made it is of a moment ago.
         """
-        book = self._kept()
+        with self._database.session() as session:
+            book = self._loaded(session, self._places(session))
         if book is not None:
             return book
         # No connection waits for it.
@@ -160,14 +161,10 @@ class Books:
         )
         with self._database.session() as session:
             places = self._places(session)
-        book = self._kept() or latest_book(self._folder, places)
+            book = self._loaded(session, places) or latest_book(self._folder, places)
         if book is None:
             raise StateError("addresses or plan have changed while the book was made")
         return book
-
-    def _kept(self) -> AddressBook | None:
-        with self._database.session() as session:
-            return self._loaded(session, self._places(session))
 
     def _follow(self, rounds: Rounds) -> None:
         while not rounds.is_over:

@@ -1,10 +1,9 @@
 // The live map: incidents by state and light, responders with the age of their position, ways.
 import * as maplibregl from "/static/vendor/maplibre-gl/dist/maplibre-gl.mjs";
-import { askAgain, fadeDuration, styleOf, tellIdle } from "../workbench/style.js";
+import { ZOOMS, askAgain, fadeDuration, styleOf, tellIdle } from "../workbench/style.js";
 import { facts, t } from "../workbench/words.js";
 
 const REFRESH_MS = 5000;
-const ZOOMS = { minzoom: 6, maxzoom: 18 };
 const font = { "text-font": ["Noto Sans CJK SC"] };
 // Okabe and Ito: told apart by the colour-blind. The ring is the light.
 export const colours = {

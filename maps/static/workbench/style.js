@@ -74,11 +74,13 @@ export const palettes = {
   },
 };
 
+// Of all tiles.
+export const ZOOMS = { minzoom: 6, maxzoom: 18 };
+
 const source = (path, version) => ({
   type: "vector",
   tiles: [`${location.origin}/tiles/${path}/{z}/{x}/{y}.mvt?v=${version}`],
-  minzoom: 6,
-  maxzoom: 18,
+  ...ZOOMS,
   promoteId: { grid: "key", block: "key" },
 });
 
